@@ -1,0 +1,78 @@
+//! What applying a record asks of the outside world.
+
+use model::{ListDefinition, ListId, SegmentId, Time};
+
+/// Why a membership changed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Cause {
+    /// An event, late or not.
+    Event,
+    /// Time alone.
+    Time,
+    /// A definition was created, edited or deleted.
+    Edit,
+    /// Two profiles turned out to be one person, or one to be two.
+    Merge,
+    /// Consent changed.
+    Consent,
+    /// A person or part of their data was erased.
+    Erasure,
+}
+
+/// One entry into or exit from a segment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Transition {
+    /// The segment.
+    pub segment: SegmentId,
+    /// The version of its definition.
+    pub version: u32,
+    /// The person's stable id.
+    pub person: String,
+    /// True for an entry, false for an exit.
+    pub entered: bool,
+    /// When it became true.
+    pub at: Time,
+    /// When the shard found it: the record's time.
+    pub found: Time,
+    /// Why.
+    pub cause: Cause,
+    /// Position of the record that brought it.
+    pub position: u64,
+}
+
+/// What a list should hold of one identifier from now on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Desired {
+    /// The list.
+    pub list: ListId,
+    /// The destination's identifier: address, number, user id or person id.
+    pub identifier: String,
+    /// The person behind it.
+    pub person: String,
+    /// Whether the list should hold it.
+    pub member: bool,
+    /// Grows with every change of this identifier on this list.
+    pub sequence: u64,
+    /// When it became true.
+    pub at: Time,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// An effect, in the order in which it came about.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Effect {
+    /// A person entered or left a segment.
+    Transition(Transition),
+    /// A list's desired set changed.
+    Desired(Desired),
+    /// A list was created or changed; its `Desired` effects follow.
+    ListDefined(ListDefinition),
+    /// A list was unlinked.
+    ListRemoved {
+        /// The list.
+        list: ListId,
+        /// Whether its members are to be removed there first.
+        empty: bool,
+    },
+}

@@ -1,0 +1,3 @@
+//! Evaluation of a compiled definition for one person at one instant.
+
+pub mod subject;

@@ -1,0 +1,55 @@
+//! What evaluation sees of a person.
+
+use model::{Time, Value};
+use rust_decimal::Decimal;
+
+/// One happening as evaluation sees it. For `Order Completed` these are counted orders
+/// (not cancelled ones), with the order's own time and its gross properties.
+pub trait Happening {
+    /// When it happened.
+    fn time(&self) -> Time;
+    /// Its canonical name.
+    fn name(&self) -> &str;
+    /// A property by name; dots descend into objects (`company.name`).
+    fn property(&self, name: &str) -> Option<Value>;
+    /// Whether it is exempt from retention (orders are).
+    fn kept_for_good(&self) -> bool;
+}
+
+/// What was spent on one counted order.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Spent {
+    /// The order's own time.
+    pub time: Time,
+    /// Received minus refunded, in `currency`. May not be negative.
+    pub amount: Decimal,
+    /// ISO 4217 code; empty when the sender gave none (the workspace's currency is meant).
+    pub currency: String,
+}
+
+/// A person at one instant. Everything it shows is what is known *now* (the instant that
+/// the subject was made for); nothing in it lies after that instant.
+pub trait Subject {
+    /// The shown value of a characteristic; `None` when missing. Built-in names that are
+    /// derived (`first_seen`, `consent_email`, `consent_sms`, `email_domain`) are answered here
+    /// too; `age` is not: evaluation derives it from `birthday`.
+    /// Instants (`first_seen`, `subscribed_at`) are RFC 3339 text.
+    fn property(&self, name: &str) -> Option<Value>;
+
+    /// Calls `visit` for each happening named `name` (every name when `None`) with
+    /// `from <= time < until`, in order of time, until `visit` returns false.
+    /// Happenings past retention are not shown.
+    fn happenings(&self, name: Option<&str>, from: Time, until: Time, visit: &mut dyn FnMut(&dyn Happening) -> bool);
+
+    /// Calls `visit` for each counted order with `from <= time < until`, in order of time.
+    fn spent(&self, from: Time, until: Time, visit: &mut dyn FnMut(&Spent));
+
+    /// The value of one unit of `from` in `to` on the day of `at`; `None` when unknown.
+    fn rate(&self, from: &str, to: &str, at: Time) -> Option<Decimal>;
+
+    /// The person's stable id, for samples.
+    fn stable_id(&self) -> &str;
+
+    /// Whether the person is now in another segment; `None` when there is no such segment.
+    fn in_segment(&self, segment: &str) -> Option<bool>;
+}
