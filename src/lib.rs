@@ -1,1 +1,7 @@
-//! The segmentd daemon.
+//! The segmentd daemon: intake, log, shards, sync, administration.
+//!
+//! Arrows point down only: this crate uses the engine, the connectors and the model; none of
+//! them knows it.
+
+pub mod shard;
+pub mod store;

@@ -1,0 +1,348 @@
+//! What the rest of the daemon asks of the shards.
+//!
+//! Intake, administration and sync speak to [`Core`] and never see an engine or a store.
+
+use engine::effect::Effect;
+use model::{Command, Identity, ListId, SegmentId, Time, WorkspaceId};
+use serde::Serialize;
+use std::sync::Arc;
+use utoipa::ToSchema;
+
+/// Where accepted commands stand in the log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Accepted {
+    /// The time that their records carry.
+    pub time: Time,
+    /// Position of the last of them.
+    pub position: u64,
+}
+
+/// Why commands were not accepted. Nothing of them is in the log then.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// Too much is waiting; try again.
+    #[error("the daemon is behind; try again in {retry_after_s} s")]
+    Overloaded {
+        /// Whole seconds after which another try makes sense.
+        retry_after_s: u32,
+    },
+    /// The reserve of free disk space is reached, or the disk refused a write.
+    #[error("the log can't be made durable now ({reason}); try again in {retry_after_s} s")]
+    NotDurable {
+        /// What is wrong, for the operator.
+        reason: String,
+        /// Whole seconds after which another try makes sense.
+        retry_after_s: u32,
+    },
+    /// The daemon is stopping.
+    #[error("the daemon is stopping")]
+    Stopping,
+    /// There is no such workspace.
+    #[error("there is no workspace {0}")]
+    UnknownWorkspace(WorkspaceId),
+}
+
+/// Why a question could not be answered.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum QueryError {
+    /// There is no such thing.
+    #[error("there is no {what} {id}")]
+    NotFound {
+        /// `segment`, `person`, `workspace`, `list`.
+        what: &'static str,
+        /// What was asked for.
+        id: String,
+    },
+    /// The request can't be carried out, and why.
+    #[error("{0}")]
+    Refused(String),
+    /// The shard is not running.
+    #[error("the shard is not available: {0}")]
+    Unavailable(String),
+}
+
+/// An answer with the instant for which it holds.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct AsOf<T> {
+    /// The shard's time, RFC 3339.
+    pub as_of: String,
+    /// The answer.
+    #[serde(flatten)]
+    pub answer: T,
+}
+
+/// A segment as it stands.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct SegmentInfo {
+    /// Its id.
+    pub id: String,
+    /// Shown name.
+    pub name: String,
+    /// Version of the definition in force; 0 while the first one is being built.
+    pub version: u32,
+    /// The definition in force (or being built, for a first version), JSON form.
+    #[schema(value_type = Object)]
+    pub definition: serde_json::Value,
+    /// `building`, `active` or `failed`.
+    pub state: String,
+    /// Why it failed.
+    pub reason: Option<String>,
+    /// Members now.
+    pub members: u64,
+    /// People for whom the definition can't be decided (a missing exchange rate, say).
+    pub unknown: u64,
+    /// People evaluated so far, of `build_total`, while a version is being built.
+    pub build_done: u64,
+    /// People to evaluate.
+    pub build_total: u64,
+}
+
+/// One page of a segment's members.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct MemberPage {
+    /// Members now, all pages.
+    pub total: u64,
+    /// Ids of people, in a stable order.
+    pub members: Vec<String>,
+    /// Pass as `after` for the next page; absent at the end.
+    pub next: Option<String>,
+}
+
+/// Why a person is or is not in a segment.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Explanation {
+    /// The person's id.
+    pub person: String,
+    /// `member`, `not_member` or `unknown`.
+    pub result: String,
+    /// The instant of the next change if nothing happens, RFC 3339.
+    pub changes_at: Option<String>,
+    /// The definition's tree, each node with its value.
+    #[schema(value_type = Object)]
+    pub conditions: serde_json::Value,
+}
+
+/// What would match a definition.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Preview {
+    /// People who match now.
+    pub count: u64,
+    /// People looked at.
+    pub people: u64,
+    /// Some of them.
+    pub sample: Vec<String>,
+}
+
+/// A person as known now.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct PersonInfo {
+    /// Stable id.
+    pub id: String,
+    /// Canonical identities.
+    pub identities: Vec<String>,
+    /// Shown properties.
+    #[schema(value_type = Object)]
+    pub properties: serde_json::Value,
+    /// Segments they are in.
+    pub segments: Vec<String>,
+    /// How many events are known of them.
+    pub events: u64,
+    /// Their newest events, newest first, at most 100.
+    #[schema(value_type = Vec<Object>)]
+    pub recent: Vec<serde_json::Value>,
+}
+
+/// A workspace's settings and sizes.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct WorkspaceInfo {
+    /// Its id.
+    pub id: String,
+    /// Shown name.
+    pub name: String,
+    /// IANA zone.
+    pub time_zone: String,
+    /// ISO 4217 code.
+    pub currency: String,
+    /// Days.
+    pub retention_days: u32,
+    /// Links beyond which an address is crowded.
+    pub crowded_links_max: u32,
+    /// People.
+    pub people: u64,
+    /// Events applied.
+    pub events: u64,
+    /// Duplicates dropped.
+    pub duplicates: u64,
+    /// Events refused, by reason.
+    pub refused: std::collections::BTreeMap<String, u64>,
+}
+
+/// A line of a segment's journal.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct TransitionInfo {
+    /// The segment.
+    pub segment: String,
+    /// Version of its definition.
+    pub version: u32,
+    /// The person.
+    pub person: String,
+    /// `entered` or `left`.
+    pub change: String,
+    /// When it became true, RFC 3339.
+    pub at: String,
+    /// When it was found, RFC 3339.
+    pub found: String,
+    /// `event`, `time`, `edit`, `merge`, `consent` or `erasure`.
+    pub cause: String,
+    /// Position in the log.
+    pub position: u64,
+}
+
+/// What streams to people who watch.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Live {
+    /// An event was applied.
+    Event {
+        /// Its workspace.
+        workspace: String,
+        /// Its canonical name, or `Profile`.
+        name: String,
+        /// The person, when there is one already.
+        person: Option<String>,
+        /// Event time, RFC 3339.
+        time: String,
+        /// Its source.
+        source: String,
+        /// Position in the log.
+        position: u64,
+    },
+    /// A person entered or left a segment.
+    Transition {
+        /// Its workspace.
+        workspace: String,
+        /// What happened.
+        #[serde(flatten)]
+        transition: TransitionInfo,
+    },
+}
+
+/// Figures for operators, of one shard.
+#[derive(Clone, Default, Debug, Serialize, ToSchema)]
+pub struct ShardStats {
+    /// Which shard.
+    pub shard: u32,
+    /// Position of the newest durable record.
+    pub appended: u64,
+    /// Position of the newest applied record.
+    pub applied: u64,
+    /// Position covered by the newest checkpoint.
+    pub checkpoint: u64,
+    /// Age of the oldest record that is durable but not applied, milliseconds.
+    pub apply_lag_ms: u64,
+    /// Timers that are due and have not fired.
+    pub timers_due: u64,
+    /// Timers waiting.
+    pub timers: u64,
+    /// People of all its workspaces.
+    pub people: u64,
+    /// Bytes of its log.
+    pub log_bytes: u64,
+    /// Why it stopped, if it did.
+    pub failed: Option<String>,
+}
+
+/// The shards, to everyone else.
+#[async_trait::async_trait]
+pub trait Core: Send + Sync + 'static {
+    /// Appends commands, in order and together; returns when they are durable.
+    async fn submit(&self, workspace: &WorkspaceId, commands: Vec<Command>) -> Result<Accepted, SubmitError>;
+    /// Returns when everything up to `position` of the workspace's shard is applied.
+    async fn applied(&self, workspace: &WorkspaceId, position: u64) -> Result<(), QueryError>;
+    /// The shard's time for a workspace.
+    async fn as_of(&self, workspace: &WorkspaceId) -> Result<Time, QueryError>;
+    /// Every workspace.
+    async fn workspaces(&self) -> Vec<WorkspaceInfo>;
+    /// One workspace.
+    async fn workspace(&self, workspace: &WorkspaceId) -> Result<AsOf<WorkspaceInfo>, QueryError>;
+    /// Every segment.
+    async fn segments(&self, workspace: &WorkspaceId) -> Result<AsOf<Items<SegmentInfo>>, QueryError>;
+    /// One segment.
+    async fn segment(&self, workspace: &WorkspaceId, segment: &SegmentId) -> Result<AsOf<SegmentInfo>, QueryError>;
+    /// Checks a definition without keeping it; the canonical JSON text, or what is wrong.
+    async fn check_definition(&self, workspace: &WorkspaceId, definition: &str) -> Result<String, QueryError>;
+    /// A page of members.
+    async fn members(
+        &self,
+        workspace: &WorkspaceId,
+        segment: &SegmentId,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<AsOf<MemberPage>, QueryError>;
+    /// Why one person is in or out.
+    async fn explain(
+        &self,
+        workspace: &WorkspaceId,
+        segment: &SegmentId,
+        person: &PersonKey,
+    ) -> Result<AsOf<Explanation>, QueryError>;
+    /// Counts who would match.
+    async fn preview(&self, workspace: &WorkspaceId, definition: &str) -> Result<AsOf<Preview>, QueryError>;
+    /// One person.
+    async fn person(&self, workspace: &WorkspaceId, person: &PersonKey) -> Result<AsOf<PersonInfo>, QueryError>;
+    /// A segment's journal from a position on, oldest first.
+    async fn transitions(
+        &self,
+        workspace: &WorkspaceId,
+        segment: Option<&SegmentId>,
+        from_position: u64,
+        limit: usize,
+    ) -> Result<AsOf<Items<TransitionInfo>>, QueryError>;
+    /// Every identifier that a list should hold now: (identifier, person), with the position for which it holds.
+    async fn desired(&self, workspace: &WorkspaceId, list: &ListId) -> Result<(u64, Vec<(String, String)>), QueryError>;
+    /// What happens from now on. Slow readers lose items, never slow a shard.
+    fn live(&self) -> tokio::sync::broadcast::Receiver<Arc<Live>>;
+    /// Figures for operators.
+    fn stats(&self) -> Vec<ShardStats>;
+}
+
+/// A list answer, under one name so that `as_of` has a place beside it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Items<T> {
+    /// The items.
+    pub items: Vec<T>,
+}
+
+/// How a person is named in a question.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum PersonKey {
+    /// By stable id (`p_...`).
+    Id(String),
+    /// By an identity.
+    Identity(Identity),
+}
+
+/// The effects of applied records of one workspace.
+#[derive(Clone, Debug)]
+pub struct EffectBatch {
+    /// Which shard.
+    pub shard: u32,
+    /// The workspace.
+    pub workspace: WorkspaceId,
+    /// Position of the last applied record.
+    pub position: u64,
+    /// What came of it, in order.
+    pub effects: Vec<Effect>,
+}
+
+/// Takes the effects of applied records: sync implements it.
+///
+/// After a crash a shard replays from its checkpoint, so batches come again: whoever takes
+/// them ignores a `Desired` whose sequence is not newer than what it holds.
+pub trait EffectSink: Send + Sync + 'static {
+    /// Called on the shard's thread in order of position; must not block.
+    fn accept(&self, batch: EffectBatch);
+    /// Returns when everything accepted from `shard` up to `position` is written to the store
+    /// (the caller makes it durable). A checkpoint waits for this.
+    fn persist_through(&self, shard: u32, position: u64) -> Result<(), crate::store::db::StoreError>;
+}

@@ -1,0 +1,83 @@
+//! The one sled database of a daemon, and the only place that makes it durable.
+//!
+//! sled 0.34's `flush` uses `sync_file_range`, which does not survive a power loss; so
+//! [`Db::make_durable`] follows it with `fdatasync` on the database file.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+/// Why the store could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// sled refused.
+    #[error("the store at {path} failed: {source}")]
+    Sled {
+        /// Where it is.
+        path: PathBuf,
+        /// What sled said.
+        source: sled::Error,
+    },
+    /// The file system refused.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A value can't be read: damaged, or written by another version.
+    #[error("the store holds a {what} that can't be read: {why}")]
+    Unreadable {
+        /// Which kind of record.
+        what: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// A handle on the database; clones share it.
+#[derive(Clone)]
+pub struct Db {
+    db: sled::Db,
+    path: Arc<PathBuf>,
+    file: Arc<Mutex<File>>,
+}
+
+impl Db {
+    /// Opens or creates the database in `dir`.
+    pub fn open(dir: &Path, cache_bytes: u64) -> Result<Db, StoreError> {
+        let sled_error = |source| StoreError::Sled { path: dir.to_owned(), source };
+        let db = sled::Config::new()
+            .path(dir)
+            .cache_capacity(cache_bytes)
+            .flush_every_ms(None)
+            .open()
+            .map_err(sled_error)?;
+        let file_path = dir.join("db");
+        let file = File::open(&file_path).map_err(|source| StoreError::Io { path: file_path, source })?;
+        Ok(Db { db, path: Arc::new(dir.to_owned()), file: Arc::new(Mutex::new(file)) })
+    }
+
+    /// A tree by name, created when missing.
+    pub fn tree(&self, name: &str) -> Result<sled::Tree, StoreError> {
+        self.db.open_tree(name).map_err(|source| self.failed(source))
+    }
+
+    /// Returns when everything written before the call would survive a power loss.
+    pub fn make_durable(&self) -> Result<(), StoreError> {
+        self.db.flush().map_err(|source| self.failed(source))?;
+        let file = self.file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        file.sync_data().map_err(|source| StoreError::Io { path: self.path.join("db"), source })
+    }
+
+    /// Bytes of the database on disk.
+    pub fn size_bytes(&self) -> u64 {
+        self.db.size_on_disk().unwrap_or(0)
+    }
+
+    /// Wraps what sled said with where it happened.
+    pub fn failed(&self, source: sled::Error) -> StoreError {
+        StoreError::Sled { path: self.path.as_ref().clone(), source }
+    }
+}

@@ -1,0 +1,3 @@
+//! Everything about sled: opening, durability, key layout, codecs.
+
+pub mod db;
