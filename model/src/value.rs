@@ -39,9 +39,11 @@ impl Value {
             Value::Number(number) => number_to_json(number),
             Value::Text(text) => text.clone().into(),
             Value::List(items) => items.iter().map(Value::to_json).collect(),
-            Value::Map(map) => {
-                map.iter().map(|(name, value)| (name.clone(), value.to_json())).collect::<serde_json::Map<_, _>>().into()
-            }
+            Value::Map(map) => map
+                .iter()
+                .map(|(name, value)| (name.clone(), value.to_json()))
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
         }
     }
 }

@@ -299,7 +299,8 @@ pub trait Core: Send + Sync + 'static {
         limit: usize,
     ) -> Result<AsOf<Items<TransitionInfo>>, QueryError>;
     /// Every identifier that a list should hold now: (identifier, person), with the position for which it holds.
-    async fn desired(&self, workspace: &WorkspaceId, list: &ListId) -> Result<(u64, Vec<(String, String)>), QueryError>;
+    async fn desired(&self, workspace: &WorkspaceId, list: &ListId)
+    -> Result<(u64, Vec<(String, String)>), QueryError>;
     /// What happens from now on. Slow readers lose items, never slow a shard.
     fn live(&self) -> tokio::sync::broadcast::Receiver<Arc<Live>>;
     /// Figures for operators.
