@@ -10,3 +10,5 @@ pub mod effect;
 pub mod eval;
 pub mod language;
 pub mod plan;
+pub mod storage;
+pub mod workspace;
