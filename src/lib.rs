@@ -3,5 +3,6 @@
 //! Arrows point down only: this crate uses the engine, the connectors and the model; none of
 //! them knows it.
 
+pub mod log;
 pub mod shard;
 pub mod store;
