@@ -1,0 +1,137 @@
+//! What the records up to an instant leave standing: settings, definitions and facts, after
+//! duplicates, tombstones and erasures.
+
+use super::people::{self, Clusters, anchor};
+use model::{Command, Event, Identity, ListDefinition, Record, Source, Time};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A segment as the records left it.
+#[derive(Default)]
+pub struct Segment {
+    /// The definition in force.
+    pub active: Option<serde_json::Value>,
+    /// The newest accepted definition that waits for its activation.
+    pub building: Option<serde_json::Value>,
+}
+
+/// The standing of things after some records.
+pub struct Known {
+    pub time_zone: String,
+    pub currency: String,
+    pub retention_days: u32,
+    pub crowded_links_max: u32,
+    pub sources: BTreeMap<String, Source>,
+    /// (from, to) -> date -> rate, the last put of a date.
+    pub rates: BTreeMap<(String, String), BTreeMap<String, rust_decimal::Decimal>>,
+    pub segments: BTreeMap<String, Segment>,
+    pub lists: BTreeMap<String, ListDefinition>,
+    pub facts: Vec<Event>,
+    pub unlinked: BTreeSet<(Identity, Identity)>,
+    seen: BTreeSet<(String, String)>,
+    tombstones: BTreeMap<Identity, Time>,
+}
+
+impl Known {
+    pub fn of<'a>(records: impl Iterator<Item = &'a Record>) -> Known {
+        let mut known = Known {
+            time_zone: "UTC".to_owned(),
+            currency: String::new(),
+            retention_days: u32::MAX,
+            crowded_links_max: 10,
+            sources: BTreeMap::new(),
+            rates: BTreeMap::new(),
+            segments: BTreeMap::new(),
+            lists: BTreeMap::new(),
+            facts: Vec::new(),
+            unlinked: BTreeSet::new(),
+            seen: BTreeSet::new(),
+            tombstones: BTreeMap::new(),
+        };
+        for record in records {
+            known.take(record);
+        }
+        known
+    }
+
+    fn take(&mut self, record: &Record) {
+        match &record.command {
+            Command::Event(event) => self.event(event),
+            Command::Tick => (),
+            Command::WorkspacePut { name: _, time_zone, currency, retention_days, crowded_links_max } => {
+                self.time_zone = time_zone.clone();
+                self.currency = currency.clone();
+                self.retention_days = *retention_days;
+                self.crowded_links_max = *crowded_links_max;
+            }
+            Command::SourcePut(source) => drop(self.sources.insert(source.id.0.clone(), source.clone())),
+            Command::RatePut { from, to, date, rate } => {
+                let pair = (from.to_uppercase(), to.to_uppercase());
+                self.rates.entry(pair).or_default().insert(date.clone(), rate.parse().expect("a rate"));
+            }
+            Command::SegmentPut(put) => {
+                let definition = serde_json::from_str(&put.definition).expect("a definition");
+                self.segments.entry(put.id.0.clone()).or_default().building = Some(definition);
+            }
+            Command::SegmentActivate { id, .. } => {
+                if let Some(segment) = self.segments.get_mut(&id.0)
+                    && let Some(built) = segment.building.take()
+                {
+                    segment.active = Some(built);
+                }
+            }
+            Command::SegmentDelete { id } => drop(self.segments.remove(&id.0)),
+            Command::ListPut(list) => drop(self.lists.insert(list.id.0.clone(), list.clone())),
+            Command::ListDelete { id, .. } => drop(self.lists.remove(&id.0)),
+            Command::Erase { identity } => self.erase(identity, record.time),
+            Command::Unlink { left, right } => {
+                self.unlinked.insert((left.clone(), right.clone()));
+                self.unlinked.insert((right.clone(), left.clone()));
+            }
+            Command::Redact { source, identity } => self.redact(source.as_str(), identity),
+        }
+    }
+
+    fn event(&mut self, event: &Event) {
+        let entombed = |identity: &Identity| self.tombstones.get(identity).is_some_and(|until| event.time <= *until);
+        let strong = event.identities.iter().filter(|identity| identity.kind.is_strong());
+        let refused = strong.chain(anchor(event)).any(entombed);
+        let key = (event.source.0.clone(), event.message_id.clone());
+        if !refused && self.seen.insert(key) {
+            self.facts.push(event.clone());
+        }
+    }
+
+    /// Removes what belongs to the person, and their identities from all the rest.
+    fn erase(&mut self, identity: &Identity, at: Time) {
+        let clusters = Clusters::of(&self.facts, &self.unlinked, self.crowded_links_max);
+        let belongs = people::belonging(&self.facts, &clusters);
+        let target = clusters.find(identity);
+        let mut gone = BTreeSet::from([identity.clone()]);
+        if let Some(target) = target {
+            gone.extend(clusters.all[target].identities.iter().cloned());
+            let mut belongs = belongs.iter();
+            self.facts.retain(|_| *belongs.next().expect("one for each fact") != Some(target));
+        }
+        for fact in &mut self.facts {
+            fact.identities.retain(|identity| !gone.contains(identity));
+        }
+        for identity in gone {
+            self.tombstones.insert(identity, at);
+        }
+    }
+
+    /// Removes what one source said of the person; who belongs together stays.
+    fn redact(&mut self, source: &str, identity: &Identity) {
+        let clusters = Clusters::of(&self.facts, &self.unlinked, self.crowded_links_max);
+        let belongs = people::belonging(&self.facts, &clusters);
+        let Some(target) = clusters.find(identity) else { return };
+        for (fact, belongs) in self.facts.iter_mut().zip(belongs) {
+            if belongs == Some(target) && fact.source.as_str() == source {
+                fact.kind = model::EventKind::Profile;
+                fact.properties.clear();
+                fact.traits.clear();
+                fact.consent.clear();
+            }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The oracle: a second, naive evaluator that defines what is true.
+//!
+//! It holds nothing but the records and works everything out from them again for each
+//! question: no state, no plan, no timers. It shares the words of `model` with the engine and
+//! nothing else; definitions are read here from their JSON form once more. It was written from
+//! the rules in `docs/semantics.md`, so a difference to the engine means that one of the
+//! three is wrong.
+
+#![allow(dead_code)]
+
+mod condition;
+mod known;
+mod orders;
+mod people;
+mod profile;
+mod values;
+mod windows;
+
+use known::Known;
+use model::{ListIdentifier, Record, Time};
+use people::{Cluster, Clusters};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Every record there was.
+#[derive(Clone, Default)]
+pub struct Oracle {
+    records: Vec<Record>,
+}
+
+impl Oracle {
+    pub fn new() -> Oracle {
+        Oracle::default()
+    }
+
+    /// Adds a record to the history.
+    pub fn record(&mut self, record: &Record) {
+        self.records.push(record.clone());
+    }
+
+    /// What is known at `t`, worked out from all records up to and including `t`.
+    pub fn at(&self, t: Time) -> View {
+        let known = Known::of(self.records.iter().filter(|record| record.time <= t));
+        let clusters = Clusters::of(&known.facts, &known.unlinked, known.crowded_links_max);
+        let belongs = people::belonging(&known.facts, &clusters);
+        View { t, known, clusters, belongs }
+    }
+
+    /// The members of a segment at `t`, and the people for whom it can't be decided.
+    pub fn members(&self, segment: &str, t: Time) -> (BTreeSet<String>, BTreeSet<String>) {
+        self.at(t).members(segment)
+    }
+
+    /// The ids of all people at `t`.
+    pub fn people(&self, t: Time) -> BTreeSet<String> {
+        self.at(t).people()
+    }
+
+    /// What a list should hold at `t`: identifiers, each with the people that it stands for.
+    pub fn desired(&self, list: &str, t: Time) -> BTreeMap<String, BTreeSet<String>> {
+        self.at(t).desired(list)
+    }
+}
+
+/// Everything that is known at one instant.
+pub struct View {
+    t: Time,
+    known: Known,
+    clusters: Clusters,
+    /// For each fact the cluster to which it belongs.
+    belongs: Vec<Option<usize>>,
+}
+
+impl View {
+    /// The ids of all people.
+    pub fn people(&self) -> BTreeSet<String> {
+        self.clusters.all.iter().filter_map(Cluster::person_id).collect()
+    }
+
+    /// The person to whom an identity belongs.
+    pub fn person_of(&self, identity: &model::Identity) -> Option<String> {
+        self.clusters.all[self.clusters.find(identity)?].person_id()
+    }
+
+    /// The segments in force.
+    pub fn segments(&self) -> Vec<String> {
+        self.known.segments.iter().filter(|(_, s)| s.active.is_some()).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// The lists that there are.
+    pub fn lists(&self) -> Vec<String> {
+        self.known.lists.keys().cloned().collect()
+    }
+
+    /// Members of a segment in force, and the undecided.
+    pub fn members(&self, segment: &str) -> (BTreeSet<String>, BTreeSet<String>) {
+        let (mut members, mut unknown) = (BTreeSet::new(), BTreeSet::new());
+        for (index, cluster) in self.clusters.all.iter().enumerate() {
+            let Some(id) = cluster.person_id() else { continue };
+            match self.in_segment(segment, index) {
+                Some(true) => drop(members.insert(id)),
+                Some(false) => (),
+                None => drop(unknown.insert(id)),
+            }
+        }
+        (members, unknown)
+    }
+
+    fn in_segment(&self, segment: &str, person: usize) -> Option<bool> {
+        match self.known.segments.get(segment).and_then(|segment| segment.active.as_ref()) {
+            Some(definition) => self.holds(definition, person),
+            None => Some(false),
+        }
+    }
+
+    /// What a list should hold.
+    pub fn desired(&self, list: &str) -> BTreeMap<String, BTreeSet<String>> {
+        let mut desired: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let Some(list) = self.known.lists.get(list) else { return desired };
+        for (index, cluster) in self.clusters.all.iter().enumerate() {
+            let Some(id) = cluster.person_id() else { continue };
+            let consents = match list.consent {
+                Some(channel) => self.consent(index, channel) == Some(model::ConsentState::Subscribed),
+                None => true,
+            };
+            if !consents || self.in_segment(list.segment.as_str(), index) != Some(true) {
+                continue;
+            }
+            let identifier = match &list.identifier {
+                ListIdentifier::Person => Some(id.clone()),
+                ListIdentifier::Email => self.address(index, model::Channel::Email),
+                ListIdentifier::Phone => self.address(index, model::Channel::Sms),
+                ListIdentifier::User(source) => cluster.smallest_user(source.as_str()),
+            };
+            if let Some(identifier) = identifier {
+                desired.entry(identifier).or_default().insert(id);
+            }
+        }
+        desired
+    }
+}

@@ -1,0 +1,142 @@
+//! Orders as state: what counts, when, with which properties, and what was spent.
+
+use super::View;
+use super::values::number;
+use model::{Event, EventKind, Map, OrderPolicy, SourceKind, Time, Value, names};
+use rust_decimal::Decimal;
+use std::collections::BTreeMap;
+
+/// Source and order id; the second part is a message id for completions without an order id.
+pub type OrderKey = (String, bool, String);
+
+/// The name of an activity.
+pub fn activity(event: &Event) -> Option<&str> {
+    match &event.kind {
+        EventKind::Activity(name) => Some(name),
+        EventKind::Profile => None,
+    }
+}
+
+/// A text or number as an id; an empty one is none.
+fn id_text(value: Option<&Value>) -> Option<String> {
+    match value? {
+        Value::Text(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.normalize().to_string()),
+        _ => None,
+    }
+}
+
+/// The order of which an event is a fact.
+pub fn order_key(event: &Event) -> Option<OrderKey> {
+    let name = activity(event)?;
+    let known = [names::ORDER_COMPLETED, names::ORDER_UPDATED, names::ORDER_REFUNDED, names::ORDER_CANCELLED];
+    if !known.contains(&name) {
+        return None;
+    }
+    match id_text(event.properties.get("order_id")) {
+        Some(id) => Some((event.source.0.clone(), true, id)),
+        None if name == names::ORDER_COMPLETED => Some((event.source.0.clone(), false, event.message_id.clone())),
+        None => None,
+    }
+}
+
+/// A counted order.
+pub struct Order {
+    /// Its own time: the earliest completion.
+    pub time: Time,
+    /// Its gross properties.
+    pub properties: Map,
+    /// Received minus refunded, never below zero.
+    pub spent: Decimal,
+    /// Upper case; empty when not given.
+    pub currency: String,
+}
+
+/// A readable amount; negative ones are none.
+fn amount(value: Option<&Value>) -> Option<Decimal> {
+    number(value?).filter(|amount| !amount.is_sign_negative() || amount.is_zero())
+}
+
+/// `total`, else `revenue`, else what the products come to.
+fn amount_of(properties: &Map) -> Option<Decimal> {
+    let product = |product: &Value| {
+        let Value::Map(product) = product else { return None };
+        let quantity = amount(product.get("quantity")).unwrap_or(Decimal::ONE);
+        Some(amount(product.get("price"))? * quantity)
+    };
+    let of_products = || match properties.get("products") {
+        Some(Value::List(products)) => products.iter().filter_map(product).reduce(|sum, next| sum + next),
+        _ => None,
+    };
+    amount(properties.get("total")).or_else(|| amount(properties.get("revenue"))).or_else(of_products)
+}
+
+/// What was given back of an order that brought in `received`.
+fn refunded(facts: &[&Event], received: Decimal) -> Decimal {
+    let mut refunds: BTreeMap<(bool, String), &Event> = BTreeMap::new();
+    for fact in facts.iter().filter(|fact| activity(fact) == Some(names::ORDER_REFUNDED)) {
+        let key = match id_text(fact.properties.get("refund_id")) {
+            Some(id) => (true, id),
+            None => (false, fact.message_id.clone()),
+        };
+        let newest = refunds.entry(key).or_insert(fact);
+        if (fact.time, &fact.message_id) > (newest.time, &newest.message_id) {
+            *newest = fact;
+        }
+    }
+    refunds.values().map(|refund| amount_of(&refund.properties).unwrap_or(received)).sum()
+}
+
+fn counted(facts: &[&Event]) -> Option<Order> {
+    let named = |name: &'static str| facts.iter().filter(move |fact| activity(fact) == Some(name));
+    let first = named(names::ORDER_COMPLETED).min_by_key(|fact| fact.time)?;
+    if named(names::ORDER_CANCELLED).next().is_some() {
+        return None;
+    }
+    let versions = named(names::ORDER_COMPLETED).chain(named(names::ORDER_UPDATED));
+    let newest = versions.max_by_key(|fact| (fact.time, fact.message_id.clone()))?;
+    let received = amount_of(&newest.properties).unwrap_or_default();
+    let spent = (received - refunded(facts, received)).max(Decimal::ZERO);
+    let currency = match newest.properties.get("currency") {
+        Some(Value::Text(code)) => code.trim().to_uppercase(),
+        _ => String::new(),
+    };
+    Some(Order { time: first.time, properties: newest.properties.clone(), spent, currency })
+}
+
+impl View {
+    /// Whether the orders of a source count by themselves.
+    fn orders_count(&self, source: &str) -> bool {
+        let has_store = self.known.sources.values().any(|source| source.kind == SourceKind::Platform);
+        match self.known.sources.get(source) {
+            Some(source) if source.kind == SourceKind::Platform => true,
+            Some(source) => match source.orders {
+                OrderPolicy::Count => true,
+                OrderPolicy::Match => false,
+                OrderPolicy::Auto => !has_store,
+            },
+            None => !has_store,
+        }
+    }
+
+    /// A person's counted orders.
+    pub fn orders(&self, person: usize) -> Vec<Order> {
+        let mut orders: BTreeMap<OrderKey, Vec<&Event>> = BTreeMap::new();
+        for fact in self.facts(person).filter(|fact| self.orders_count(fact.source.as_str())) {
+            if let Some(key) = order_key(fact) {
+                orders.entry(key).or_default().push(fact);
+            }
+        }
+        orders.values().filter_map(|facts| counted(facts)).collect()
+    }
+
+    /// The worth of one `from` in `to` on the day of `at`.
+    pub fn rate(&self, from: &str, to: &str, at: Time) -> Option<Decimal> {
+        if from == to {
+            return Some(Decimal::ONE);
+        }
+        let day = self.local(at).date().to_string();
+        let rates = self.known.rates.get(&(from.to_owned(), to.to_owned()))?;
+        rates.range(..=day).next_back().map(|(_, rate)| *rate)
+    }
+}

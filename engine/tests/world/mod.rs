@@ -1,0 +1,5 @@
+//! Worlds: logs of records, written or made up.
+
+#![allow(dead_code)]
+
+pub mod script;
