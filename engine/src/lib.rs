@@ -8,7 +8,9 @@
 
 pub mod effect;
 pub mod eval;
+pub mod identity;
 pub mod language;
+pub mod person;
 pub mod plan;
 pub mod storage;
 pub mod workspace;

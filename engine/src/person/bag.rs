@@ -1,0 +1,247 @@
+//! Properties as bytes.
+//!
+//! A person's history stays encoded in memory; a filter decodes only the value it asks for.
+//! Layout: for each property `name number, length, payload` (LEB128 numbers). Payload: a tag
+//! byte and its content. Unreadable bytes read as absent: they can only come from a damaged
+//! store, whose checksums tell before.
+
+use crate::person::names::Names;
+use model::{Map, Value};
+use rust_decimal::Decimal;
+
+const FALSE: u8 = 0;
+const TRUE: u8 = 1;
+const NUMBER: u8 = 2;
+const TEXT: u8 = 3;
+const LIST: u8 = 4;
+const MAP: u8 = 5;
+
+/// Encoded properties.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Bag(Box<[u8]>);
+
+impl Bag {
+    /// Encodes properties. Names that the dictionary has no room for are left out; their number is returned.
+    pub fn encode(map: &Map, names: &mut Names) -> (Bag, u64) {
+        let mut out = Vec::new();
+        let mut payload = Vec::new();
+        let mut dropped = 0;
+        for (name, value) in map {
+            let Some(number) = names.intern(name) else {
+                dropped += 1;
+                continue;
+            };
+            payload.clear();
+            encode_value(value, &mut payload);
+            put_number(u64::from(number), &mut out);
+            put_number(payload.len() as u64, &mut out);
+            out.extend_from_slice(&payload);
+        }
+        (Bag(out.into_boxed_slice()), dropped)
+    }
+
+    /// From stored bytes.
+    pub fn from_bytes(bytes: Vec<u8>) -> Bag {
+        Bag(bytes.into_boxed_slice())
+    }
+
+    /// The bytes to store.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Whether it holds nothing.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// One property by the number of its name.
+    pub fn get(&self, name: u32) -> Option<Value> {
+        self.entries().find(|(number, _)| *number == name).and_then(|(_, payload)| decode_value(payload))
+    }
+
+    /// The numbers of the names it holds.
+    pub fn names(&self) -> impl Iterator<Item = u32> + '_ {
+        self.entries().map(|(number, _)| number)
+    }
+
+    /// A property by its name; dots descend into objects when the whole name is not there.
+    pub fn lookup(&self, name: &str, names: &Names) -> Option<Value> {
+        if let Some(found) = names.number(name).and_then(|number| self.get(number)) {
+            return Some(found);
+        }
+        for (dot, _) in name.match_indices('.') {
+            let (head, rest) = name.split_at(dot);
+            let value = names.number(head).and_then(|number| self.get(number));
+            if let Some(found) = value.and_then(|value| descend(&value, rest.trim_start_matches('.'))) {
+                return Some(found);
+            }
+        }
+        None
+    }
+
+    /// Every property, decoded.
+    pub fn decode(&self, names: &Names) -> Map {
+        self.entries()
+            .filter_map(|(number, payload)| Some((names.name(number)?.to_owned(), decode_value(payload)?)))
+            .collect()
+    }
+
+    fn entries(&self) -> impl Iterator<Item = (u32, &[u8])> {
+        let mut rest: &[u8] = &self.0;
+        std::iter::from_fn(move || {
+            let number = take_number(&mut rest)?;
+            let payload = take_slice(&mut rest)?;
+            Some((number as u32, payload))
+        })
+    }
+}
+
+/// A value inside an object by a dotted path.
+pub fn descend(value: &Value, path: &str) -> Option<Value> {
+    let Value::Map(map) = value else { return None };
+    if let Some(found) = map.get(path) {
+        return Some(found.clone());
+    }
+    let (head, rest) = path.split_once('.')?;
+    descend(map.get(head)?, rest)
+}
+
+fn put_number(mut number: u64, out: &mut Vec<u8>) {
+    while number >= 0x80 {
+        out.push((number as u8) | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+fn take_number(rest: &mut &[u8]) -> Option<u64> {
+    let mut number = 0u64;
+    for shift in (0..64).step_by(7) {
+        let (&byte, tail) = rest.split_first()?;
+        *rest = tail;
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(number);
+        }
+    }
+    None
+}
+
+fn take_slice<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let len = usize::try_from(take_number(rest)?).ok()?;
+    let (head, tail) = rest.split_at_checked(len)?;
+    *rest = tail;
+    Some(head)
+}
+
+fn encode_value(value: &Value, out: &mut Vec<u8>) {
+    match value {
+        Value::Bool(flag) => out.push(if *flag { TRUE } else { FALSE }),
+        Value::Number(number) => {
+            out.push(NUMBER);
+            out.extend_from_slice(&number.serialize());
+        }
+        Value::Text(text) => {
+            out.push(TEXT);
+            out.extend_from_slice(text.as_bytes());
+        }
+        Value::List(items) => {
+            out.push(LIST);
+            for item in items {
+                put_nested(item, out);
+            }
+        }
+        Value::Map(map) => {
+            out.push(MAP);
+            for (name, item) in map {
+                put_number(name.len() as u64, out);
+                out.extend_from_slice(name.as_bytes());
+                put_nested(item, out);
+            }
+        }
+    }
+}
+
+fn put_nested(value: &Value, out: &mut Vec<u8>) {
+    let mut nested = Vec::new();
+    encode_value(value, &mut nested);
+    put_number(nested.len() as u64, out);
+    out.extend_from_slice(&nested);
+}
+
+fn decode_value(payload: &[u8]) -> Option<Value> {
+    let (&tag, mut rest) = payload.split_first()?;
+    Some(match tag {
+        FALSE => Value::Bool(false),
+        TRUE => Value::Bool(true),
+        NUMBER => Value::Number(Decimal::deserialize(rest.try_into().ok()?)),
+        TEXT => Value::Text(std::str::from_utf8(rest).ok()?.to_owned()),
+        LIST => {
+            let mut items = Vec::new();
+            while !rest.is_empty() {
+                items.push(decode_value(take_slice(&mut rest)?)?);
+            }
+            Value::List(items)
+        }
+        MAP => {
+            let mut map = Map::new();
+            while !rest.is_empty() {
+                let name = std::str::from_utf8(take_slice(&mut rest)?).ok()?.to_owned();
+                map.insert(name, decode_value(take_slice(&mut rest)?)?);
+            }
+            Value::Map(map)
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            any::<bool>().prop_map(Value::Bool),
+            (any::<i64>(), 0u32..20).prop_map(|(n, scale)| Value::Number(Decimal::new(n, scale))),
+            ".{0,12}".prop_map(Value::Text),
+        ];
+        leaf.prop_recursive(3, 16, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::List),
+                prop::collection::btree_map("[a-z]{1,5}", inner, 0..4).prop_map(Value::Map),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_goes_in_comes_out(map in prop::collection::btree_map("[a-z]{1,6}", value(), 0..6)) {
+            let mut names = Names::default();
+            let (bag, dropped) = Bag::encode(&map, &mut names);
+            prop_assert_eq!(dropped, 0);
+            prop_assert_eq!(&bag.decode(&names), &map);
+            for (name, value) in &map {
+                let found = bag.lookup(name, &names);
+                prop_assert_eq!(found.as_ref(), Some(value));
+            }
+        }
+
+        #[test]
+        fn damaged_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+            let names = Names::default();
+            prop_assert!(Bag::from_bytes(bytes).decode(&names).is_empty());
+        }
+    }
+
+    #[test]
+    fn dots_descend_into_objects() {
+        let mut names = Names::default();
+        let inner = Map::from([("name".to_owned(), Value::text("ACME"))]);
+        let map = Map::from([("company".to_owned(), Value::Map(inner))]);
+        let (bag, _) = Bag::encode(&map, &mut names);
+        assert_eq!(bag.lookup("company.name", &names), Some(Value::text("ACME")));
+        assert_eq!(bag.lookup("company.size", &names), None);
+    }
+}

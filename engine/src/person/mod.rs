@@ -1,0 +1,184 @@
+//! A cluster of identities with its history, and what follows from it.
+
+pub mod bag;
+pub mod consent;
+pub mod fact;
+pub mod names;
+pub mod orders;
+pub mod properties;
+pub mod view;
+
+use crate::person::fact::{Fact, from_chunk, to_chunk};
+use crate::storage::{ChunkRecord, LinkRecord, NodeRecord, OrderKey, PersonNo, PersonRecord, Storage, StorageError};
+use model::{Identity, IdentityKey, IdentityKind, Time};
+use std::collections::BTreeMap;
+
+/// Facts in the tail after which it is closed into a chunk.
+pub const TAIL_FACTS_MAX: usize = 32;
+
+/// An identity of a person.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Node {
+    /// The identity.
+    pub identity: Identity,
+    /// Its links, by the other side.
+    pub links: BTreeMap<IdentityKey, LinkRecord>,
+}
+
+/// A cluster of identities. It is a person if one of them is strong.
+#[derive(Clone, Debug, Default)]
+pub struct Person {
+    /// Its number.
+    pub no: PersonNo,
+    /// Its identities.
+    pub nodes: BTreeMap<IdentityKey, Node>,
+    /// Closed chunks, oldest first: id and number of facts. They are the first of `facts`.
+    pub chunks: Vec<(u64, u32)>,
+    /// All facts: those in chunks, then the tail, in order of arrival.
+    pub facts: Vec<Fact>,
+    /// Facts by name, in order of time; order completions are not here but in `counted`.
+    pub by_name: BTreeMap<u32, Vec<u32>>,
+    /// Facts of each order.
+    pub orders: BTreeMap<OrderKey, Vec<u32>>,
+    /// Counted orders in order of time.
+    pub counted: Vec<orders::Counted>,
+    /// For each trait, the newest fact of each source that has it: number of the source and fact.
+    pub by_trait: BTreeMap<u32, Vec<(u32, u32)>>,
+    /// Earliest event time of anything known; `None` while there is nothing.
+    pub first_seen: Option<Time>,
+    /// Facts with statements of consent.
+    pub with_consent: Vec<u32>,
+    /// Rough bytes in memory.
+    pub bytes: usize,
+}
+
+impl Person {
+    /// A new cluster of one identity.
+    pub fn new(no: PersonNo, identity: Identity) -> Person {
+        let node = Node { identity, links: BTreeMap::new() };
+        Person { no, nodes: BTreeMap::from([(node.identity.key(), node)]), bytes: 512, ..Person::default() }
+    }
+
+    /// Reads a cluster with all its history. The caller calls [`Person::index`] after.
+    pub fn load<S: Storage>(no: PersonNo, record: PersonRecord, storage: &S) -> Result<Person, StorageError> {
+        let mut facts = Vec::new();
+        for (id, _) in &record.chunks {
+            let chunk = storage.chunk(*id)?.ok_or_else(|| StorageError(format!("chunk {id} is missing")))?;
+            from_chunk(chunk, &mut facts);
+        }
+        from_chunk(record.tail, &mut facts);
+        let nodes = record
+            .nodes
+            .into_iter()
+            .map(|node| {
+                let links = node.links.into_iter().map(|link| (link.key, link)).collect();
+                (node.identity.key(), Node { identity: node.identity, links })
+            })
+            .collect();
+        Ok(Person { no, nodes, chunks: record.chunks, facts, ..Person::default() })
+    }
+
+    /// Writes it, closing the tail into chunks with ids from `next_chunk` when it is long.
+    pub fn save(&mut self, next_chunk: &mut u64) -> (PersonRecord, Vec<(u64, ChunkRecord)>) {
+        let mut closed = Vec::new();
+        while self.facts.len() - self.tail_start() >= TAIL_FACTS_MAX {
+            let start = self.tail_start();
+            let run = self.facts.get(start..start + TAIL_FACTS_MAX).unwrap_or_default();
+            closed.push((*next_chunk, to_chunk(run)));
+            self.chunks.push((*next_chunk, TAIL_FACTS_MAX as u32));
+            *next_chunk += 1;
+        }
+        let nodes = self
+            .nodes
+            .values()
+            .map(|node| NodeRecord { identity: node.identity.clone(), links: node.links.values().cloned().collect() })
+            .collect();
+        let tail = to_chunk(self.facts.get(self.tail_start()..).unwrap_or_default());
+        (PersonRecord { nodes, chunks: self.chunks.clone(), tail }, closed)
+    }
+
+    fn tail_start(&self) -> usize {
+        self.chunks.iter().map(|(_, facts)| *facts as usize).sum::<usize>().min(self.facts.len())
+    }
+
+    /// Takes all facts out, the closed ones apart from the tail.
+    pub fn split_tail(&mut self) -> (Vec<Fact>, Vec<Fact>) {
+        let tail = self.facts.split_off(self.tail_start());
+        (std::mem::take(&mut self.facts), tail)
+    }
+
+    /// Whether it holds a strong identity.
+    pub fn is_person(&self) -> bool {
+        self.nodes.values().any(|node| node.identity.kind.is_strong())
+    }
+
+    /// The person's stable id: `p_` and the key of the smallest canonical strong identity.
+    pub fn stable_id(&self) -> Option<String> {
+        let strong = self.nodes.iter().filter(|(_, node)| node.identity.kind.is_strong());
+        let (key, _) = strong.min_by_key(|(_, node)| node.identity.canonical())?;
+        Some(format!("p_{key}"))
+    }
+
+    /// The smallest identity of a kind, of one scope if one is given.
+    pub fn smallest(&self, kind: IdentityKind, scope: Option<&str>) -> Option<&str> {
+        let of_kind = self.nodes.values().map(|node| &node.identity).filter(|identity| identity.kind == kind);
+        let in_scope = of_kind.filter(|identity| scope.is_none_or(|scope| identity.scope == scope));
+        in_scope.map(|identity| identity.value.as_str()).min()
+    }
+
+    /// Rebuilds everything that follows from the facts.
+    pub fn index(&mut self, words: &orders::Words) {
+        self.by_name.clear();
+        self.orders.clear();
+        self.by_trait.clear();
+        self.with_consent.clear();
+        self.first_seen = None;
+        self.bytes = 512 + self.nodes.len() * 256;
+        for place in 0..self.facts.len() as u32 {
+            self.note(place, words);
+        }
+        let facts = &self.facts;
+        for places in self.by_name.values_mut() {
+            places.sort_by_key(|place| facts.get(*place as usize).map(|fact| (fact.time, fact.message)));
+        }
+        self.count_orders(words);
+    }
+
+    /// Adds a fact and everything that follows from it.
+    pub fn push(&mut self, fact: Fact, words: &orders::Words) {
+        let (name, key, is_order) = (fact.name, (fact.time, fact.message), fact.order.is_some());
+        let place = self.facts.len() as u32;
+        self.facts.push(fact);
+        self.note(place, words);
+        if let Some(places) = name.and_then(|name| self.by_name.get_mut(&name))
+            && places.last() == Some(&place)
+        {
+            places.pop();
+            let facts = &self.facts;
+            let earlier = |other: &u32| facts.get(*other as usize).is_some_and(|fact| (fact.time, fact.message) < key);
+            places.insert(places.partition_point(earlier), place);
+        }
+        if is_order {
+            self.count_orders(words);
+        }
+    }
+
+    fn note(&mut self, place: u32, words: &orders::Words) {
+        let Some(fact) = self.facts.get(place as usize) else { return };
+        self.bytes += fact.bytes();
+        if let Some(order) = &fact.order {
+            self.orders.entry(order.0).or_default().push(place);
+        }
+        if let Some(name) = fact.name.filter(|name| *name != words.completed) {
+            self.by_name.entry(name).or_default().push(place);
+        }
+        self.first_seen = Some(self.first_seen.map_or(fact.time, |first| first.min(fact.time)));
+        for name in fact.traits.names() {
+            let newest = self.by_trait.entry(name).or_default();
+            properties::keep_newest(newest, &self.facts, name, (fact.source, place));
+        }
+        if !fact.consent.is_empty() {
+            self.with_consent.push(place);
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Orders are state: many facts in any order of arrival, one order.
+
+use crate::person::Person;
+use crate::person::bag::{Bag, descend};
+use crate::person::fact::Fact;
+use crate::person::names::Names;
+use crate::storage::OrderKey;
+use model::{Time, Value, names};
+use rust_decimal::Decimal;
+use std::collections::BTreeMap;
+
+/// Numbers of the names that orders are made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Words {
+    /// `Order Completed`.
+    pub completed: u32,
+    /// `Order Updated`.
+    pub updated: u32,
+    /// `Order Refunded`.
+    pub refunded: u32,
+    /// `Order Cancelled`.
+    pub cancelled: u32,
+    total: u32,
+    revenue: u32,
+    products: u32,
+    currency: u32,
+    refund_id: u32,
+}
+
+impl Words {
+    /// Gives the words their numbers. They are interned first in every dictionary, so there is room.
+    pub fn intern(names: &mut Names) -> Words {
+        let mut number = |name| names.intern(name).unwrap_or(u32::MAX);
+        Words {
+            completed: number(names::ORDER_COMPLETED),
+            updated: number(names::ORDER_UPDATED),
+            refunded: number(names::ORDER_REFUNDED),
+            cancelled: number(names::ORDER_CANCELLED),
+            total: number("total"),
+            revenue: number("revenue"),
+            products: number("products"),
+            currency: number("currency"),
+            refund_id: number("refund_id"),
+        }
+    }
+
+    /// Whether a name belongs to an order's life.
+    pub fn is_order(&self, name: u32) -> bool {
+        [self.completed, self.updated, self.refunded, self.cancelled].contains(&name)
+    }
+}
+
+/// An order that counts.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Counted {
+    /// Its own time: the first instant at which money was received.
+    pub time: Time,
+    /// Its key, which decides the place among orders of one instant.
+    pub key: OrderKey,
+    /// The fact whose properties it shows.
+    pub shown: u32,
+    /// The source it came from.
+    pub source: u32,
+    /// Received minus refunded, never below zero.
+    pub spent: Decimal,
+    /// ISO 4217 code, upper case; empty when not given.
+    pub currency: String,
+}
+
+impl Person {
+    /// Works out the counted orders anew.
+    pub(crate) fn count_orders(&mut self, words: &Words) {
+        let mut counted: Vec<Counted> = Vec::new();
+        for (key, places) in &self.orders {
+            let facts: Vec<(u32, &Fact)> =
+                places.iter().filter_map(|place| Some((*place, self.facts.get(*place as usize)?))).collect();
+            counted.extend(fold(*key, &facts, words));
+        }
+        counted.sort_by_key(|order| (order.time, order.key));
+        self.counted = counted;
+    }
+}
+
+/// The order that its facts make, if it counts. Depends on the set of facts only.
+fn fold(key: OrderKey, facts: &[(u32, &Fact)], words: &Words) -> Option<Counted> {
+    let named = |name: u32| facts.iter().filter(move |(_, fact)| fact.name == Some(name));
+    if named(words.cancelled).next().is_some() {
+        return None;
+    }
+    let time = named(words.completed).map(|(_, fact)| fact.time).min()?;
+    let versions = named(words.completed).chain(named(words.updated));
+    let (shown, newest) = versions.max_by_key(|(_, fact)| (fact.time, message_id(fact)))?;
+    let mut refunds: BTreeMap<String, &Fact> = BTreeMap::new();
+    for (_, fact) in named(words.refunded) {
+        let id = fact.properties.get(words.refund_id).map(|id| id_text(&id));
+        let id = id.map_or_else(|| format!("m:{}", message_id(fact)), |id| format!("r:{id}"));
+        let kept = refunds.entry(id).or_insert(fact);
+        if (kept.time, message_id(kept)) < (fact.time, message_id(fact)) {
+            *kept = fact;
+        }
+    }
+    let mut spent = amount(&newest.properties, words).unwrap_or_default();
+    for refund in refunds.values() {
+        match amount(&refund.properties, words) {
+            Some(back) => spent = spent.checked_sub(back).unwrap_or_default(),
+            None => spent = Decimal::ZERO,
+        }
+        spent = spent.max(Decimal::ZERO);
+    }
+    let currency = match newest.properties.get(words.currency) {
+        Some(Value::Text(code)) => code.trim().to_uppercase(),
+        _ => String::new(),
+    };
+    Some(Counted { time, key, shown: *shown, source: newest.source, spent, currency })
+}
+
+fn message_id(fact: &Fact) -> &str {
+    fact.order.as_ref().map_or("", |order| order.1.as_str())
+}
+
+/// An id as text, whether it came as text or number.
+pub fn id_text(value: &Value) -> String {
+    match value {
+        Value::Text(text) => text.trim().to_owned(),
+        Value::Number(number) => number.normalize().to_string(),
+        other => other.to_json().to_string(),
+    }
+}
+
+/// `total`, else `revenue`, else the sum over the products; `None` when there is none of them.
+fn amount(properties: &Bag, words: &Words) -> Option<Decimal> {
+    let money = |name: u32| properties.get(name).as_ref().and_then(readable);
+    money(words.total).or_else(|| money(words.revenue)).or_else(|| match properties.get(words.products)? {
+        Value::List(items) => sum_of(&items),
+        _ => None,
+    })
+}
+
+fn sum_of(items: &[Value]) -> Option<Decimal> {
+    let mut sum = None;
+    for item in items {
+        let Some(price) = descend(item, "price").as_ref().and_then(readable) else { continue };
+        let quantity = descend(item, "quantity").as_ref().and_then(readable).unwrap_or(Decimal::ONE);
+        let line = price.checked_mul(quantity)?;
+        sum = Some(sum.unwrap_or(Decimal::ZERO).checked_add(line)?);
+    }
+    sum
+}
+
+/// An amount that can be read and is not negative.
+fn readable(value: &Value) -> Option<Decimal> {
+    let number = match value {
+        Value::Number(number) => *number,
+        Value::Text(text) => Decimal::from_str_exact(text.trim()).ok()?,
+        _ => return None,
+    };
+    (number >= Decimal::ZERO).then_some(number)
+}

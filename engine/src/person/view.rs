@@ -1,0 +1,218 @@
+//! A person at one instant, as evaluation sees it.
+
+use crate::eval::subject::{Happening, Spent, Subject};
+use crate::person::Person;
+use crate::person::fact::Fact;
+use crate::person::names::Names;
+use crate::person::orders::Words;
+use model::{Channel, ConsentState, OrderPolicy, Source, SourceKind, Time, Value};
+use rust_decimal::Decimal;
+use std::collections::BTreeMap;
+
+/// Microseconds of a day of 24 hours.
+pub const DAY_MICROS: i64 = 86_400_000_000;
+
+/// What a workspace adds to a person's own history.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// Names by number.
+    pub names: &'a Names,
+    /// The words of orders.
+    pub words: &'a Words,
+    /// Sources by number.
+    pub sources: &'a [Source],
+    /// Rates: from, to, day number; newest day not after the asked one holds.
+    pub rates: &'a BTreeMap<(String, String), BTreeMap<i64, Decimal>>,
+    /// The workspace's zone.
+    pub zone: &'a jiff::tz::TimeZone,
+    /// The workspace's currency.
+    pub currency: &'a str,
+    /// Days for which events other than orders are kept.
+    pub retention_days: u32,
+}
+
+impl Context<'_> {
+    /// Whether orders of a source count by themselves.
+    pub fn orders_count(&self, source: u32) -> bool {
+        let Some(source) = self.sources.get(source as usize) else { return true };
+        match source.orders {
+            _ if source.kind == SourceKind::Platform => true,
+            OrderPolicy::Count => true,
+            OrderPolicy::Match => false,
+            OrderPolicy::Auto => !self.sources.iter().any(|source| source.kind == SourceKind::Platform),
+        }
+    }
+
+    /// Days since 1970-01-01 of an instant, in the workspace's zone.
+    pub fn day(&self, at: Time) -> i64 {
+        let Some(stamp) = at.to_timestamp() else { return 0 };
+        day_number(self.zone.to_datetime(stamp).date())
+    }
+}
+
+/// Days since 1970-01-01 of a civil date.
+pub fn day_number(date: jiff::civil::Date) -> i64 {
+    let midnight = date.to_datetime(jiff::civil::Time::midnight());
+    jiff::tz::TimeZone::UTC.to_timestamp(midnight).map_or(0, |stamp| stamp.as_second().div_euclid(86_400))
+}
+
+/// A person now.
+pub struct View<'a> {
+    /// The person.
+    pub person: &'a Person,
+    /// The workspace.
+    pub context: Context<'a>,
+    /// Now.
+    pub now: Time,
+    /// Consent by e-mail and by text message of an address that another cluster holds.
+    pub foreign: [Option<ConsentState>; 2],
+    /// The person's stable id.
+    pub stable_id: &'a str,
+}
+
+struct Shown<'a> {
+    fact: &'a Fact,
+    name: &'a str,
+    time: Time,
+    kept: bool,
+    names: &'a Names,
+}
+
+impl Happening for Shown<'_> {
+    fn time(&self) -> Time {
+        self.time
+    }
+
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn property(&self, name: &str) -> Option<Value> {
+        self.fact.properties.lookup(name, self.names)
+    }
+
+    fn kept_for_good(&self) -> bool {
+        self.kept
+    }
+}
+
+impl<'a> View<'a> {
+    /// The newest consent of the person's address on a channel.
+    pub fn consent(&self, channel: Channel) -> Option<ConsentState> {
+        let address = self.person.address(channel, &self.context)?;
+        if self.person.nodes.contains_key(&address.key()) {
+            return self.person.consent_of(channel, &address.value);
+        }
+        let [email, sms] = self.foreign;
+        match channel {
+            Channel::Email => email,
+            Channel::Sms => sms,
+        }
+    }
+
+    fn consent_text(&self, channel: Channel) -> Option<Value> {
+        Some(Value::text(match self.consent(channel)? {
+            ConsentState::Subscribed => "subscribed",
+            ConsentState::Unsubscribed => "unsubscribed",
+        }))
+    }
+
+    /// Facts of one name in `from..until` that are not past retention.
+    fn named(&self, number: u32, from: Time, until: Time) -> impl Iterator<Item = Shown<'a>> + use<'a> {
+        let (person, context) = (self.person, self.context);
+        let name = context.names.name(number).unwrap_or_default();
+        let kept = context.words.is_order(number);
+        let kept_since = self.now.plus_micros(-i64::from(context.retention_days) * DAY_MICROS);
+        let places = person.by_name.get(&number).map(Vec::as_slice).unwrap_or_default();
+        let time = |place: &u32| person.facts.get(*place as usize).map_or(Time::MIN, |fact| fact.time);
+        let first = places.partition_point(|place| time(place) < from || (!kept && time(place) <= kept_since));
+        places
+            .get(first..)
+            .unwrap_or_default()
+            .iter()
+            .filter_map(move |place| person.facts.get(*place as usize))
+            .take_while(move |fact| fact.time < until)
+            .map(move |fact| Shown { fact, name, time: fact.time, kept, names: context.names })
+    }
+
+    fn orders(&self, from: Time, until: Time) -> impl Iterator<Item = Shown<'a>> + use<'a> {
+        let (person, context) = (self.person, self.context);
+        let name = context.names.name(context.words.completed).unwrap_or_default();
+        let first = person.counted.partition_point(|order| order.time < from);
+        let orders = person.counted.get(first..).unwrap_or_default().iter();
+        orders.take_while(move |order| order.time < until).filter_map(move |order| {
+            let fact = person.facts.get(order.shown as usize)?;
+            let shown = Shown { fact, name, time: order.time, kept: true, names: context.names };
+            context.orders_count(order.source).then_some(shown)
+        })
+    }
+}
+
+impl Subject for View<'_> {
+    fn property(&self, name: &str) -> Option<Value> {
+        match name {
+            "first_seen" => self.person.first_seen.map(|time| Value::Text(time.to_string())),
+            "email" => self.person.address(Channel::Email, &self.context).map(|address| Value::Text(address.value)),
+            "phone" => self.person.address(Channel::Sms, &self.context).map(|address| Value::Text(address.value)),
+            "consent_email" => self.consent_text(Channel::Email),
+            "consent_sms" => self.consent_text(Channel::Sms),
+            "email_domain" => {
+                let address = self.person.address(Channel::Email, &self.context)?;
+                address.value.rsplit_once('@').map(|(_, domain)| Value::text(domain))
+            }
+            _ => self.person.shown(name, &self.context),
+        }
+    }
+
+    fn happenings(&self, name: Option<&str>, from: Time, until: Time, visit: &mut dyn FnMut(&dyn Happening) -> bool) {
+        let number = match name {
+            Some(name) => match self.context.names.number(name) {
+                Some(number) => Some(number),
+                None => return,
+            },
+            None => None,
+        };
+        match number {
+            Some(number) if number == self.context.words.completed => {
+                self.orders(from, until).all(|shown| visit(&shown));
+            }
+            Some(number) => {
+                self.named(number, from, until).all(|shown| visit(&shown));
+            }
+            None => {
+                let mut all: Vec<Shown<'_>> = self.orders(from, until).collect();
+                for number in self.person.by_name.keys() {
+                    all.extend(self.named(*number, from, until));
+                }
+                all.sort_by_key(|shown| shown.time);
+                all.iter().all(|shown| visit(shown));
+            }
+        }
+    }
+
+    fn spent(&self, from: Time, until: Time, visit: &mut dyn FnMut(&Spent)) {
+        let first = self.person.counted.partition_point(|order| order.time < from);
+        let orders = self.person.counted.get(first..).unwrap_or_default().iter();
+        for order in orders.take_while(|order| order.time < until) {
+            if self.context.orders_count(order.source) {
+                visit(&Spent { time: order.time, amount: order.spent, currency: order.currency.clone() });
+            }
+        }
+    }
+
+    fn rate(&self, from: &str, to: &str, at: Time) -> Option<Decimal> {
+        if from == to {
+            return Some(Decimal::ONE);
+        }
+        let days = self.context.rates.get(&(from.to_owned(), to.to_owned()))?;
+        days.range(..=self.context.day(at)).next_back().map(|(_, rate)| *rate)
+    }
+
+    fn stable_id(&self) -> &str {
+        self.stable_id
+    }
+
+    fn in_segment(&self, _segment: &str) -> Option<bool> {
+        None
+    }
+}

@@ -1,0 +1,228 @@
+//! Fills new versions of segments in the background, and puts them in force in one step.
+
+use super::segments::{Slots, Version};
+use super::settle::Scope;
+use super::{Applied, When, Workspace};
+use crate::effect::Effect;
+use crate::eval::{Tri, evaluate};
+use crate::language;
+use crate::person::view::View;
+use crate::plan::{Plan, compile};
+use crate::storage::{BitmapKey, BitmapKind, PersonNo, Storage, StorageError};
+use model::{ListDefinition, SegmentDefinition, SegmentId};
+use roaring::RoaringBitmap;
+use std::collections::BTreeSet;
+
+impl<S: Storage> Workspace<S> {
+    /// Compiles a definition for this workspace.
+    pub(super) fn compile(&self, definition: &str) -> Result<Plan, String> {
+        let parsed = language::parse(definition).map_err(|error| error.to_string())?;
+        let (currency, retention_days) = (&self.settings.currency, self.settings.retention_days);
+        compile(&parsed, self.zone.clone(), currency, retention_days).map_err(|error| error.to_string())
+    }
+
+    pub(super) fn put_segment(&mut self, definition: &SegmentDefinition) -> Applied {
+        let Ok(plan) = self.compile(&definition.definition) else { return Applied::Refused("bad_definition") };
+        let slots = self.segments.slots.get(&definition.id).copied().unwrap_or_default();
+        let newest = [slots.active, slots.building].into_iter().flatten();
+        let newest = newest.filter_map(|bitmap| self.segments.versions.get(&bitmap)).map(|version| version.version);
+        let version = newest.max().unwrap_or(0) + 1;
+        if let Some(bitmap) = slots.building {
+            self.drop_version(bitmap);
+        }
+        self.segments.next_bitmap += 1;
+        let bitmap = self.segments.next_bitmap;
+        let built = Version {
+            segment: definition.id.clone(),
+            version,
+            definition: definition.clone(),
+            plan,
+            members: RoaringBitmap::new(),
+            unknown: RoaringBitmap::new(),
+            built_to: Some(0),
+        };
+        self.segments.versions.insert(bitmap, built);
+        self.segments.slots.insert(definition.id.clone(), Slots { building: Some(bitmap), ..slots });
+        self.segments.index();
+        self.definitions_changed = true;
+        Applied::Changed { person: None }
+    }
+
+    /// Evaluates up to `people` more people for the versions being built; returns the versions
+    /// that are complete and wait for their `SegmentActivate`.
+    pub fn build_step(&mut self, people: usize) -> Result<Vec<(SegmentId, u32)>, StorageError> {
+        let building: Vec<u32> = self.segments.slots.values().filter_map(|slots| slots.building).collect();
+        let mut complete = Vec::new();
+        for bitmap in building {
+            if self.build(bitmap, people)?
+                && let Some(version) = self.segments.versions.get(&bitmap)
+            {
+                complete.push((version.segment.clone(), version.version));
+            }
+        }
+        Ok(complete)
+    }
+
+    /// Whether a version is being built.
+    pub fn is_building(&self) -> bool {
+        self.segments.slots.values().any(|slots| slots.building.is_some())
+    }
+
+    fn build(&mut self, bitmap: u32, people: usize) -> Result<bool, StorageError> {
+        let Some(from) = self.segments.versions.get(&bitmap).and_then(|version| version.built_to) else {
+            return Ok(true);
+        };
+        let batch: Vec<PersonNo> = self.is_person.range(from..).take(people).collect();
+        let to = if batch.len() < people { self.next_person } else { batch.last().map_or(from, |last| last + 1) };
+        if let Some(version) = self.segments.versions.get_mut(&bitmap) {
+            version.built_to = Some(to.max(from));
+        }
+        for no in batch {
+            self.build_one(bitmap, no)?;
+        }
+        Ok(to >= self.next_person)
+    }
+
+    fn build_one(&mut self, bitmap: u32, no: PersonNo) -> Result<(), StorageError> {
+        let outcome = match self.people.get(no) {
+            Some(_) => {
+                let foreign = self.foreign_consent(no)?;
+                self.evaluate(no, std::iter::once(bitmap), foreign).pop().map(|(_, outcome)| outcome)
+            }
+            None if self.segments.asks_consent => {
+                self.people.ensure(no, &self.words)?;
+                let foreign = self.foreign_consent(no)?;
+                let outcome = self.evaluate(no, std::iter::once(bitmap), foreign).pop().map(|(_, outcome)| outcome);
+                self.people.evict();
+                outcome
+            }
+            None => self.evaluate_unkept(bitmap, no)?,
+        };
+        if let Some(outcome) = outcome {
+            self.set_bit(BitmapKind::Members, bitmap, no, outcome.value == Tri::True);
+            self.set_bit(BitmapKind::Unknown, bitmap, no, outcome.value == Tri::Unknown);
+            self.timers.lower(no, outcome.until);
+        }
+        Ok(())
+    }
+
+    /// Evaluates somebody who is not in memory without keeping them there.
+    fn evaluate_unkept(&self, bitmap: u32, no: PersonNo) -> Result<Option<crate::eval::Outcome>, StorageError> {
+        let Some(person) = self.people.read(no, &self.words)? else { return Ok(None) };
+        let (Some(stable_id), Some(version)) = (person.stable_id(), self.segments.versions.get(&bitmap)) else {
+            return Ok(None);
+        };
+        let view = View {
+            person: &person,
+            context: self.context(),
+            now: self.now,
+            foreign: [None, None],
+            stable_id: &stable_id,
+        };
+        Ok(Some(evaluate(&version.plan, &view, self.now)))
+    }
+
+    /// Puts a version in force. Whatever is not built yet is built now, so that a replay, which
+    /// builds at another pace, comes to the same.
+    pub(super) fn activate(
+        &mut self,
+        id: &SegmentId,
+        version: u32,
+        when: When,
+        effects: &mut Vec<Effect>,
+    ) -> Result<Applied, StorageError> {
+        let slots = self.segments.slots.get(id).copied().unwrap_or_default();
+        let wanted = |bitmap: &u32| self.segments.versions.get(bitmap).is_some_and(|built| built.version == version);
+        let Some(bitmap) = slots.building.filter(wanted) else { return Ok(Applied::Refused("no_such_version")) };
+        while !self.build(bitmap, 1_024)? {}
+        let new = self.segments.versions.get(&bitmap).map(|version| version.members.clone()).unwrap_or_default();
+        self.switch(id, Some(bitmap), slots.active, &new, when, effects)?;
+        self.segments.slots.insert(id.clone(), Slots { active: Some(bitmap), building: None });
+        if let Some(old) = slots.active {
+            self.drop_version(old);
+        }
+        self.segments.index();
+        self.definitions_changed = true;
+        Ok(Applied::Changed { person: None })
+    }
+
+    /// Exchanges what a segment holds and tells who entered and who left.
+    fn switch(
+        &mut self,
+        id: &SegmentId,
+        new_bitmap: Option<u32>,
+        old_bitmap: Option<u32>,
+        new: &RoaringBitmap,
+        when: When,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), StorageError> {
+        let old = old_bitmap.and_then(|bitmap| self.segments.versions.get(&bitmap));
+        let old = old.map(|version| version.members.clone()).unwrap_or_default();
+        let lists: Vec<ListDefinition> = self.lists.values().filter(|list| list.segment == *id).cloned().collect();
+        if let Some(version) = new_bitmap.and_then(|bitmap| self.segments.versions.get_mut(&bitmap)) {
+            version.built_to = None;
+        }
+        for (no, entered) in (&old - new).iter().map(|no| (no, false)).chain((new - &old).iter().map(|no| (no, true))) {
+            if !self.people.ensure(no, &self.words)? {
+                continue;
+            }
+            let Some(person) = self.stable_id(no) else { continue };
+            let bitmap = if entered { new_bitmap } else { new_bitmap.or(old_bitmap) };
+            let pair = BTreeSet::from([(bitmap.unwrap_or_default(), person.clone())]);
+            let none = BTreeSet::new();
+            let (before, after) = if entered { (&none, &pair) } else { (&pair, &none) };
+            self.transitions(before, after, when, effects);
+            if !lists.is_empty() {
+                let wants = self.wants(no)?;
+                let wanted =
+                    lists.iter().filter_map(|list| wants.get(&list.id).map(|id| (list.id.clone(), id.clone())));
+                let wanted: BTreeSet<_> = wanted.map(|(list, id)| (list, id, person.clone())).collect();
+                let none = BTreeSet::new();
+                let (before, after) = if entered { (&none, &wanted) } else { (&wanted, &none) };
+                self.desire(before, after, when, effects);
+            }
+            self.people.evict();
+        }
+        Ok(())
+    }
+
+    pub(super) fn delete_segment(
+        &mut self,
+        id: &SegmentId,
+        when: When,
+        effects: &mut Vec<Effect>,
+    ) -> Result<Applied, StorageError> {
+        let Some(slots) = self.segments.slots.get(id).copied() else { return Ok(Applied::Refused("no_such_segment")) };
+        if self.lists.values().any(|list| list.segment == *id) {
+            return Ok(Applied::Refused("segment_in_use"));
+        }
+        self.switch(id, None, slots.active, &RoaringBitmap::new(), when, effects)?;
+        for bitmap in [slots.active, slots.building].into_iter().flatten() {
+            self.drop_version(bitmap);
+        }
+        self.segments.slots.remove(id);
+        self.segments.index();
+        self.definitions_changed = true;
+        Ok(Applied::Changed { person: None })
+    }
+
+    fn drop_version(&mut self, bitmap: u32) {
+        let Some(version) = self.segments.versions.remove(&bitmap) else { return };
+        for (kind, bits) in [(BitmapKind::Members, version.members), (BitmapKind::Unknown, version.unknown)] {
+            let uppers: BTreeSet<u16> = bits.iter().map(|no| (no >> 16) as u16).collect();
+            self.dirty_bitmaps.extend(uppers.into_iter().map(|upper| BitmapKey { kind, bitmap, upper }));
+        }
+    }
+
+    /// Evaluates every version for everybody: after the zone, a rate or a source changed.
+    pub(super) fn reevaluate_all(&mut self, when: When, effects: &mut Vec<Effect>) -> Result<(), StorageError> {
+        let everybody: Vec<PersonNo> = self.is_person.iter().collect();
+        for no in everybody {
+            let mut touched = super::settle::Touched::new(false);
+            self.capture(no, &mut touched)?;
+            self.settle(touched, Scope::All, when, effects)?;
+            self.people.evict();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,211 @@
+//! What is written at a checkpoint, and how a workspace is opened from it.
+
+use super::people::People;
+use super::segments::{Segments, Slots, Version};
+use super::timers::Timers;
+use super::{Settings, Workspace};
+use crate::person::names::Names;
+use crate::person::orders::Words;
+use crate::person::view::day_number;
+use crate::storage::{
+    BitmapKey, BitmapKind, Changes, CountersRecord, DefinitionsRecord, Saved, SegmentRecord, Storage,
+};
+use model::{SegmentDefinition, Time, WorkspaceId};
+use roaring::RoaringBitmap;
+use rust_decimal::Decimal;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Rough bytes of one changed person in a checkpoint.
+const PERSON_BYTES: usize = 1_500;
+
+impl<S: Storage> Workspace<S> {
+    /// Opens a workspace. `tombstone_key` never rotates; `cache_bytes` bounds what is kept of
+    /// people in memory besides what is not yet checkpointed.
+    pub fn open(id: WorkspaceId, storage: S, saved: Saved, tombstone_key: [u8; 32], cache_bytes: usize) -> Self {
+        let Saved { counters, definitions, names, bitmaps, timers } = saved;
+        let names_written = names.len() as u32;
+        let mut names = Names::new(names);
+        let words = Words::intern(&mut names);
+        let zone = jiff::tz::TimeZone::get(&definitions.time_zone).unwrap_or(jiff::tz::TimeZone::UTC);
+        let settings = Settings {
+            name: definitions.name,
+            time_zone: definitions.time_zone,
+            currency: definitions.currency,
+            retention_days: definitions.retention_days,
+            crowded_links_max: definitions.crowded_links_max,
+        };
+        let mut workspace = Workspace {
+            id,
+            settings,
+            zone,
+            names,
+            names_written,
+            words,
+            sources: definitions.sources,
+            rates: BTreeMap::new(),
+            rate_texts: BTreeMap::new(),
+            segments: Segments::starting_at(counters.next_bitmap),
+            lists: definitions.lists.into_iter().map(|list| (list.id.clone(), list)).collect(),
+            people: People::new(storage, cache_bytes),
+            is_person: RoaringBitmap::new(),
+            dirty_bitmaps: BTreeSet::new(),
+            timers: Timers::new(timers),
+            tombstones: definitions.tombstones.into_iter().collect(),
+            tombstone_key,
+            unlinked: definitions.unlinked.into_iter().collect(),
+            definitions_changed: false,
+            writing: Vec::new(),
+            now: Time(counters.now),
+            position: counters.position,
+            next_person: counters.next_person,
+            next_chunk: counters.next_chunk,
+            sequence: counters.sequence,
+            events: counters.events,
+            duplicates: counters.duplicates,
+            refused: counters.refused.into_iter().collect(),
+        };
+        for (from, to, date, rate) in definitions.rates {
+            if let (Ok(day), Ok(number)) = (date.parse(), Decimal::from_str_exact(&rate)) {
+                workspace.rates.entry((from.clone(), to.clone())).or_default().insert(day_number(day), number);
+                workspace.rate_texts.insert((from, to, date), rate);
+            }
+        }
+        for segment in definitions.segments {
+            workspace.open_segment(segment);
+        }
+        workspace.open_bitmaps(bitmaps);
+        workspace.segments.index();
+        workspace
+    }
+
+    fn open_segment(&mut self, record: SegmentRecord) {
+        let mut open = |found: Option<(u32, u32, SegmentDefinition)>, building: bool| {
+            let (bitmap, version, definition) = found?;
+            let plan = self.compile(&definition.definition).ok()?;
+            let segment = definition.id.clone();
+            let built_to = building.then_some(0);
+            let (members, unknown) = (RoaringBitmap::new(), RoaringBitmap::new());
+            let slot = self.segments.slots.entry(segment.clone()).or_default();
+            let place = if building { &mut slot.building } else { &mut slot.active };
+            *place = Some(bitmap);
+            let built = Version { segment, version, definition, plan, members, unknown, built_to };
+            self.segments.versions.insert(bitmap, built)
+        };
+        open(record.active, false);
+        open(record.building, true);
+    }
+
+    /// A version that was being built starts over: its bits are left out.
+    fn open_bitmaps(&mut self, bitmaps: Vec<(BitmapKey, Vec<u8>)>) {
+        for (key, bytes) in bitmaps {
+            let Ok(part) = RoaringBitmap::deserialize_from(bytes.as_slice()) else { continue };
+            let version = self.segments.versions.get_mut(&key.bitmap).filter(|version| version.built_to.is_none());
+            match (key.kind, version) {
+                (BitmapKind::People, _) => self.is_person |= part,
+                (BitmapKind::Members, Some(version)) => version.members |= part,
+                (BitmapKind::Unknown, Some(version)) => version.unknown |= part,
+                _ => {}
+            }
+        }
+    }
+
+    /// Takes everything that changed since the last call. Reads go on to see it; once the storage
+    /// holds it, call [`Workspace::changes_written`], and not this again before.
+    pub fn take_changes(&mut self) -> Changes {
+        let mut changes = Changes { counters: self.counters(), ..Changes::default() };
+        if std::mem::take(&mut self.definitions_changed) {
+            changes.definitions = Some(self.definitions());
+        }
+        let new_names = self.names.since(self.names_written);
+        if !new_names.is_empty() {
+            changes.names = Some((self.names_written, new_names.to_vec()));
+            self.names_written += new_names.len() as u32;
+        }
+        self.writing = self.people.take_dirty();
+        for no in &self.writing {
+            if let Some(person) = self.people.to_write(*no) {
+                let (record, closed) = person.save(&mut self.next_chunk);
+                changes.persons.push((*no, Some(record)));
+                changes.chunks.extend(closed.into_iter().map(|(id, chunk)| (id, Some(chunk))));
+            }
+        }
+        changes.counters.next_chunk = self.next_chunk;
+        changes.persons.extend(self.people.dropped.take().into_iter().map(|(no, ())| (no, None)));
+        changes.chunks.extend(self.people.dropped_chunks.take().into_iter().map(|(id, ())| (id, None)));
+        changes.holders = self.people.holders.take();
+        changes.orders = self.people.orders.take();
+        changes.messages = self.people.messages.take().into_iter().map(|(key, ())| key).collect();
+        changes.bitmaps = self.take_bitmaps();
+        changes.timers = self.timers.take_dirty();
+        changes
+    }
+
+    /// The storage now answers with what the last `take_changes` returned.
+    pub fn changes_written(&mut self) {
+        let writing = std::mem::take(&mut self.writing);
+        self.people.written(&writing);
+    }
+
+    /// Rough bytes that the next `take_changes` will write.
+    pub fn dirty_bytes(&self) -> usize {
+        self.people.dirty_len() * PERSON_BYTES
+    }
+
+    fn counters(&self) -> CountersRecord {
+        CountersRecord {
+            position: self.position,
+            now: self.now.0,
+            next_person: self.next_person,
+            next_chunk: self.next_chunk,
+            next_bitmap: self.segments.next_bitmap,
+            sequence: self.sequence,
+            events: self.events,
+            duplicates: self.duplicates,
+            refused: self.refused.iter().map(|(reason, count)| (reason.clone(), *count)).collect(),
+        }
+    }
+
+    fn definitions(&self) -> DefinitionsRecord {
+        let slot = |bitmap: Option<u32>| {
+            let bitmap = bitmap?;
+            let version = self.segments.versions.get(&bitmap)?;
+            Some((bitmap, version.version, version.definition.clone()))
+        };
+        let record = |slots: &Slots| SegmentRecord { active: slot(slots.active), building: slot(slots.building) };
+        let rates = self.rate_texts.iter();
+        DefinitionsRecord {
+            name: self.settings.name.clone(),
+            time_zone: self.settings.time_zone.clone(),
+            currency: self.settings.currency.clone(),
+            retention_days: self.settings.retention_days,
+            crowded_links_max: self.settings.crowded_links_max,
+            sources: self.sources.clone(),
+            rates: rates
+                .map(|((from, to, date), rate)| (from.clone(), to.clone(), date.clone(), rate.clone()))
+                .collect(),
+            segments: self.segments.slots.values().map(record).collect(),
+            lists: self.lists.values().cloned().collect(),
+            tombstones: self.tombstones.iter().map(|(hash, time)| (*hash, *time)).collect(),
+            unlinked: self.unlinked.iter().copied().collect(),
+        }
+    }
+
+    fn take_bitmaps(&mut self) -> Vec<(BitmapKey, Option<Vec<u8>>)> {
+        let empty = RoaringBitmap::new();
+        let dirty = std::mem::take(&mut self.dirty_bitmaps);
+        let part = |key: &BitmapKey| {
+            let version = self.segments.versions.get(&key.bitmap);
+            let bits = match key.kind {
+                BitmapKind::People => &self.is_person,
+                BitmapKind::Members => version.map_or(&empty, |version| &version.members),
+                BitmapKind::Unknown => version.map_or(&empty, |version| &version.unknown),
+            };
+            let first = u32::from(key.upper) << 16;
+            let part: RoaringBitmap = bits.range(first..=first | 0xffff).collect();
+            let mut bytes = Vec::with_capacity(part.serialized_size());
+            let written = !part.is_empty() && part.serialize_into(&mut bytes).is_ok();
+            written.then_some(bytes)
+        };
+        dirty.iter().map(|key| (*key, part(key))).collect()
+    }
+}

@@ -1,0 +1,129 @@
+//! Erasure, redaction, and cutting two identities apart.
+
+use super::settle::{Scope, Touched};
+use super::{Applied, When, Workspace};
+use crate::effect::Effect;
+use crate::identity::cluster::pair;
+use crate::storage::{Storage, StorageError};
+use hmac::{Hmac, KeyInit, Mac};
+use model::{Identity, IdentityKey, SourceId};
+use sha2::Sha256;
+use std::collections::BTreeSet;
+
+impl<S: Storage> Workspace<S> {
+    /// The keyed hash under which an erased identity is remembered.
+    pub(super) fn tombstone(&self, identity: &Identity) -> [u8; 16] {
+        let mut out = [0u8; 16];
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.tombstone_key) else { return out };
+        mac.update(&identity.key().0);
+        for (to, from) in out.iter_mut().zip(mac.finalize().into_bytes()) {
+            *to = from;
+        }
+        out
+    }
+
+    /// Removes a person and everything known of them. Facts not newer than now are refused from now on.
+    pub(super) fn erase(
+        &mut self,
+        identity: &Identity,
+        when: When,
+        effects: &mut Vec<Effect>,
+    ) -> Result<Applied, StorageError> {
+        let Some(no) = self.people.holder(&identity.key())? else {
+            let tombstone = self.tombstone(identity);
+            self.tombstones.insert(tombstone, when.found);
+            self.definitions_changed = true;
+            return Ok(Applied::Changed { person: None });
+        };
+        let mut touched = Touched::new(true);
+        self.capture(no, &mut touched)?;
+        let Some(person) = self.people.take(no) else { return Ok(Applied::Refused("no_such_person")) };
+        let mut neighbours: BTreeSet<IdentityKey> = BTreeSet::new();
+        for (key, node) in &person.nodes {
+            let tombstone = self.tombstone(&node.identity);
+            self.tombstones.insert(tombstone, when.found);
+            self.people.holders.fresh.insert(*key, None);
+            neighbours.extend(node.links.keys().filter(|key| !person.nodes.contains_key(*key)));
+        }
+        for (id, _) in &person.chunks {
+            self.people.dropped_chunks.fresh.insert(*id, ());
+        }
+        self.people.drop_number(no);
+        self.definitions_changed = true;
+        self.forget_links(&neighbours, &person.nodes.keys().copied().collect(), &mut touched)?;
+        self.settle(touched, Scope::All, when, effects)?;
+        Ok(Applied::Changed { person: None })
+    }
+
+    /// Removes links to erased identities from those who were linked to them, and regroups them.
+    fn forget_links(
+        &mut self,
+        neighbours: &BTreeSet<IdentityKey>,
+        gone: &BTreeSet<IdentityKey>,
+        touched: &mut Touched,
+    ) -> Result<(), StorageError> {
+        let mut involved = BTreeSet::new();
+        for key in neighbours {
+            let Some(no) = self.people.holder(key)? else { continue };
+            self.capture(no, touched)?;
+            if let Some(node) = self.people.get_mut(no).and_then(|person| person.nodes.get_mut(key)) {
+                node.links.retain(|other, _| !gone.contains(other));
+                for other in node.links.keys().copied().collect::<Vec<_>>() {
+                    involved.extend(self.people.holder(&other)?);
+                }
+                involved.insert(no);
+            }
+        }
+        for no in &involved {
+            self.capture(*no, touched)?;
+        }
+        for no in self.regroup(involved)? {
+            touched.insert_new(no);
+        }
+        Ok(())
+    }
+
+    /// Removes what came from one source about one person.
+    pub(super) fn redact(
+        &mut self,
+        source: &SourceId,
+        identity: &Identity,
+        when: When,
+        effects: &mut Vec<Effect>,
+    ) -> Result<Applied, StorageError> {
+        let number = self.sources.iter().position(|known| known.id == *source);
+        let (Some(number), Some(no)) = (number, self.people.holder(&identity.key())?) else {
+            return Ok(Applied::Refused("no_such_person"));
+        };
+        let mut touched = Touched::new(true);
+        self.capture(no, &mut touched)?;
+        self.take_facts(no, |fact| fact.source == number as u32);
+        self.settle(touched, Scope::All, when, effects)?;
+        Ok(Applied::Changed { person: None })
+    }
+
+    /// Cuts the link between two identities for good.
+    pub(super) fn unlink(
+        &mut self,
+        left: &Identity,
+        right: &Identity,
+        when: When,
+        effects: &mut Vec<Effect>,
+    ) -> Result<Applied, StorageError> {
+        self.unlinked.insert(pair(left.key(), right.key()));
+        self.definitions_changed = true;
+        let mut touched = Touched::new(true);
+        let mut involved = BTreeSet::new();
+        for identity in [left, right] {
+            if let Some(no) = self.people.holder(&identity.key())? {
+                self.capture(no, &mut touched)?;
+                involved.insert(no);
+            }
+        }
+        for no in self.regroup(involved)? {
+            touched.insert_new(no);
+        }
+        self.settle(touched, Scope::All, when, effects)?;
+        Ok(Applied::Changed { person: None })
+    }
+}

@@ -1,0 +1,200 @@
+//! Applies one event.
+
+use super::settle::{Scope, Touched};
+use super::{Applied, When, Workspace};
+use crate::effect::{Cause, Effect};
+use crate::identity::anchor::anchor;
+use crate::person::bag::Bag;
+use crate::person::consent::address;
+use crate::person::fact::Fact;
+use crate::person::orders::id_text;
+use crate::storage::{MessageKey, OrderKey, OrderRecord, PersonNo, Storage, StorageError};
+use model::{Event, EventKind, Identity, IdentityKey, Time};
+
+impl<S: Storage> Workspace<S> {
+    pub(super) fn apply_event(
+        &mut self,
+        event: &Event,
+        when: When,
+        effects: &mut Vec<Effect>,
+    ) -> Result<Applied, StorageError> {
+        let Some(source) = self.sources.iter().position(|source| source.id == event.source) else {
+            return Ok(Applied::Refused("unknown_source"));
+        };
+        let message = MessageKey::new(event.source.as_str(), &event.message_id);
+        if self.people.seen(&message)? {
+            self.duplicates += 1;
+            return Ok(Applied::Duplicate);
+        }
+        let mut identities = event.identities.clone();
+        for said in &event.consent {
+            let identity = address(said.channel, &said.address);
+            if !identities.contains(&identity) {
+                identities.push(identity);
+            }
+        }
+        let Some(anchor) = anchor(&identities).cloned() else { return Ok(Applied::Refused("no_identity")) };
+        let time = event.time.min(event.received).min(when.found);
+        if self.is_erased(&identities, &anchor, time) {
+            return Ok(Applied::Refused("erased"));
+        }
+        self.people.messages.fresh.insert(message, ());
+        self.events += 1;
+
+        let plan = self.plan_links(&identities, &anchor, time)?;
+        let structural = plan.is_structural();
+        let profile = !event.traits.is_empty() || !event.consent.is_empty();
+        let mut touched = Touched::new(structural || profile);
+        for no in plan.holders.clone() {
+            self.capture(no, &mut touched)?;
+        }
+        if structural {
+            for no in self.link(plan)? {
+                touched.insert_new(no);
+            }
+        }
+        let mut fact = self.fact(event, source as u32, message, (anchor.key(), time));
+        let moved = self.place_order(event, &mut fact, &mut touched)?;
+        let affected = self.affected(event, &fact);
+        if let Some(no) = self.people.holder(&fact.anchor)? {
+            self.people.push(no, fact, &self.words);
+        }
+        self.keep_consent(event, source as u32, message, (anchor.key(), time), &mut touched)?;
+        let scope = if structural || moved { Scope::All } else { Scope::Some(affected) };
+        let cause = if structural && touched.before_count() > 1 { Cause::Merge } else { when.cause };
+        self.settle(touched, scope, When { cause, ..when }, effects)?;
+        let person = self.people.holder(&anchor.key())?.and_then(|no| self.stable_id(no));
+        Ok(Applied::Changed { person })
+    }
+
+    fn fact(&mut self, event: &Event, source: u32, message: MessageKey, (anchor, time): (IdentityKey, Time)) -> Fact {
+        let (properties, left_out) = Bag::encode(&event.properties, &mut self.names);
+        let (traits, left_out_too) = Bag::encode(&event.traits, &mut self.names);
+        let name = match &event.kind {
+            EventKind::Activity(name) => self.names.intern(name),
+            EventKind::Profile => None,
+        };
+        let nameless = matches!(event.kind, EventKind::Activity(_)) && name.is_none();
+        let dropped = left_out + left_out_too + u64::from(nameless);
+        if dropped > 0 {
+            *self.refused.entry("too_many_names".to_owned()).or_default() += dropped;
+        }
+        let received = event.received.max(time);
+        let (own_anchor, consent, order) = (anchor, Box::default(), None);
+        Fact { anchor, own_anchor, message, source, name, time, received, properties, traits, consent, order }
+    }
+
+    /// Finds the order that a fact belongs to and anchors the fact at the order's owner. Returns
+    /// whether another cluster than the event's own is touched.
+    fn place_order(&mut self, event: &Event, fact: &mut Fact, touched: &mut Touched) -> Result<bool, StorageError> {
+        let Some(name) = fact.name.filter(|name| self.words.is_order(*name)) else { return Ok(false) };
+        let source = event.source.as_str();
+        let id = event.properties.get("order_id").map(id_text).filter(|id| !id.is_empty());
+        let Some(id) = id else {
+            if name == self.words.completed {
+                let key = OrderKey::of_message(source, &event.message_id);
+                fact.order = Some(Box::new((key, event.message_id.clone())));
+            }
+            return Ok(false);
+        };
+        let key = OrderKey::new(source, &id);
+        fact.order = Some(Box::new((key, event.message_id.clone())));
+        let incomplete = name != self.words.completed;
+        let new = OrderRecord {
+            incomplete,
+            time: fact.time,
+            message_id: event.message_id.clone(),
+            anchor: fact.own_anchor,
+            others: Vec::new(),
+        };
+        let known = match self.people.order(&key)? {
+            Some(known) => self.people.holder(&known.anchor)?.map(|no| (known, no)),
+            None => None,
+        };
+        let Some((known, owner)) = known else {
+            self.people.orders.fresh.insert(key, Some(new));
+            return Ok(false);
+        };
+        let earlier = (new.incomplete, new.time, &new.message_id) < (known.incomplete, known.time, &known.message_id);
+        if known.anchor == new.anchor {
+            if earlier {
+                self.people.orders.fresh.insert(key, Some(new));
+            }
+            return Ok(false);
+        }
+        self.capture(owner, touched)?;
+        if !earlier {
+            fact.anchor = known.anchor;
+            return Ok(true);
+        }
+        let target = self.people.holder(&new.anchor)?;
+        let moved = self.take_facts(owner, |fact| fact.order.as_ref().is_some_and(|order| order.0 == key));
+        for mut other in moved {
+            other.anchor = new.anchor;
+            if let Some(target) = target {
+                self.people.push(target, other, &self.words);
+            }
+        }
+        self.people.orders.fresh.insert(key, Some(new));
+        Ok(true)
+    }
+
+    /// Keeps each statement of consent at its address, whoever made it.
+    fn keep_consent(
+        &mut self,
+        event: &Event,
+        source: u32,
+        message: MessageKey,
+        (own_anchor, time): (IdentityKey, Time),
+        touched: &mut Touched,
+    ) -> Result<(), StorageError> {
+        for said in &event.consent {
+            let identity = address(said.channel, &said.address);
+            let Some(no) = self.people.holder(&identity.key())? else { continue };
+            self.capture(no, touched)?;
+            for other in self.sharing(no, &identity)? {
+                self.capture(other, touched)?;
+            }
+            let mut said = said.clone();
+            said.address = identity.value.clone();
+            said.time = said.time.min(time);
+            let fact = Fact {
+                anchor: identity.key(),
+                own_anchor,
+                message,
+                source,
+                name: None,
+                time,
+                received: event.received.max(time),
+                properties: Bag::default(),
+                traits: Bag::default(),
+                consent: Box::new([said]),
+                order: None,
+            };
+            self.people.push(no, fact, &self.words);
+        }
+        Ok(())
+    }
+
+    /// Other clusters that were linked to an address which is cut from them.
+    fn sharing(&mut self, no: PersonNo, address: &Identity) -> Result<Vec<PersonNo>, StorageError> {
+        let node = self.people.get(no).and_then(|person| person.nodes.get(&address.key()));
+        let linked: Vec<IdentityKey> = node.map(|node| node.links.keys().copied().collect()).unwrap_or_default();
+        let mut others = Vec::new();
+        for key in linked {
+            match self.people.holder(&key)? {
+                Some(other) if other != no && !others.contains(&other) => others.push(other),
+                _ => {}
+            }
+        }
+        Ok(others)
+    }
+
+    /// Whether the anchor or a strong identity was erased at or after the time of a fact.
+    fn is_erased(&self, identities: &[Identity], anchor: &Identity, time: Time) -> bool {
+        let asked = |identity: &&Identity| identity.kind.is_strong() || *identity == anchor;
+        let erased = |identity: &Identity| self.tombstones.get(&self.tombstone(identity)).copied();
+        !self.tombstones.is_empty()
+            && identities.iter().filter(asked).any(|identity| erased(identity).is_some_and(|erased| time <= erased))
+    }
+}

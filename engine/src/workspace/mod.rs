@@ -1,0 +1,213 @@
+//! One merchant's audience: applies records in order and answers questions about now.
+
+mod build;
+mod checkpoint;
+mod connect;
+mod define;
+mod erase;
+mod event;
+mod people;
+pub mod query;
+mod segments;
+mod settle;
+mod timers;
+
+use crate::effect::{Cause, Effect};
+use crate::person::names::Names;
+use crate::person::orders::Words;
+use crate::person::view::Context;
+use crate::storage::{PersonNo, Storage, StorageError};
+use model::{Command, IdentityKey, ListDefinition, ListId, Record, Source, Time, WorkspaceId};
+use roaring::RoaringBitmap;
+use rust_decimal::Decimal;
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use query::{PersonName, SegmentState};
+
+/// Settings of a workspace.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Shown name.
+    pub name: String,
+    /// IANA zone.
+    pub time_zone: String,
+    /// ISO 4217 code.
+    pub currency: String,
+    /// Days for which events other than orders are kept.
+    pub retention_days: u32,
+    /// Links beyond which an address is crowded. Fixed when the workspace is created.
+    pub crowded_links_max: u32,
+}
+
+/// A workspace over a storage.
+pub struct Workspace<S> {
+    id: WorkspaceId,
+    settings: Settings,
+    zone: jiff::tz::TimeZone,
+    names: Names,
+    names_written: u32,
+    words: Words,
+    sources: Vec<Source>,
+    rates: BTreeMap<(String, String), BTreeMap<i64, Decimal>>,
+    rate_texts: BTreeMap<(String, String, String), String>,
+    segments: segments::Segments,
+    lists: BTreeMap<ListId, ListDefinition>,
+    people: people::People<S>,
+    is_person: RoaringBitmap,
+    dirty_bitmaps: BTreeSet<crate::storage::BitmapKey>,
+    timers: timers::Timers,
+    tombstones: BTreeMap<[u8; 16], Time>,
+    tombstone_key: [u8; 32],
+    unlinked: BTreeSet<(IdentityKey, IdentityKey)>,
+    definitions_changed: bool,
+    writing: Vec<PersonNo>,
+    now: Time,
+    position: u64,
+    next_person: u32,
+    next_chunk: u64,
+    sequence: u64,
+    events: u64,
+    duplicates: u64,
+    refused: BTreeMap<String, u64>,
+}
+
+/// What became of a record.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Applied {
+    /// It was applied; for events, the person's stable id when there is one.
+    Changed {
+        /// The person.
+        person: Option<String>,
+    },
+    /// The event is a duplicate.
+    Duplicate,
+    /// The record was refused and counted under this reason.
+    Refused(&'static str),
+}
+
+/// When and why memberships change.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct When {
+    /// When it became true.
+    at: Time,
+    /// The record's time.
+    found: Time,
+    cause: Cause,
+    position: u64,
+}
+
+impl<S: Storage> Workspace<S> {
+    /// Applies one record. Timers due before the record's time fire first; a `Tick` also fires
+    /// those due at its time. A record that was applied before is skipped. An error is the
+    /// store's: the workspace must not be used further.
+    pub fn apply(&mut self, record: &Record, effects: &mut Vec<Effect>) -> Result<Applied, StorageError> {
+        if record.position <= self.position {
+            return Ok(Applied::Changed { person: None });
+        }
+        let time = record.time.max(self.now);
+        self.fire(time, false, record.position, effects)?;
+        self.now = time;
+        self.position = record.position;
+        let when = |cause| When { at: time, found: time, cause, position: record.position };
+        let applied = match &record.command {
+            Command::Tick => {
+                self.fire(time, true, record.position, effects)?;
+                Applied::Changed { person: None }
+            }
+            Command::Event(event) => self.apply_event(event, when(Cause::Event), effects)?,
+            Command::Erase { identity } => self.erase(identity, when(Cause::Erasure), effects)?,
+            Command::Redact { source, identity } => self.redact(source, identity, when(Cause::Erasure), effects)?,
+            Command::Unlink { left, right } => self.unlink(left, right, when(Cause::Merge), effects)?,
+            command => self.define(command, when(Cause::Edit), effects)?,
+        };
+        if let Applied::Refused(reason) = applied {
+            *self.refused.entry(reason.to_owned()).or_default() += 1;
+        }
+        self.people.evict();
+        Ok(applied)
+    }
+
+    /// Fires the timers before `until`, and those at it if `inclusive`.
+    fn fire(
+        &mut self,
+        until: Time,
+        inclusive: bool,
+        position: u64,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), StorageError> {
+        loop {
+            let instant = self.timers.next();
+            if instant > until || (instant == until && !inclusive) || instant == Time::MAX {
+                return Ok(());
+            }
+            self.now = self.now.max(instant);
+            let when = When { at: instant, found: until, cause: Cause::Time, position };
+            for no in self.timers.take(instant) {
+                self.fire_one(no, when, effects)?;
+                self.people.evict();
+            }
+        }
+    }
+
+    /// The instant of the next due timer; `Time::MAX` when there is none.
+    pub fn next_timer(&mut self) -> Time {
+        self.timers.next()
+    }
+
+    /// How many people wait for an instant, and how many of them are due at `now`.
+    pub fn timer_counts(&self, now: Time) -> (u64, u64) {
+        (self.timers.len(), self.timers.due_count(now))
+    }
+
+    /// The workspace's id.
+    pub fn id(&self) -> &WorkspaceId {
+        &self.id
+    }
+
+    /// The workspace's time.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// Position of the newest applied record.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Its settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Its sources.
+    pub fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
+    /// Its lists.
+    pub fn lists(&self) -> impl Iterator<Item = &ListDefinition> {
+        self.lists.values()
+    }
+
+    /// Number of people.
+    pub fn people_count(&self) -> u64 {
+        self.is_person.len()
+    }
+
+    /// Events applied, duplicates dropped, and events refused by reason.
+    pub fn counts(&self) -> (u64, u64, &BTreeMap<String, u64>) {
+        (self.events, self.duplicates, &self.refused)
+    }
+
+    pub(crate) fn context(&self) -> Context<'_> {
+        Context {
+            names: &self.names,
+            words: &self.words,
+            sources: &self.sources,
+            rates: &self.rates,
+            zone: &self.zone,
+            currency: &self.settings.currency,
+            retention_days: self.settings.retention_days,
+        }
+    }
+}

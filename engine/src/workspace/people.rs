@@ -1,0 +1,240 @@
+//! People in memory: what changed since the last checkpoint, and a bounded cache of the rest.
+
+use crate::person::Person;
+use crate::person::orders::Words;
+use crate::storage::{MessageKey, OrderKey, OrderRecord, PersonNo, Storage, StorageError};
+use model::IdentityKey;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    Clean,
+    Dirty,
+    Writing,
+}
+
+struct Slot {
+    person: Person,
+    state: State,
+    used: bool,
+}
+
+/// Overlay over the storage: what is new, and what is being written right now.
+#[derive(Default)]
+pub(super) struct Layer<K, V> {
+    pub(super) fresh: BTreeMap<K, V>,
+    pub(super) writing: BTreeMap<K, V>,
+}
+
+impl<K: Ord, V: Clone> Layer<K, V> {
+    pub(super) fn get(&self, key: &K) -> Option<&V> {
+        self.fresh.get(key).or_else(|| self.writing.get(key))
+    }
+
+    pub(super) fn take(&mut self) -> Vec<(K, V)>
+    where
+        K: Clone,
+    {
+        self.writing = std::mem::take(&mut self.fresh);
+        self.writing.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
+}
+
+/// People and the indexes that lead to them.
+pub(super) struct People<S> {
+    pub(super) storage: S,
+    loaded: BTreeMap<PersonNo, Slot>,
+    order_of_use: VecDeque<PersonNo>,
+    bytes: usize,
+    bytes_max: usize,
+    /// Identities of loaded people, so that a hot person costs no read.
+    known: BTreeMap<IdentityKey, PersonNo>,
+    pub(super) holders: Layer<IdentityKey, Option<PersonNo>>,
+    pub(super) orders: Layer<OrderKey, Option<OrderRecord>>,
+    pub(super) messages: Layer<MessageKey, ()>,
+    pub(super) dropped: Layer<PersonNo, ()>,
+    pub(super) dropped_chunks: Layer<u64, ()>,
+    dirty: BTreeSet<PersonNo>,
+}
+
+impl<S: Storage> People<S> {
+    pub(super) fn new(storage: S, bytes_max: usize) -> People<S> {
+        People {
+            storage,
+            loaded: BTreeMap::new(),
+            order_of_use: VecDeque::new(),
+            bytes: 0,
+            bytes_max,
+            known: BTreeMap::new(),
+            holders: Layer { fresh: BTreeMap::new(), writing: BTreeMap::new() },
+            orders: Layer { fresh: BTreeMap::new(), writing: BTreeMap::new() },
+            messages: Layer { fresh: BTreeMap::new(), writing: BTreeMap::new() },
+            dropped: Layer { fresh: BTreeMap::new(), writing: BTreeMap::new() },
+            dropped_chunks: Layer { fresh: BTreeMap::new(), writing: BTreeMap::new() },
+            dirty: BTreeSet::new(),
+        }
+    }
+
+    /// Whether a message was accepted before.
+    pub(super) fn seen(&self, key: &MessageKey) -> Result<bool, StorageError> {
+        if self.messages.get(key).is_some() {
+            return Ok(true);
+        }
+        self.storage.seen(key)
+    }
+
+    /// The cluster that holds an identity.
+    pub(super) fn holder(&self, key: &IdentityKey) -> Result<Option<PersonNo>, StorageError> {
+        if let Some(no) = self.known.get(key) {
+            return Ok(Some(*no));
+        }
+        match self.holders.get(key) {
+            Some(no) => Ok(*no),
+            None => self.storage.holder(key),
+        }
+    }
+
+    /// To whom an order belongs.
+    pub(super) fn order(&self, key: &OrderKey) -> Result<Option<OrderRecord>, StorageError> {
+        match self.orders.get(key) {
+            Some(order) => Ok(order.clone()),
+            None => self.storage.order(key),
+        }
+    }
+
+    /// Brings a cluster into memory; false when there is none.
+    pub(super) fn ensure(&mut self, no: PersonNo, words: &Words) -> Result<bool, StorageError> {
+        if let Some(slot) = self.loaded.get_mut(&no) {
+            slot.used = true;
+            return Ok(true);
+        }
+        match self.read(no, words)? {
+            None => Ok(false),
+            Some(person) => {
+                self.insert(person, State::Clean);
+                Ok(true)
+            }
+        }
+    }
+
+    /// Reads a cluster that is not in memory, without keeping it.
+    pub(super) fn read(&self, no: PersonNo, words: &Words) -> Result<Option<Person>, StorageError> {
+        if self.dropped.get(&no).is_some() {
+            return Ok(None);
+        }
+        let Some(record) = self.storage.person(no)? else { return Ok(None) };
+        let mut person = Person::load(no, record, &self.storage)?;
+        person.index(words);
+        Ok(Some(person))
+    }
+
+    /// A cluster in memory.
+    pub(super) fn get(&self, no: PersonNo) -> Option<&Person> {
+        self.loaded.get(&no).map(|slot| &slot.person)
+    }
+
+    /// A cluster in memory, to be changed.
+    pub(super) fn get_mut(&mut self, no: PersonNo) -> Option<&mut Person> {
+        let slot = self.loaded.get_mut(&no)?;
+        slot.state = State::Dirty;
+        slot.used = true;
+        self.dirty.insert(no);
+        Some(&mut slot.person)
+    }
+
+    /// Adds a fact to a cluster in memory.
+    pub(super) fn push(&mut self, no: PersonNo, fact: crate::person::fact::Fact, words: &Words) {
+        let bytes = fact.bytes();
+        if let Some(person) = self.get_mut(no) {
+            person.push(fact, words);
+            self.bytes += bytes;
+        }
+    }
+
+    /// Takes a cluster out of memory, to be put back changed or dropped.
+    pub(super) fn take(&mut self, no: PersonNo) -> Option<Person> {
+        let slot = self.loaded.remove(&no)?;
+        self.dirty.remove(&no);
+        self.bytes = self.bytes.saturating_sub(slot.person.bytes);
+        for key in slot.person.nodes.keys() {
+            self.known.remove(key);
+        }
+        Some(slot.person)
+    }
+
+    /// Puts a changed or new cluster into memory and records that it holds its identities.
+    pub(super) fn put(&mut self, person: Person) {
+        for key in person.nodes.keys() {
+            self.holders.fresh.insert(*key, Some(person.no));
+        }
+        self.dirty.insert(person.no);
+        self.insert(person, State::Dirty);
+    }
+
+    /// Forgets a cluster that was taken out: its number is free of content for good.
+    pub(super) fn drop_number(&mut self, no: PersonNo) {
+        self.dropped.fresh.insert(no, ());
+    }
+
+    fn insert(&mut self, person: Person, state: State) {
+        self.bytes += person.bytes;
+        for key in person.nodes.keys() {
+            self.known.insert(*key, person.no);
+        }
+        self.order_of_use.push_back(person.no);
+        self.loaded.insert(person.no, Slot { person, state, used: true });
+    }
+
+    /// Drops people from the cache until it is within its bound; what is not written stays.
+    pub(super) fn evict(&mut self) {
+        let mut looked_at = self.order_of_use.len();
+        while self.bytes > self.bytes_max && looked_at > 0 {
+            looked_at -= 1;
+            let Some(no) = self.order_of_use.pop_front() else { break };
+            let Some(slot) = self.loaded.get_mut(&no) else { continue };
+            if slot.state != State::Clean || slot.used {
+                slot.used = false;
+                self.order_of_use.push_back(no);
+                continue;
+            }
+            self.take(no);
+        }
+    }
+
+    /// How many changed clusters wait for the next checkpoint.
+    pub(super) fn dirty_len(&self) -> usize {
+        self.dirty.len()
+    }
+
+    /// The changed clusters; they count as being written from now on.
+    pub(super) fn take_dirty(&mut self) -> Vec<PersonNo> {
+        let dirty = std::mem::take(&mut self.dirty);
+        for no in &dirty {
+            if let Some(slot) = self.loaded.get_mut(no) {
+                slot.state = State::Writing;
+            }
+        }
+        dirty.into_iter().collect()
+    }
+
+    /// A cluster to be written: unlike `get_mut` this does not make it dirty again.
+    pub(super) fn to_write(&mut self, no: PersonNo) -> Option<&mut Person> {
+        self.loaded.get_mut(&no).map(|slot| &mut slot.person)
+    }
+
+    /// The storage now holds what was taken.
+    pub(super) fn written(&mut self, taken: &[PersonNo]) {
+        for no in taken {
+            if let Some(slot) = self.loaded.get_mut(no)
+                && slot.state == State::Writing
+            {
+                slot.state = State::Clean;
+            }
+        }
+        self.holders.writing.clear();
+        self.orders.writing.clear();
+        self.messages.writing.clear();
+        self.dropped.writing.clear();
+        self.dropped_chunks.writing.clear();
+    }
+}

@@ -1,0 +1,238 @@
+//! Answers about now.
+
+use super::Workspace;
+use crate::eval::{Tri, explain};
+use crate::language;
+use crate::person::Person;
+use crate::person::view::View;
+use crate::storage::{PersonNo, Storage, StorageError};
+use model::{Identity, IdentityKey, ListId, SegmentId, Time};
+
+/// How a person is named in a question.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum PersonName {
+    /// By stable id.
+    Id(String),
+    /// By an identity.
+    Identity(Identity),
+}
+
+/// A segment as it stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SegmentState {
+    /// Its id.
+    pub id: SegmentId,
+    /// Shown name.
+    pub name: String,
+    /// Version in force; 0 while the first one is being built.
+    pub version: u32,
+    /// Canonical JSON of the definition in force, or of the one being built.
+    pub definition: String,
+    /// Version being built, with the people evaluated so far.
+    pub building: Option<(u32, u64)>,
+    /// Members now.
+    pub members: u64,
+    /// People for whom it can't be decided.
+    pub unknown: u64,
+}
+
+/// What is known of a person.
+#[derive(Clone, Debug)]
+pub struct PersonState {
+    /// Stable id.
+    pub id: String,
+    /// Canonical identities.
+    pub identities: Vec<String>,
+    /// Shown properties, JSON.
+    pub properties: serde_json::Value,
+    /// Segments they are in.
+    pub segments: Vec<SegmentId>,
+    /// Events known.
+    pub events: u64,
+    /// Newest events, newest first, JSON.
+    pub recent: Vec<serde_json::Value>,
+}
+
+/// Events shown of a person.
+const RECENT_EVENTS_MAX: usize = 100;
+
+impl<S: Storage> Workspace<S> {
+    /// Every segment.
+    pub fn segments(&self) -> Vec<SegmentState> {
+        self.segments.slots.keys().filter_map(|id| self.segment(id)).collect()
+    }
+
+    /// One segment.
+    pub fn segment(&self, id: &SegmentId) -> Option<SegmentState> {
+        let slots = self.segments.slots.get(id)?;
+        let active = slots.active.and_then(|bitmap| self.segments.versions.get(&bitmap));
+        let building = slots.building.and_then(|bitmap| self.segments.versions.get(&bitmap));
+        let shown = active.or(building)?;
+        let built = |to: PersonNo| if to == 0 { 0 } else { self.is_person.range_cardinality(0..to) };
+        Some(SegmentState {
+            id: id.clone(),
+            name: shown.definition.name.clone(),
+            version: active.map_or(0, |version| version.version),
+            definition: shown.definition.definition.clone(),
+            building: building.map(|version| (version.version, built(version.built_to.unwrap_or(u32::MAX)))),
+            members: active.map_or(0, |version| version.members.len()),
+            unknown: active.map_or(0, |version| version.unknown.len()),
+        })
+    }
+
+    /// Checks a definition; its canonical JSON text, or what is wrong with it.
+    pub fn check_definition(&self, definition: &str) -> Result<String, String> {
+        let parsed = language::parse(definition).map_err(|error| error.to_string())?;
+        self.compile(definition)?;
+        Ok(parsed.to_json().to_string())
+    }
+
+    /// Stable ids of up to `limit` members after a cursor, and the cursor of the next page.
+    pub fn members(
+        &mut self,
+        id: &SegmentId,
+        after: Option<PersonNo>,
+        limit: usize,
+    ) -> Result<Option<(Vec<String>, Option<PersonNo>)>, StorageError> {
+        let Some((_, version)) = self.segments.active(id) else { return Ok(None) };
+        let from = after.map_or(0, |after| after.saturating_add(1));
+        let page: Vec<PersonNo> = version.members.range(from..).take(limit).collect();
+        let next = if page.len() == limit { page.last().copied() } else { None };
+        let mut ids = Vec::with_capacity(page.len());
+        for no in page {
+            ids.extend(self.with_person(no, |person, _| person.stable_id())?.flatten());
+        }
+        Ok(Some((ids, next)))
+    }
+
+    /// Calls `ask` with a person, read for this if need be but not kept.
+    pub(super) fn with_person<T>(
+        &self,
+        no: PersonNo,
+        ask: impl FnOnce(&Person, &Self) -> T,
+    ) -> Result<Option<T>, StorageError> {
+        match self.people.get(no) {
+            Some(person) => Ok(Some(ask(person, self))),
+            None => Ok(self.people.read(no, &self.words)?.map(|person| ask(&person, self))),
+        }
+    }
+
+    /// The cluster that a name resolves to, when it is a person.
+    pub fn resolve(&self, name: &PersonName) -> Result<Option<PersonNo>, StorageError> {
+        let key = match name {
+            PersonName::Identity(identity) => Some(identity.key()),
+            PersonName::Id(id) => key_of(id),
+        };
+        let Some(key) = key else { return Ok(None) };
+        Ok(self.people.holder(&key)?.filter(|no| self.is_person.contains(*no)))
+    }
+
+    /// Why a person is or is not in a segment: the person's id, the value, the instant of the next
+    /// change, and the tree of conditions.
+    #[allow(clippy::type_complexity)]
+    pub fn explain(
+        &mut self,
+        id: &SegmentId,
+        no: PersonNo,
+    ) -> Result<Option<(String, Tri, Time, serde_json::Value)>, StorageError> {
+        let Some((bitmap, _)) = self.segments.active(id) else { return Ok(None) };
+        if !self.people.ensure(no, &self.words)? {
+            return Ok(None);
+        }
+        let foreign = self.foreign_consent(no)?;
+        let outcome = self.evaluate(no, std::iter::once(bitmap), foreign).pop();
+        let (Some((_, outcome)), Some(person)) = (outcome, self.people.get(no)) else { return Ok(None) };
+        let Some(stable_id) = person.stable_id() else { return Ok(None) };
+        let view = View { person, context: self.context(), now: self.now, foreign, stable_id: &stable_id };
+        let Some((_, version)) = self.segments.active(id) else { return Ok(None) };
+        let tree = explain(&version.plan, &view, self.now);
+        Ok(Some((stable_id.clone(), outcome.value, outcome.until, tree)))
+    }
+
+    /// Counts who of up to `people` people from a number on match a definition: the count, people
+    /// looked at, up to `sample` of them, and where to go on.
+    #[allow(clippy::type_complexity)]
+    pub fn preview(
+        &mut self,
+        definition: &str,
+        from: PersonNo,
+        people: usize,
+        sample: usize,
+    ) -> Result<Result<(u64, u64, Vec<String>, Option<PersonNo>), String>, StorageError> {
+        let plan = match self.compile(definition) {
+            Ok(plan) => plan,
+            Err(why) => return Ok(Err(why)),
+        };
+        let batch: Vec<PersonNo> = self.is_person.range(from..).take(people).collect();
+        let next = if batch.len() == people { batch.last().map(|last| last + 1) } else { None };
+        let (mut count, looked_at, mut found) = (0, batch.len() as u64, Vec::new());
+        for no in batch {
+            self.people.ensure(no, &self.words)?;
+            let foreign = self.foreign_consent(no)?;
+            if let Some(person) = self.people.get(no)
+                && let Some(stable_id) = person.stable_id()
+            {
+                let view = View { person, context: self.context(), now: self.now, foreign, stable_id: &stable_id };
+                if crate::eval::evaluate(&plan, &view, self.now).value == Tri::True {
+                    count += 1;
+                    if found.len() < sample {
+                        found.push(stable_id.clone());
+                    }
+                }
+            }
+            self.people.evict();
+        }
+        Ok(Ok((count, looked_at, found, next)))
+    }
+
+    /// What is known of a person.
+    pub fn person(&self, no: PersonNo) -> Result<Option<PersonState>, StorageError> {
+        let state = self.with_person(no, |person, workspace| workspace.person_state(no, person))?;
+        Ok(state.flatten())
+    }
+
+    fn person_state(&self, no: PersonNo, person: &Person) -> Option<PersonState> {
+        let context = self.context();
+        let shown = person.all_shown(&context).iter().map(|(name, value)| (name.clone(), value.to_json())).collect();
+        let mut facts: Vec<_> = person.facts.iter().filter(|fact| fact.name.is_some()).collect();
+        facts.sort_by_key(|fact| (std::cmp::Reverse(fact.time), fact.message));
+        let recent = facts.iter().take(RECENT_EVENTS_MAX).map(|fact| {
+            let properties = fact.properties.decode(&self.names);
+            let properties: serde_json::Map<_, _> =
+                properties.iter().map(|(name, value)| (name.clone(), value.to_json())).collect();
+            serde_json::json!({
+                "name": fact.name.and_then(|name| self.names.name(name)),
+                "time": fact.time.to_string(),
+                "received": fact.received.to_string(),
+                "source": self.sources.get(fact.source as usize).map(|source| source.id.as_str()),
+                "properties": properties,
+            })
+        });
+        let is_member =
+            |id: &&SegmentId| self.segments.active(id).is_some_and(|(_, version)| version.members.contains(no));
+        Some(PersonState {
+            id: person.stable_id()?,
+            identities: person.nodes.values().map(|node| node.identity.canonical()).collect(),
+            properties: serde_json::Value::Object(shown),
+            segments: self.segments.slots.keys().filter(is_member).cloned().collect(),
+            events: facts.len() as u64,
+            recent: recent.collect(),
+        })
+    }
+
+    /// Everything a list should hold now: identifier and person.
+    pub fn desired(&mut self, list: &ListId) -> Result<Vec<(String, String)>, StorageError> {
+        let members = self.list_members(list)?;
+        Ok(members.into_iter().map(|(_, identifier, person)| (identifier, person)).collect())
+    }
+}
+
+/// The identity key inside a stable id.
+fn key_of(id: &str) -> Option<IdentityKey> {
+    let hex = id.strip_prefix("p_").filter(|hex| hex.len() == 32 && hex.is_ascii())?;
+    let mut key = [0u8; 16];
+    for (place, byte) in key.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(hex.get(place * 2..place * 2 + 2)?, 16).ok()?;
+    }
+    Some(IdentityKey(key))
+}

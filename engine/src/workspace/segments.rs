@@ -1,0 +1,137 @@
+//! Segment versions with their members, and the index from what an event says to the versions
+//! it could change.
+
+use super::Workspace;
+use crate::person::fact::Fact;
+use crate::plan::Plan;
+use crate::storage::{PersonNo, Storage};
+use model::{Event, EventKind, SegmentDefinition, SegmentId, names};
+use roaring::RoaringBitmap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One version of a definition with the people it holds.
+pub(super) struct Version {
+    pub(super) segment: SegmentId,
+    pub(super) version: u32,
+    pub(super) definition: SegmentDefinition,
+    pub(super) plan: Plan,
+    pub(super) members: RoaringBitmap,
+    pub(super) unknown: RoaringBitmap,
+    /// While it is being built: people below this number are evaluated.
+    pub(super) built_to: Option<PersonNo>,
+}
+
+impl Version {
+    /// Whether a person is to be evaluated for it now.
+    pub(super) fn covers(&self, no: PersonNo) -> bool {
+        self.built_to.is_none_or(|built_to| no < built_to)
+    }
+}
+
+/// The versions of one segment, by number of bitmap.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Slots {
+    pub(super) active: Option<u32>,
+    pub(super) building: Option<u32>,
+}
+
+/// All segments.
+#[derive(Default)]
+pub(super) struct Segments {
+    pub(super) slots: BTreeMap<SegmentId, Slots>,
+    pub(super) versions: BTreeMap<u32, Version>,
+    pub(super) next_bitmap: u32,
+    by_event: BTreeMap<String, Vec<u32>>,
+    by_any_event: Vec<u32>,
+    by_order: Vec<u32>,
+    by_property: BTreeMap<String, Vec<u32>>,
+    /// Versions whose answer can change by time alone.
+    pub(super) timed: Vec<u32>,
+    /// Whether a version asks for consent.
+    pub(super) asks_consent: bool,
+}
+
+impl Segments {
+    /// No segments; bitmaps are numbered after `next_bitmap`.
+    pub(super) fn starting_at(next_bitmap: u32) -> Segments {
+        Segments { next_bitmap, ..Segments::default() }
+    }
+
+    /// Builds the index anew.
+    pub(super) fn index(&mut self) {
+        self.by_event.clear();
+        self.by_any_event.clear();
+        self.by_order.clear();
+        self.by_property.clear();
+        self.timed.clear();
+        self.asks_consent = false;
+        for (bitmap, version) in &self.versions {
+            let touched = version.plan.touched_by();
+            for name in &touched.events {
+                self.by_event.entry(name.clone()).or_default().push(*bitmap);
+            }
+            if touched.any_event {
+                self.by_any_event.push(*bitmap);
+            }
+            if touched.orders || touched.any_event || touched.events.contains(names::ORDER_COMPLETED) {
+                self.by_order.push(*bitmap);
+            }
+            for property in &touched.properties {
+                self.asks_consent |= property.starts_with("consent_");
+                self.by_property.entry(top_level(property).to_owned()).or_default().push(*bitmap);
+            }
+            if touched.timed {
+                self.timed.push(*bitmap);
+            }
+        }
+    }
+
+    /// The version in force of a segment.
+    pub(super) fn active(&self, segment: &SegmentId) -> Option<(u32, &Version)> {
+        let bitmap = self.slots.get(segment)?.active?;
+        Some((bitmap, self.versions.get(&bitmap)?))
+    }
+
+    /// Whether a version is in force (and not being built).
+    pub(super) fn is_active(&self, bitmap: u32) -> bool {
+        self.versions.get(&bitmap).is_some_and(|version| version.built_to.is_none())
+    }
+
+    fn extend_by_property(&self, property: &str, into: &mut BTreeSet<u32>) {
+        into.extend(self.by_property.get(property).into_iter().flatten());
+    }
+}
+
+fn top_level(property: &str) -> &str {
+    property.split_once('.').map_or(property, |(head, _)| head)
+}
+
+impl<S: Storage> Workspace<S> {
+    /// The versions whose answer an event could change for its person, when clusters stay as they are.
+    pub(super) fn affected(&self, event: &Event, fact: &Fact) -> BTreeSet<u32> {
+        let segments = &self.segments;
+        let mut affected = BTreeSet::new();
+        if let EventKind::Activity(name) = &event.kind {
+            affected.extend(segments.by_any_event.iter());
+            affected.extend(segments.by_event.get(name).into_iter().flatten());
+            if fact.name.is_some_and(|name| self.words.is_order(name)) {
+                affected.extend(segments.by_order.iter());
+            }
+        }
+        for name in event.traits.keys() {
+            segments.extend_by_property(top_level(name), &mut affected);
+            if name == "email" {
+                segments.extend_by_property("email_domain", &mut affected);
+            }
+            if name == "birthday" {
+                segments.extend_by_property("age", &mut affected);
+            }
+        }
+        if !event.consent.is_empty() || event.traits.contains_key("email") || event.traits.contains_key("phone") {
+            segments.extend_by_property("consent_email", &mut affected);
+            segments.extend_by_property("consent_sms", &mut affected);
+        }
+        segments.extend_by_property("first_seen", &mut affected);
+        affected
+    }
+}

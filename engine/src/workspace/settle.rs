@@ -1,0 +1,342 @@
+//! After a change: who is in which segment now, and what lists should hold.
+
+use super::{When, Workspace};
+use crate::effect::{Desired, Effect, Transition};
+use crate::eval::{Outcome, Tri, evaluate};
+use crate::person::view::View;
+use crate::storage::{BitmapKey, BitmapKind, PersonNo, Storage, StorageError};
+use model::{Channel, ConsentState, IdentityKind, ListDefinition, ListId, ListIdentifier, Time};
+use roaring::RoaringBitmap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Which versions to evaluate.
+pub(super) enum Scope {
+    /// Every version.
+    All,
+    /// These, by number of bitmap.
+    Some(BTreeSet<u32>),
+}
+
+/// What a cluster was before a change.
+#[derive(Clone, Debug, Default)]
+struct Before {
+    stable_id: Option<String>,
+    wants: BTreeMap<ListId, String>,
+}
+
+/// The clusters that a record touches, as they were before.
+#[derive(Debug, Default)]
+pub(super) struct Touched {
+    before: BTreeMap<PersonNo, Before>,
+    /// Whether identifiers or consent may change, not memberships alone.
+    addresses: bool,
+}
+
+impl Touched {
+    pub(super) fn new(addresses: bool) -> Touched {
+        Touched { before: BTreeMap::new(), addresses }
+    }
+
+    /// A cluster that came into being.
+    pub(super) fn insert_new(&mut self, no: PersonNo) {
+        self.before.entry(no).or_default();
+    }
+
+    /// How many people there were before.
+    pub(super) fn before_count(&self) -> usize {
+        self.before.values().filter(|before| before.stable_id.is_some()).count()
+    }
+}
+
+type Wanted = BTreeSet<(ListId, String, String)>;
+type Held = BTreeSet<(u32, String)>;
+
+impl<S: Storage> Workspace<S> {
+    /// Remembers a cluster as it is before a change; the first call for a cluster counts.
+    pub(super) fn capture(&mut self, no: PersonNo, touched: &mut Touched) -> Result<(), StorageError> {
+        if touched.before.contains_key(&no) || !self.people.ensure(no, &self.words)? {
+            return Ok(());
+        }
+        let stable_id = self.stable_id(no);
+        let wants = if touched.addresses && stable_id.is_some() { self.wants(no)? } else { BTreeMap::new() };
+        touched.before.insert(no, Before { stable_id, wants });
+        Ok(())
+    }
+
+    /// The stable id of a cluster in memory, when it is a person.
+    pub(super) fn stable_id(&self, no: PersonNo) -> Option<String> {
+        self.people.get(no).and_then(|person| person.stable_id())
+    }
+
+    /// The identifier under which each list may hold a person: it has one, and consent if asked.
+    pub(super) fn wants(&mut self, no: PersonNo) -> Result<BTreeMap<ListId, String>, StorageError> {
+        if self.lists.is_empty() || !self.people.ensure(no, &self.words)? {
+            return Ok(BTreeMap::new());
+        }
+        let foreign = self.foreign_consent(no)?;
+        let Some(person) = self.people.get(no) else { return Ok(BTreeMap::new()) };
+        let Some(stable_id) = person.stable_id() else { return Ok(BTreeMap::new()) };
+        let view = View { person, context: self.context(), now: self.now, foreign, stable_id: &stable_id };
+        Ok(self.lists.values().filter_map(|list| Some((list.id.clone(), identifier(list, &view)?))).collect())
+    }
+
+    /// Consent of a person's addresses that are cut from the person and held by another cluster.
+    pub(super) fn foreign_consent(&mut self, no: PersonNo) -> Result<[Option<ConsentState>; 2], StorageError> {
+        let mut foreign = [None, None];
+        let asked = self.segments.asks_consent || self.lists.values().any(|list| list.consent.is_some());
+        if !asked {
+            return Ok(foreign);
+        }
+        for (channel, slot) in [Channel::Email, Channel::Sms].into_iter().zip(&mut foreign) {
+            let Some(person) = self.people.get(no) else { continue };
+            let Some(identity) = person.address(channel, &self.context()) else { continue };
+            let key = identity.key();
+            if person.nodes.contains_key(&key) {
+                continue;
+            }
+            if let Some(holder) = self.people.holder(&key)?
+                && self.people.ensure(holder, &self.words)?
+            {
+                *slot = self.people.get(holder).and_then(|person| person.consent_of(channel, &identity.value));
+            }
+        }
+        Ok(foreign)
+    }
+
+    /// Evaluates versions for one person in memory, now.
+    pub(super) fn evaluate(
+        &self,
+        no: PersonNo,
+        versions: impl Iterator<Item = u32>,
+        foreign: [Option<ConsentState>; 2],
+    ) -> Vec<(u32, Outcome)> {
+        let Some(person) = self.people.get(no) else { return Vec::new() };
+        let Some(stable_id) = person.stable_id() else { return Vec::new() };
+        let view = View { person, context: self.context(), now: self.now, foreign, stable_id: &stable_id };
+        let covered = versions.filter_map(|bitmap| Some((bitmap, self.segments.versions.get(&bitmap)?)));
+        covered
+            .filter(|(_, version)| version.covers(no))
+            .map(|(bitmap, version)| (bitmap, evaluate(&version.plan, &view, self.now)))
+            .collect()
+    }
+
+    /// A person's timer came: evaluates what time can change.
+    pub(super) fn fire_one(&mut self, no: PersonNo, when: When, effects: &mut Vec<Effect>) -> Result<(), StorageError> {
+        self.timers.set(no, Time::MAX);
+        let mut touched = Touched::new(false);
+        self.capture(no, &mut touched)?;
+        let timed = self.segments.timed.iter().copied().collect();
+        self.settle(touched, Scope::Some(timed), when, effects)
+    }
+
+    /// Brings memberships and lists up to date for the touched clusters, and says what changed.
+    pub(super) fn settle(
+        &mut self,
+        touched: Touched,
+        scope: Scope,
+        when: When,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), StorageError> {
+        let (mut held_before, mut held_after) = (Held::new(), Held::new());
+        let mut wanted_before = Wanted::new();
+        let mut after: Vec<(PersonNo, String)> = Vec::new();
+        for (no, before) in &touched.before {
+            if touched.addresses
+                && let Some(id) = &before.stable_id
+            {
+                self.wanted(*no, id, &before.wants, &mut wanted_before);
+            }
+            let alive = self.people.ensure(*no, &self.words)?;
+            let now_id = if alive { self.stable_id(*no) } else { None };
+            let renamed = before.stable_id != now_id;
+            self.update_people(*no, before, now_id.as_deref(), renamed, &scope, &mut held_before, &mut held_after)?;
+            after.extend(now_id.map(|id| (*no, id)));
+        }
+        let changed = self.transitions(&held_before, &held_after, when, effects);
+        if touched.addresses {
+            let mut wanted_after = Wanted::new();
+            for (no, id) in after {
+                let wants = self.wants(no)?;
+                self.wanted(no, &id, &wants, &mut wanted_after);
+            }
+            self.desire(&wanted_before, &wanted_after, when, effects);
+        } else if changed {
+            self.desire_changed(&after, &held_before, &held_after, when, effects)?;
+        }
+        Ok(())
+    }
+
+    /// Updates one cluster's bits and timer; collects who held what before and after, of the
+    /// versions in force that were looked at.
+    #[allow(clippy::too_many_arguments)]
+    fn update_people(
+        &mut self,
+        no: PersonNo,
+        before: &Before,
+        now_id: Option<&str>,
+        renamed: bool,
+        scope: &Scope,
+        held_before: &mut Held,
+        held_after: &mut Held,
+    ) -> Result<(), StorageError> {
+        let all: Vec<u32> = match scope {
+            Scope::Some(some) if !renamed => some.iter().copied().collect(),
+            _ => self.segments.versions.keys().copied().collect(),
+        };
+        let outcomes = match now_id {
+            Some(_) => {
+                let foreign = self.foreign_consent(no)?;
+                self.evaluate(no, all.iter().copied(), foreign)
+            }
+            None => Vec::new(),
+        };
+        let everything = all.len() == self.segments.versions.len();
+        self.set_timer(no, &outcomes, everything);
+        self.set_bit(BitmapKind::People, 0, no, now_id.is_some());
+        let outcomes: BTreeMap<u32, Tri> =
+            outcomes.into_iter().map(|(bitmap, outcome)| (bitmap, outcome.value)).collect();
+        for bitmap in all {
+            let value = outcomes.get(&bitmap).copied().unwrap_or(Tri::False);
+            let was = self.set_bit(BitmapKind::Members, bitmap, no, value == Tri::True);
+            self.set_bit(BitmapKind::Unknown, bitmap, no, value == Tri::Unknown);
+            if !self.segments.is_active(bitmap) {
+                continue;
+            }
+            if let (true, Some(id)) = (was, &before.stable_id) {
+                held_before.insert((bitmap, id.clone()));
+            }
+            if let (Tri::True, Some(id)) = (value, now_id) {
+                held_after.insert((bitmap, id.to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    fn set_timer(&mut self, no: PersonNo, outcomes: &[(u32, Outcome)], everything: bool) {
+        let until = outcomes.iter().map(|(_, outcome)| outcome.until).min().unwrap_or(Time::MAX);
+        if everything {
+            self.timers.set(no, until);
+        } else {
+            self.timers.lower(no, until);
+        }
+    }
+
+    /// Sets or clears a bit and notes its container as changed; returns what it was.
+    pub(super) fn set_bit(&mut self, kind: BitmapKind, bitmap: u32, no: PersonNo, on: bool) -> bool {
+        let bits: Option<&mut RoaringBitmap> = match kind {
+            BitmapKind::People => Some(&mut self.is_person),
+            BitmapKind::Members => self.segments.versions.get_mut(&bitmap).map(|version| &mut version.members),
+            BitmapKind::Unknown => self.segments.versions.get_mut(&bitmap).map(|version| &mut version.unknown),
+        };
+        let Some(bits) = bits else { return false };
+        let was = if on { !bits.insert(no) } else { bits.remove(no) };
+        if was != on {
+            self.dirty_bitmaps.insert(BitmapKey { kind, bitmap, upper: (no >> 16) as u16 });
+        }
+        was
+    }
+
+    /// Emits the difference between two sets of memberships; true if there is one.
+    pub(super) fn transitions(&self, before: &Held, after: &Held, when: When, effects: &mut Vec<Effect>) -> bool {
+        let left = before.difference(after).map(|pair| (pair, false));
+        let entered = after.difference(before).map(|pair| (pair, true));
+        let count = effects.len();
+        for ((bitmap, person), entered) in left.chain(entered) {
+            let Some(version) = self.segments.versions.get(bitmap) else { continue };
+            effects.push(Effect::Transition(Transition {
+                segment: version.segment.clone(),
+                version: version.version,
+                person: person.clone(),
+                entered,
+                at: when.at,
+                found: when.found,
+                cause: when.cause,
+                position: when.position,
+            }));
+        }
+        effects.len() != count
+    }
+
+    /// What the lists hold of a person by the bits as they are.
+    pub(super) fn wanted(&self, no: PersonNo, id: &str, wants: &BTreeMap<ListId, String>, into: &mut Wanted) {
+        for (list, identifier) in wants {
+            let Some(definition) = self.lists.get(list) else { continue };
+            let Some((_, version)) = self.segments.active(&definition.segment) else { continue };
+            if version.members.contains(no) {
+                into.insert((list.clone(), identifier.clone(), id.to_owned()));
+            }
+        }
+    }
+
+    /// Emits the difference between two sets of wanted members: additions first, so that an
+    /// identifier that passes from one person to another never leaves the list.
+    pub(super) fn desire(&mut self, before: &Wanted, after: &Wanted, when: When, effects: &mut Vec<Effect>) {
+        let added = after.difference(before).map(|wanted| (wanted, true));
+        for ((list, identifier, person), member) in added.chain(before.difference(after).map(|wanted| (wanted, false)))
+        {
+            self.sequence += 1;
+            effects.push(Effect::Desired(Desired {
+                list: list.clone(),
+                identifier: identifier.clone(),
+                person: person.clone(),
+                member,
+                sequence: self.sequence,
+                at: when.at,
+                cause: when.cause,
+            }));
+        }
+    }
+
+    /// Memberships changed but neither addresses nor consent: only lists of changed segments differ.
+    fn desire_changed(
+        &mut self,
+        people: &[(PersonNo, String)],
+        held_before: &Held,
+        held_after: &Held,
+        when: When,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), StorageError> {
+        let (mut before, mut after) = (Wanted::new(), Wanted::new());
+        let changed: BTreeSet<(u32, String)> = held_before.symmetric_difference(held_after).cloned().collect();
+        for (no, id) in people {
+            let bitmaps: BTreeSet<u32> = changed.iter().filter(|(_, of)| of == id).map(|(bitmap, _)| *bitmap).collect();
+            let followed = |list: &&ListDefinition| {
+                self.segments.active(&list.segment).is_some_and(|(bitmap, _)| bitmaps.contains(&bitmap))
+            };
+            let lists: Vec<ListDefinition> = self.lists.values().filter(followed).cloned().collect();
+            if lists.is_empty() {
+                continue;
+            }
+            let wants = self.wants(*no)?;
+            for list in lists {
+                let Some(identifier) = wants.get(&list.id) else { continue };
+                let Some((bitmap, _)) = self.segments.active(&list.segment) else { continue };
+                let wanted = (list.id.clone(), identifier.clone(), id.clone());
+                if held_after.contains(&(bitmap, id.clone())) {
+                    after.insert(wanted);
+                } else {
+                    before.insert(wanted);
+                }
+            }
+        }
+        self.desire(&before, &after, when, effects);
+        Ok(())
+    }
+}
+
+/// The identifier under which a list may hold a person.
+fn identifier(list: &ListDefinition, view: &View<'_>) -> Option<String> {
+    if let Some(channel) = list.consent
+        && view.consent(channel) != Some(ConsentState::Subscribed)
+    {
+        return None;
+    }
+    match &list.identifier {
+        ListIdentifier::Person => Some(view.stable_id.to_owned()),
+        ListIdentifier::Email => view.person.address(Channel::Email, &view.context).map(|identity| identity.value),
+        ListIdentifier::Phone => view.person.address(Channel::Sms, &view.context).map(|identity| identity.value),
+        ListIdentifier::User(source) => {
+            view.person.smallest(IdentityKind::User, Some(source.as_str())).map(str::to_owned)
+        }
+    }
+}
