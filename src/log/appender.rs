@@ -178,10 +178,10 @@ impl Appender {
         Ok(())
     }
 
-    /// The wall clock, as the time for which the shard's state holds: `None` while a record
-    /// has a position but is not applied. No later record gets an earlier time.
-    pub fn time_if_idle(&self, applied: u64) -> Option<Time> {
-        let now = self.shared.clock.now();
+    /// The wall clock, but before `limit`, as the time for which the shard's state holds: `None`
+    /// while a record has a position but is not applied. No later record gets an earlier time.
+    pub fn time_if_idle(&self, applied: u64, limit: Time) -> Option<Time> {
+        let now = self.shared.clock.now().min(limit.plus_micros(-1));
         let mut queue = lock(&self.shared.queue);
         if queue.assigned != applied {
             return None;

@@ -351,12 +351,13 @@ fn time_never_goes_back_and_nothing_shares_the_instant_of_an_earlier_tick() {
         answer.blocking_recv().unwrap().unwrap().time
     };
     assert_eq!(send(command(1)), Time(1000));
-    assert_eq!(appender.time_if_idle(0), None, "position 1 is not applied yet");
-    assert_eq!(appender.time_if_idle(1), Some(Time(1000)));
+    assert_eq!(appender.time_if_idle(0, Time::MAX), None, "position 1 is not applied yet");
+    assert_eq!(appender.time_if_idle(1, Time::MAX), Some(Time(1000)));
     clock.set(Time(500));
     assert_eq!(send(command(2)), Time(1000));
     clock.set(Time(2000));
-    assert_eq!(appender.time_if_idle(2), Some(Time(2000)));
+    assert_eq!(appender.time_if_idle(2, Time(1801)), Some(Time(1800)), "a timer is due at 1801");
+    assert_eq!(appender.time_if_idle(2, Time::MAX), Some(Time(2000)));
     clock.set(Time(1500));
     assert_eq!(send(Command::Tick), Time(2000), "not before a time that was shown");
     assert_eq!(send(command(4)), Time(2001));

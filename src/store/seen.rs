@@ -1,0 +1,253 @@
+//! Which messages were accepted before, for as long as events are kept.
+//!
+//! Each checkpoint writes its message keys as a sorted *run*, a few thousand keys per value
+//! under sequential keys: twelve bytes a message, and no random write. In memory a run has a
+//! Bloom filter (10 bits a key) and the first key of each part, so a new message costs no
+//! read, and a repeated one costs one part. Runs of similar size are merged when they are many.
+
+use super::codec;
+use super::db::StoreError;
+use super::keys::{self, kind};
+use engine::storage::MessageKey;
+use serde::{Deserialize, Serialize};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+/// Keys in one value.
+const PART_KEYS: usize = 4096;
+/// Bytes of a key.
+const KEY_BYTES: usize = 12;
+/// Runs of one size class that are merged into one.
+const MERGE_RUNS: usize = 8;
+/// Bits of the Bloom filter for each key, and how many of them a key sets.
+const BLOOM_BITS_PER_KEY: usize = 10;
+const BLOOM_PROBES: u64 = 7;
+
+type Key = [u8; KEY_BYTES];
+/// A key and a value for a batch.
+type KeyValue = (Vec<u8>, Vec<u8>);
+
+/// A run as it is listed in the store.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+struct RunRecord {
+    id: u64,
+    parts: u32,
+    keys: u64,
+}
+
+struct Run {
+    record: RunRecord,
+    /// The first key of each part.
+    firsts: Vec<Key>,
+    bloom: Bloom,
+}
+
+struct Bloom {
+    bits: Vec<u64>,
+}
+
+impl Bloom {
+    fn with_room(keys: usize) -> Bloom {
+        Bloom { bits: vec![0; (keys * BLOOM_BITS_PER_KEY).div_ceil(64).max(1)] }
+    }
+
+    /// The bits of a key. Keys are parts of a cryptographic hash: their own bytes will do.
+    fn places(&self, key: &Key) -> impl Iterator<Item = (usize, u64)> + use<> {
+        let word = |from: usize| {
+            let bytes = key.iter().cycle().skip(from).take(8);
+            bytes.fold(0_u64, |word, byte| word << 8 | u64::from(*byte))
+        };
+        let (first, step, len) = (word(0), word(5) | 1, self.bits.len() as u64 * 64);
+        (0..BLOOM_PROBES).map(move |probe| {
+            let bit = first.wrapping_add(step.wrapping_mul(probe)) % len;
+            ((bit / 64) as usize, 1 << (bit % 64))
+        })
+    }
+
+    fn add(&mut self, key: &Key) {
+        for (word, bit) in self.places(key) {
+            if let Some(word) = self.bits.get_mut(word) {
+                *word |= bit;
+            }
+        }
+    }
+
+    fn may_have(&self, key: &Key) -> bool {
+        self.places(key).all(|(word, bit)| self.bits.get(word).is_some_and(|word| word & bit != 0))
+    }
+}
+
+/// The messages of one workspace that are in the store.
+pub struct Seen {
+    tree: sled::Tree,
+    workspace: u32,
+    runs: RwLock<Vec<Arc<Run>>>,
+    /// Serializes those who change the list of runs.
+    next_run: Mutex<u64>,
+}
+
+/// A run that is being written: its records, and what becomes visible afterwards.
+pub struct NewRun {
+    run: Arc<Run>,
+    /// Keys and values for the batch.
+    pub records: Vec<KeyValue>,
+}
+
+impl Seen {
+    /// Reads every run once to build the filters.
+    pub fn open(tree: sled::Tree, workspace: u32) -> Result<Seen, StoreError> {
+        let listed = tree.get(keys::key(workspace, kind::SEEN_RUNS, &[])).map_err(sled_failed)?;
+        let listed: Vec<RunRecord> = match listed {
+            Some(bytes) => codec::decode("list of message runs", &bytes)?,
+            None => Vec::new(),
+        };
+        let next_run = listed.iter().map(|run| run.id + 1).max().unwrap_or(0);
+        let seen = Seen { tree, workspace, runs: RwLock::default(), next_run: Mutex::new(next_run) };
+        let runs: Result<Vec<_>, _> = listed.into_iter().map(|record| seen.load(record)).collect();
+        *seen.runs.write().unwrap_or_else(PoisonError::into_inner) = runs?;
+        Ok(seen)
+    }
+
+    fn load(&self, record: RunRecord) -> Result<Arc<Run>, StoreError> {
+        let mut bloom = Bloom::with_room(record.keys as usize);
+        let mut firsts = Vec::new();
+        for part in 0..record.parts {
+            let bytes = self.part(record.id, part)?;
+            let part = part_keys(&bytes)?;
+            firsts.extend(part.first());
+            part.iter().for_each(|key| bloom.add(key));
+        }
+        Ok(Arc::new(Run { record, firsts, bloom }))
+    }
+
+    fn part(&self, run: u64, part: u32) -> Result<sled::IVec, StoreError> {
+        let found = self.tree.get(self.part_key(run, part)).map_err(sled_failed)?;
+        found.ok_or_else(|| unreadable(format!("part {part} of run {run} is missing")))
+    }
+
+    fn part_key(&self, run: u64, part: u32) -> Vec<u8> {
+        keys::key(self.workspace, kind::SEEN_PART, &[&run.to_be_bytes(), &part.to_be_bytes()])
+    }
+
+    fn runs(&self) -> Vec<Arc<Run>> {
+        self.runs.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether the store has a message.
+    pub fn has(&self, key: &MessageKey) -> Result<bool, StoreError> {
+        let key = &key.0;
+        let candidates: Vec<Arc<Run>> = {
+            let runs = self.runs.read().unwrap_or_else(PoisonError::into_inner);
+            runs.iter().filter(|run| run.bloom.may_have(key)).cloned().collect()
+        };
+        for run in candidates {
+            let Some(part) = run.firsts.partition_point(|first| first <= key).checked_sub(1) else { continue };
+            let bytes = match self.part(run.record.id, part as u32) {
+                Ok(bytes) => bytes,
+                // A merge may have replaced the run meanwhile: look again.
+                Err(_) if !self.runs().iter().any(|now| now.record.id == run.record.id) => {
+                    return self.has(&MessageKey(*key));
+                }
+                Err(error) => return Err(error),
+            };
+            if part_keys(&bytes)?.binary_search(key).is_ok() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Makes a run of new messages, to be written in one batch with the rest of a checkpoint,
+    /// and then shown by [`Seen::show`].
+    pub fn prepare(&self, messages: &[MessageKey]) -> Result<Option<NewRun>, StoreError> {
+        if messages.is_empty() {
+            return Ok(None);
+        }
+        let mut sorted: Vec<Key> = messages.iter().map(|message| message.0).collect();
+        sorted.sort_unstable();
+        let (run, mut records) = self.build(sorted)?;
+        let mut list: Vec<RunRecord> = self.runs().iter().map(|run| run.record.clone()).collect();
+        list.push(run.record.clone());
+        records.push(self.list(&list)?);
+        Ok(Some(NewRun { run, records }))
+    }
+
+    fn build(&self, sorted: Vec<Key>) -> Result<(Arc<Run>, Vec<KeyValue>), StoreError> {
+        let id = {
+            let mut next = self.next_run.lock().unwrap_or_else(PoisonError::into_inner);
+            *next += 1;
+            *next - 1
+        };
+        let mut bloom = Bloom::with_room(sorted.len());
+        sorted.iter().for_each(|key| bloom.add(key));
+        let mut records = Vec::new();
+        let mut firsts = Vec::new();
+        for (number, part) in sorted.chunks(PART_KEYS).enumerate() {
+            firsts.extend(part.first());
+            let mut value = Vec::with_capacity(1 + part.len() * KEY_BYTES);
+            value.push(codec::VALUE_VERSION);
+            part.iter().for_each(|key| value.extend_from_slice(key));
+            records.push((self.part_key(id, number as u32), value));
+        }
+        let record = RunRecord { id, parts: records.len() as u32, keys: sorted.len() as u64 };
+        Ok((Arc::new(Run { record, firsts, bloom }), records))
+    }
+
+    fn list(&self, runs: &[RunRecord]) -> Result<KeyValue, StoreError> {
+        let value = codec::encode("list of message runs", &runs.to_vec())?;
+        Ok((keys::key(self.workspace, kind::SEEN_RUNS, &[]), value))
+    }
+
+    /// Shows a run whose records are in the tree.
+    pub fn show(&self, new: &NewRun) {
+        self.runs.write().unwrap_or_else(PoisonError::into_inner).push(new.run.clone());
+    }
+
+    /// Merges the runs of one size class when they are many. Must not run beside a checkpoint
+    /// of the same workspace. Returns whether something was merged.
+    pub fn merge(&self) -> Result<bool, StoreError> {
+        let runs = self.runs();
+        let class = |run: &Arc<Run>| run.record.keys.max(PART_KEYS as u64).ilog(MERGE_RUNS as u64);
+        let crowded =
+            runs.iter().map(class).find(|one| runs.iter().filter(|run| class(run) == *one).count() >= MERGE_RUNS);
+        let Some(crowded) = crowded else { return Ok(false) };
+        let (merged, kept): (Vec<_>, Vec<_>) = runs.into_iter().partition(|run| class(run) == crowded);
+        let mut all = Vec::with_capacity(merged.iter().map(|run| run.record.keys as usize).sum());
+        for run in &merged {
+            for part in 0..run.record.parts {
+                all.extend_from_slice(part_keys(&self.part(run.record.id, part)?)?);
+            }
+        }
+        all.sort_unstable();
+        all.dedup();
+        let (run, records) = self.build(all)?;
+        let mut batch = sled::Batch::default();
+        records.into_iter().for_each(|(key, value)| batch.insert(key, value));
+        self.tree.apply_batch(batch).map_err(sled_failed)?;
+        let list: Vec<_> = kept.iter().chain([&run]).map(|run| run.record.clone()).collect();
+        // Readers know the new run before the old ones go; who was still reading an old one
+        // looks again. A crash in between leaves parts of a run that is not listed: its number
+        // is given again.
+        *self.runs.write().unwrap_or_else(PoisonError::into_inner) = kept.into_iter().chain([run]).collect();
+        let mut batch = sled::Batch::default();
+        let (key, value) = self.list(&list)?;
+        batch.insert(key, value);
+        for old in &merged {
+            (0..old.record.parts).for_each(|part| batch.remove(self.part_key(old.record.id, part)));
+        }
+        self.tree.apply_batch(batch).map_err(sled_failed)?;
+        Ok(true)
+    }
+}
+
+fn part_keys(bytes: &[u8]) -> Result<&[Key], StoreError> {
+    let (keys, odd) = codec::body("run of message keys", bytes)?.as_chunks::<KEY_BYTES>();
+    if odd.is_empty() && !keys.is_empty() { Ok(keys) } else { Err(unreadable("its length does not fit".to_owned())) }
+}
+
+fn unreadable(why: String) -> StoreError {
+    StoreError::Unreadable { what: "run of message keys", why }
+}
+
+fn sled_failed(source: sled::Error) -> StoreError {
+    StoreError::Sled { path: std::path::PathBuf::new(), source }
+}

@@ -1,0 +1,276 @@
+//! A shard's state in the store: what workspaces are opened from, what the engine reads on
+//! its way, and how a checkpoint is written.
+
+use super::codec::{decode, decode_timers, encode, encode_timers};
+use super::db::{Db, StoreError};
+use super::journal;
+use super::keys::{self, SHARD, kind};
+use super::seen::{NewRun, Seen};
+use engine::effect::Transition;
+use engine::storage::{
+    BitmapKey, Changes, ChunkRecord, MessageKey, OrderKey, OrderRecord, PersonNo, PersonRecord, Saved, Storage,
+    StorageError,
+};
+use model::{IdentityKey, Time, WorkspaceId};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Where a shard's newest checkpoint stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CheckpointMark {
+    /// Everything up to this position is in it.
+    pub position: u64,
+    /// The shard's time then.
+    pub time: Time,
+}
+
+#[derive(Serialize, Deserialize)]
+struct MarkRecord {
+    position: u64,
+    time: i64,
+}
+
+/// One workspace's part of a checkpoint.
+pub struct WorkspaceCheckpoint {
+    /// Its number in the shard.
+    pub number: u32,
+    /// Its id.
+    pub id: WorkspaceId,
+    /// What changed.
+    pub changes: Changes,
+    /// Its new transitions.
+    pub transitions: Arc<Vec<Transition>>,
+    /// Stable ids of people that were erased.
+    pub erased: BTreeSet<String>,
+}
+
+/// A shard's tree.
+pub struct ShardStore {
+    db: Db,
+    tree: sled::Tree,
+    seen: Mutex<BTreeMap<u32, Arc<Seen>>>,
+}
+
+impl ShardStore {
+    /// The name of a shard's tree.
+    pub fn tree_name(shard: u32) -> String {
+        format!("shard-{shard}")
+    }
+
+    /// Opens the tree of a shard.
+    pub fn open(db: &Db, shard: u32) -> Result<ShardStore, StoreError> {
+        let tree = db.tree(&ShardStore::tree_name(shard))?;
+        Ok(ShardStore { db: db.clone(), tree, seen: Mutex::default() })
+    }
+
+    /// The newest checkpoint; position 0 in a new store.
+    pub fn mark(&self) -> Result<CheckpointMark, StoreError> {
+        let found = self.get(&keys::key(SHARD, kind::CHECKPOINT, &[]))?;
+        let Some(bytes) = found else { return Ok(CheckpointMark { position: 0, time: Time::MIN }) };
+        let mark: MarkRecord = decode("checkpoint", &bytes)?;
+        Ok(CheckpointMark { position: mark.position, time: Time(mark.time) })
+    }
+
+    /// Every workspace with its number, in order of number.
+    pub fn workspaces(&self) -> Result<Vec<(u32, WorkspaceId)>, StoreError> {
+        let mut found = Vec::new();
+        for (id, value) in self.scan(SHARD, kind::WORKSPACE)? {
+            let id = String::from_utf8(id).map_err(|_| broken_key("workspace"))?;
+            found.push((decode("number of a workspace", &value)?, WorkspaceId(id)));
+        }
+        found.sort_unstable();
+        Ok(found)
+    }
+
+    /// What a workspace is opened from.
+    pub fn load(&self, number: u32) -> Result<Saved, StoreError> {
+        let mut saved = Saved::default();
+        if let Some(bytes) = self.get(&keys::key(number, kind::COUNTERS, &[]))? {
+            saved.counters = decode("counters", &bytes)?;
+        }
+        if let Some(bytes) = self.get(&keys::key(number, kind::DEFINITIONS, &[]))? {
+            saved.definitions = decode("definitions", &bytes)?;
+        }
+        for (first, value) in self.scan(number, kind::NAMES)? {
+            if keys::u32_of(&first) != Some(saved.names.len() as u32) {
+                return Err(broken_key("names"));
+            }
+            saved.names.extend(decode::<Vec<String>>("names", &value)?);
+        }
+        for (key, value) in self.scan(number, kind::BITMAP)? {
+            let key: BitmapKey = keys::bitmap_of(&key).ok_or_else(|| broken_key("bitmap"))?;
+            saved.bitmaps.push((key, super::codec::body("bitmap", &value)?.to_vec()));
+        }
+        for (block, value) in self.scan(number, kind::TIMERS)? {
+            let block = keys::u32_of(&block).ok_or_else(|| broken_key("block of timers"))?;
+            saved.timers.push((block, decode_timers(&value)?));
+        }
+        Ok(saved)
+    }
+
+    /// What the engine reads of a workspace.
+    pub fn storage(&self, number: u32) -> Result<WorkspaceStorage, StoreError> {
+        Ok(WorkspaceStorage { tree: self.tree.clone(), number, seen: self.seen(number)? })
+    }
+
+    fn seen(&self, number: u32) -> Result<Arc<Seen>, StoreError> {
+        let mut all = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(seen) = all.get(&number) {
+            return Ok(seen.clone());
+        }
+        let seen = Arc::new(Seen::open(self.tree.clone(), number)?);
+        all.insert(number, seen.clone());
+        Ok(seen)
+    }
+
+    /// Writes a checkpoint in one atomic batch. It is durable after [`Db::make_durable`].
+    pub fn commit(&self, mark: CheckpointMark, parts: &[WorkspaceCheckpoint]) -> Result<(), StoreError> {
+        let mut batch = sled::Batch::default();
+        let mut runs: Vec<(Arc<Seen>, NewRun)> = Vec::new();
+        for part in parts {
+            let seen = self.seen(part.number)?;
+            write_changes(&mut batch, part)?;
+            journal::erase(&self.db, &self.tree, &mut batch, part.number, &part.erased)?;
+            journal::write(&mut batch, part.number, &part.transitions)?;
+            if let Some(mut run) = seen.prepare(&part.changes.messages)? {
+                std::mem::take(&mut run.records).into_iter().for_each(|(key, value)| batch.insert(key, value));
+                runs.push((seen, run));
+            }
+        }
+        let record = MarkRecord { position: mark.position, time: mark.time.0 };
+        batch.insert(keys::key(SHARD, kind::CHECKPOINT, &[]), encode("checkpoint", &record)?);
+        self.tree.apply_batch(batch).map_err(|error| self.db.failed(error))?;
+        runs.iter().for_each(|(seen, run)| seen.show(run));
+        Ok(())
+    }
+
+    /// Merges runs of message keys where they are many. Not beside [`ShardStore::commit`].
+    pub fn tidy(&self, parts: &[WorkspaceCheckpoint]) -> Result<(), StoreError> {
+        for part in parts {
+            while self.seen(part.number)?.merge()? {}
+        }
+        Ok(())
+    }
+
+    /// Makes everything committed durable.
+    pub fn make_durable(&self) -> Result<(), StoreError> {
+        self.db.make_durable()
+    }
+
+    /// Fills a page of the journal; false when it is full.
+    pub fn journal(&self, number: u32, page: &mut journal::Page) -> Result<bool, StoreError> {
+        journal::read(&self.db, &self.tree, number, page)
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<sled::IVec>, StoreError> {
+        self.tree.get(key).map_err(|error| self.db.failed(error))
+    }
+
+    /// All records of a kind: what follows the kind in their keys, and their values.
+    fn scan(&self, workspace: u32, kind: u8) -> Result<Vec<(Vec<u8>, sled::IVec)>, StoreError> {
+        let entries = self.tree.scan_prefix(keys::key(workspace, kind, &[]));
+        entries
+            .map(|entry| entry.map(|(key, value)| (keys::rest(&key).to_vec(), value)))
+            .collect::<Result<_, _>>()
+            .map_err(|error| self.db.failed(error))
+    }
+}
+
+fn broken_key(what: &'static str) -> StoreError {
+    StoreError::Unreadable { what, why: "its key is broken or out of order".to_owned() }
+}
+
+fn put<T: Serialize>(
+    batch: &mut sled::Batch,
+    what: &'static str,
+    key: Vec<u8>,
+    value: Option<&T>,
+) -> Result<(), StoreError> {
+    match value {
+        Some(value) => batch.insert(key, encode(what, value)?),
+        None => batch.remove(key),
+    }
+    Ok(())
+}
+
+fn write_changes(batch: &mut sled::Batch, part: &WorkspaceCheckpoint) -> Result<(), StoreError> {
+    let (number, changes) = (part.number, &part.changes);
+    let at = |kind, rest: &[u8]| keys::key(number, kind, &[rest]);
+    put(batch, "number of a workspace", keys::key(SHARD, kind::WORKSPACE, &[part.id.0.as_bytes()]), Some(&number))?;
+    put(batch, "counters", at(kind::COUNTERS, &[]), Some(&changes.counters))?;
+    if let Some(definitions) = &changes.definitions {
+        put(batch, "definitions", at(kind::DEFINITIONS, &[]), Some(definitions))?;
+    }
+    if let Some((first, names)) = &changes.names {
+        put(batch, "names", at(kind::NAMES, &first.to_be_bytes()), Some(names))?;
+    }
+    for (person, record) in &changes.persons {
+        put(batch, "person", at(kind::PERSON, &person.to_be_bytes()), record.as_ref())?;
+    }
+    for (chunk, record) in &changes.chunks {
+        put(batch, "chunk of history", at(kind::CHUNK, &chunk.to_be_bytes()), record.as_ref())?;
+    }
+    for (key, holder) in &changes.holders {
+        put(batch, "holder of an identity", at(kind::HOLDER, &key.0), holder.as_ref())?;
+    }
+    for (key, order) in &changes.orders {
+        put(batch, "order", at(kind::ORDER, &key.0), order.as_ref())?;
+    }
+    for (key, bytes) in &changes.bitmaps {
+        match bytes {
+            Some(bytes) => {
+                batch.insert(keys::bitmap(number, key), [&[super::codec::VALUE_VERSION], &bytes[..]].concat())
+            }
+            None => batch.remove(keys::bitmap(number, key)),
+        }
+    }
+    for (block, timers) in &changes.timers {
+        batch.insert(at(kind::TIMERS, &block.to_be_bytes()), encode_timers(timers));
+    }
+    Ok(())
+}
+
+/// What the engine reads of one workspace besides what it keeps in memory.
+pub struct WorkspaceStorage {
+    tree: sled::Tree,
+    number: u32,
+    seen: Arc<Seen>,
+}
+
+impl WorkspaceStorage {
+    fn read<T: serde::de::DeserializeOwned>(
+        &self,
+        what: &'static str,
+        kind: u8,
+        rest: &[u8],
+    ) -> Result<Option<T>, StorageError> {
+        let found = self.tree.get(keys::key(self.number, kind, &[rest]));
+        match found.map_err(|error| StorageError(error.to_string()))? {
+            Some(bytes) => decode(what, &bytes).map(Some).map_err(|error| StorageError(error.to_string())),
+            None => Ok(None),
+        }
+    }
+}
+
+impl Storage for WorkspaceStorage {
+    fn holder(&self, key: &IdentityKey) -> Result<Option<PersonNo>, StorageError> {
+        self.read("holder of an identity", kind::HOLDER, &key.0)
+    }
+
+    fn person(&self, no: PersonNo) -> Result<Option<PersonRecord>, StorageError> {
+        self.read("person", kind::PERSON, &no.to_be_bytes())
+    }
+
+    fn chunk(&self, id: u64) -> Result<Option<ChunkRecord>, StorageError> {
+        self.read("chunk of history", kind::CHUNK, &id.to_be_bytes())
+    }
+
+    fn order(&self, key: &OrderKey) -> Result<Option<OrderRecord>, StorageError> {
+        self.read("order", kind::ORDER, &key.0)
+    }
+
+    fn seen(&self, key: &MessageKey) -> Result<bool, StorageError> {
+        self.seen.has(key).map_err(|error| StorageError(error.to_string()))
+    }
+}

@@ -1,0 +1,207 @@
+//! What a store gives back after a checkpoint.
+
+use super::db::Db;
+use super::journal::Page;
+use super::state::{CheckpointMark, ShardStore, WorkspaceCheckpoint};
+use engine::effect::{Cause, Transition};
+use engine::storage::*;
+use model::{Identity, Source, SourceKind, Time};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+fn db(dir: &tempfile::TempDir) -> Db {
+    Db::open(dir.path(), 8 << 20).unwrap()
+}
+
+fn part(changes: Changes) -> WorkspaceCheckpoint {
+    WorkspaceCheckpoint { number: 1, id: "shop".into(), changes, transitions: Arc::default(), erased: BTreeSet::new() }
+}
+
+fn mark(position: u64) -> CheckpointMark {
+    CheckpointMark { position, time: Time(position as i64 * 100) }
+}
+
+fn message(number: u64) -> MessageKey {
+    MessageKey::new("web", &number.to_string())
+}
+
+fn transition(position: u64, person: &str) -> Transition {
+    Transition {
+        segment: if position.is_multiple_of(2) { "even" } else { "odd" }.into(),
+        version: 1,
+        person: person.to_owned(),
+        entered: true,
+        at: Time(-5),
+        found: Time(7),
+        cause: Cause::Merge,
+        position,
+    }
+}
+
+fn person() -> PersonRecord {
+    let identity = Identity::email("ana@example.com");
+    let link = LinkRecord { key: identity.key(), kind: identity.kind, time: Time(3), canonical: "user:web:u1".into() };
+    let fact = FactRecord {
+        anchor: 0,
+        own_anchor: 0,
+        message: message(1),
+        source: 0,
+        name: Some(4),
+        time: 5,
+        delay: 6,
+        properties: vec![1, 2, 3],
+        traits: Vec::new(),
+        consent: Vec::new(),
+        order: Some((OrderKey::new("web", "o1"), "m1".to_owned())),
+    };
+    let tail = ChunkRecord { anchors: vec![identity.key()], facts: vec![fact] };
+    PersonRecord { nodes: vec![NodeRecord { identity, links: vec![link] }], chunks: vec![(9, 128)], tail }
+}
+
+fn everything() -> Changes {
+    let key = Identity::email("ana@example.com").key();
+    let source = Source { id: "web".into(), kind: SourceKind::Browser, orders: Default::default() };
+    let counters = CountersRecord { position: 3, now: 300, next_person: 8, ..CountersRecord::default() };
+    let members = BitmapKey { kind: BitmapKind::Members, bitmap: 2, upper: 1 };
+    Changes {
+        counters,
+        definitions: Some(DefinitionsRecord { sources: vec![source], ..DefinitionsRecord::default() }),
+        names: Some((0, vec!["total".to_owned(), "sku".to_owned()])),
+        persons: vec![(7, Some(person()))],
+        chunks: vec![(9, Some(person().tail))],
+        holders: vec![(key, Some(7))],
+        orders: vec![(
+            OrderKey::new("web", "o1"),
+            Some(OrderRecord {
+                incomplete: true,
+                time: Time(5),
+                message_id: "m1".into(),
+                anchor: key,
+                others: vec![key],
+            }),
+        )],
+        messages: vec![message(1), message(2)],
+        bitmaps: vec![(members, Some(vec![1, 2, 3]))],
+        timers: vec![(0, vec![5, i64::MAX]), (2, vec![6])],
+    }
+}
+
+#[test]
+fn a_checkpoint_comes_back_whole_after_reopening_and_removals_remove() {
+    let dir = tempfile::tempdir().unwrap();
+    let changes = everything();
+    {
+        let store = ShardStore::open(&db(&dir), 0).unwrap();
+        assert_eq!(store.mark().unwrap().position, 0);
+        store.commit(mark(3), &[part(changes.clone())]).unwrap();
+        store.make_durable().unwrap();
+    }
+    let store = ShardStore::open(&db(&dir), 0).unwrap();
+    assert_eq!(store.mark().unwrap(), mark(3));
+    assert_eq!(store.workspaces().unwrap(), [(1, "shop".into())]);
+    let saved = store.load(1).unwrap();
+    assert_eq!(saved.counters, changes.counters);
+    assert_eq!(Some(saved.definitions), changes.definitions);
+    assert_eq!(saved.names, ["total", "sku"]);
+    assert_eq!(saved.bitmaps, [(changes.bitmaps[0].0, vec![1, 2, 3])]);
+    assert_eq!(saved.timers, changes.timers);
+    let storage = store.storage(1).unwrap();
+    assert_eq!(storage.person(7).unwrap(), Some(person()));
+    assert_eq!(storage.person(8).unwrap(), None);
+    assert_eq!(storage.chunk(9).unwrap(), Some(person().tail));
+    assert_eq!(storage.holder(&changes.holders[0].0).unwrap(), Some(7));
+    assert_eq!(storage.order(&changes.orders[0].0).unwrap(), changes.orders[0].1);
+    assert!(storage.seen(&message(2)).unwrap() && !storage.seen(&message(3)).unwrap());
+    let gone = Changes {
+        persons: vec![(7, None)],
+        chunks: vec![(9, None)],
+        holders: vec![(changes.holders[0].0, None)],
+        orders: vec![(changes.orders[0].0, None)],
+        bitmaps: vec![(changes.bitmaps[0].0, None)],
+        names: Some((2, vec!["price".to_owned()])),
+        ..Changes::default()
+    };
+    store.commit(mark(4), &[part(gone)]).unwrap();
+    assert_eq!(storage.person(7).unwrap(), None);
+    assert_eq!(storage.chunk(9).unwrap(), None);
+    assert_eq!(storage.holder(&changes.holders[0].0).unwrap(), None);
+    assert_eq!(storage.order(&changes.orders[0].0).unwrap(), None);
+    let saved = store.load(1).unwrap();
+    assert_eq!((saved.bitmaps, saved.names.len()), (Vec::new(), 3));
+}
+
+#[test]
+fn messages_stay_known_through_merges_and_reopening() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = ShardStore::open(&db(&dir), 0).unwrap();
+    let storage = store.storage(1).unwrap();
+    let per_run = 300;
+    for run in 0..70 {
+        let messages = (run * per_run..(run + 1) * per_run).map(message).collect();
+        let parts = [part(Changes { messages, ..Changes::default() })];
+        store.commit(mark(run + 1), &parts).unwrap();
+        store.tidy(&parts).unwrap();
+    }
+    drop(store);
+    let known = 70 * per_run;
+    let check = |storage: &dyn Storage| {
+        (0..known).for_each(|number| assert!(storage.seen(&message(number)).unwrap(), "{number}"));
+        (known..2 * known).for_each(|number| assert!(!storage.seen(&message(number)).unwrap(), "{number}"));
+    };
+    check(&storage);
+    drop(storage);
+    let database = db(&dir);
+    let store = ShardStore::open(&database, 0).unwrap();
+    check(&store.storage(1).unwrap());
+    let parts = database.tree("shard-0").unwrap().scan_prefix([0, 0, 0, 1, b'M']).count();
+    assert!(parts < 30, "runs are merged: {parts} parts are left");
+}
+
+#[test]
+fn another_workspace_of_the_shard_sees_nothing_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = ShardStore::open(&db(&dir), 0).unwrap();
+    store.commit(mark(3), &[part(everything())]).unwrap();
+    let other = store.storage(2).unwrap();
+    assert_eq!(other.person(7).unwrap(), None);
+    assert!(!other.seen(&message(1)).unwrap());
+    assert_eq!(store.load(2).unwrap(), Saved::default());
+}
+
+#[test]
+fn the_journal_is_read_in_pages_that_end_between_positions() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = ShardStore::open(&db(&dir), 0).unwrap();
+    for (checkpoint, positions) in [(1, 1..=4_u64), (2, 5..=9)] {
+        let mut part = part(Changes::default());
+        part.transitions = Arc::new(positions.flat_map(|at| [transition(at, "p_1"), transition(at, "p_2")]).collect());
+        store.commit(mark(checkpoint), &[part]).unwrap();
+    }
+    let read = |segment: Option<&str>, from, limit| {
+        let mut page = Page::new(segment.map(Into::into), from, u64::MAX, limit);
+        let all = store.journal(1, &mut page).unwrap();
+        (page.found().iter().map(|found| found.position).collect::<Vec<_>>(), all)
+    };
+    assert_eq!(read(None, 3, 3), (vec![3, 3, 4, 4], false));
+    assert_eq!(read(Some("even"), 0, 100), (vec![2, 2, 4, 4, 6, 6, 8, 8], true));
+    assert_eq!(read(None, 9, 100), (vec![9, 9], true));
+    assert_eq!(read(None, 10, 100), (vec![], true));
+    let mut page = Page::new(None, 8, u64::MAX, 1);
+    store.journal(1, &mut page).unwrap();
+    assert_eq!(page.found(), [transition(8, "p_1"), transition(8, "p_2")]);
+}
+
+#[test]
+fn erased_people_leave_the_journal() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = ShardStore::open(&db(&dir), 0).unwrap();
+    let mut first = part(Changes::default());
+    first.transitions = Arc::new(vec![transition(1, "p_1"), transition(2, "p_2")]);
+    store.commit(mark(2), &[first]).unwrap();
+    let mut second = part(Changes::default());
+    second.erased.insert("p_1".to_owned());
+    store.commit(mark(3), &[second]).unwrap();
+    let mut page = Page::new(None, 0, u64::MAX, 10);
+    store.journal(1, &mut page).unwrap();
+    assert_eq!(page.found(), [transition(2, "p_2")]);
+}
