@@ -3,13 +3,14 @@
 #![allow(missing_docs)]
 
 mod oracle;
-mod world;
+#[path = "world/script.rs"]
+mod script;
 
 use model::{Channel, Command, ListDefinition, ListIdentifier, ListMode, OrderPolicy, SourceKind};
 use oracle::Oracle;
+use script::{Script, identity, person, time};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
-use world::script::{Script, identity, person, time};
 
 const START: &str = "2026-01-10T12:00:00Z";
 

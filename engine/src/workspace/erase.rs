@@ -115,10 +115,17 @@ impl<S: Storage> Workspace<S> {
         let mut touched = Touched::new(true);
         let mut involved = BTreeSet::new();
         for identity in [left, right] {
-            if let Some(no) = self.people.holder(&identity.key())? {
-                self.capture(no, &mut touched)?;
-                involved.insert(no);
+            let Some(no) = self.people.holder(&identity.key())? else { continue };
+            involved.insert(no);
+            // An address may cease to be crowded: then its other links hold again.
+            self.people.ensure(no, &self.words)?;
+            let node = self.people.get(no).and_then(|person| person.nodes.get(&identity.key()));
+            for other in node.map(|node| node.links.keys().copied().collect::<Vec<_>>()).unwrap_or_default() {
+                involved.extend(self.people.holder(&other)?);
             }
+        }
+        for no in &involved {
+            self.capture(*no, &mut touched)?;
         }
         for no in self.regroup(involved)? {
             touched.insert_new(no);

@@ -2,7 +2,7 @@
 //! duplicates, tombstones and erasures.
 
 use super::people::{self, Clusters, anchor};
-use model::{Command, Event, Identity, ListDefinition, Record, Source, Time};
+use model::{Channel, Command, ConsentChange, Event, Identity, ListDefinition, Record, Source, Time};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A segment as the records left it.
@@ -26,9 +26,19 @@ pub struct Known {
     pub segments: BTreeMap<String, Segment>,
     pub lists: BTreeMap<String, ListDefinition>,
     pub facts: Vec<Event>,
+    /// What removed facts said of who belongs to whom, as far as it may be known on.
+    pub ties: Vec<Event>,
     pub unlinked: BTreeSet<(Identity, Identity)>,
     seen: BTreeSet<(String, String)>,
     tombstones: BTreeMap<Identity, Time>,
+    created: bool,
+}
+
+fn address(said: &ConsentChange) -> Identity {
+    match said.channel {
+        Channel::Email => Identity::email(&said.address),
+        Channel::Sms => Identity::phone(said.address.trim()),
+    }
 }
 
 impl Known {
@@ -43,9 +53,11 @@ impl Known {
             segments: BTreeMap::new(),
             lists: BTreeMap::new(),
             facts: Vec::new(),
+            ties: Vec::new(),
             unlinked: BTreeSet::new(),
             seen: BTreeSet::new(),
             tombstones: BTreeMap::new(),
+            created: false,
         };
         for record in records {
             known.take(record);
@@ -61,7 +73,10 @@ impl Known {
                 self.time_zone = time_zone.clone();
                 self.currency = currency.clone();
                 self.retention_days = *retention_days;
-                self.crowded_links_max = *crowded_links_max;
+                if !self.created {
+                    self.crowded_links_max = *crowded_links_max;
+                    self.created = true;
+                }
             }
             Command::SourcePut(source) => drop(self.sources.insert(source.id.0.clone(), source.clone())),
             Command::RatePut { from, to, date, rate } => {
@@ -92,27 +107,44 @@ impl Known {
     }
 
     fn event(&mut self, event: &Event) {
+        let mut event = event.clone();
+        let said = std::mem::take(&mut event.consent);
+        for said in &said {
+            let address = address(said);
+            if !event.identities.contains(&address) {
+                event.identities.push(address);
+            }
+        }
         let entombed = |identity: &Identity| self.tombstones.get(identity).is_some_and(|until| event.time <= *until);
         let strong = event.identities.iter().filter(|identity| identity.kind.is_strong());
-        let refused = strong.chain(anchor(event)).any(entombed);
+        let refused = strong.chain(anchor(&event)).any(entombed);
         let key = (event.source.0.clone(), event.message_id.clone());
         if !refused && self.seen.insert(key) {
             self.facts.push(event.clone());
+            // A statement is kept at its address.
+            for said in said {
+                let (identities, kind) = (vec![address(&said)], model::EventKind::Profile);
+                let (properties, traits) = Default::default();
+                self.facts.push(Event { identities, kind, properties, traits, consent: vec![said], ..event.clone() });
+            }
         }
+    }
+
+    /// Who is who among what is known.
+    pub fn clusters(&self) -> Clusters {
+        let events: Vec<&Event> = self.facts.iter().chain(&self.ties).collect();
+        Clusters::of(&events, &self.unlinked, self.crowded_links_max)
     }
 
     /// Removes what belongs to the person, and their identities from all the rest.
     fn erase(&mut self, identity: &Identity, at: Time) {
-        let clusters = Clusters::of(&self.facts, &self.unlinked, self.crowded_links_max);
-        let belongs = people::belonging(&self.facts, &clusters);
-        let target = clusters.find(identity);
+        let clusters = self.clusters();
         let mut gone = BTreeSet::from([identity.clone()]);
-        if let Some(target) = target {
+        if let Some(target) = clusters.find(identity) {
             gone.extend(clusters.all[target].identities.iter().cloned());
-            let mut belongs = belongs.iter();
-            self.facts.retain(|_| *belongs.next().expect("one for each fact") != Some(target));
+            self.remove(identity, |_| true);
         }
-        for fact in &mut self.facts {
+        for fact in self.facts.iter_mut().chain(&mut self.ties) {
             fact.identities.retain(|identity| !gone.contains(identity));
         }
         for identity in gone {
@@ -122,15 +154,19 @@ impl Known {
 
     /// Removes what one source said of the person; who belongs together stays.
     fn redact(&mut self, source: &str, identity: &Identity) {
-        let clusters = Clusters::of(&self.facts, &self.unlinked, self.crowded_links_max);
+        self.remove(identity, |fact| fact.source.as_str() == source);
+    }
+
+    /// Removes facts that belong to the person of an identity.
+    fn remove(&mut self, identity: &Identity, goes: impl Fn(&Event) -> bool) {
+        let clusters = self.clusters();
         let belongs = people::belonging(&self.facts, &clusters);
         let Some(target) = clusters.find(identity) else { return };
-        for (fact, belongs) in self.facts.iter_mut().zip(belongs) {
-            if belongs == Some(target) && fact.source.as_str() == source {
-                fact.kind = model::EventKind::Profile;
-                fact.properties.clear();
-                fact.traits.clear();
-                fact.consent.clear();
+        for (fact, belongs) in std::mem::take(&mut self.facts).into_iter().zip(belongs) {
+            if belongs == Some(target) && goes(&fact) {
+                self.ties.push(fact);
+            } else {
+                self.facts.push(fact);
             }
         }
     }

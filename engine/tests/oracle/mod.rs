@@ -40,7 +40,7 @@ impl Oracle {
     /// What is known at `t`, worked out from all records up to and including `t`.
     pub fn at(&self, t: Time) -> View {
         let known = Known::of(self.records.iter().filter(|record| record.time <= t));
-        let clusters = Clusters::of(&known.facts, &known.unlinked, known.crowded_links_max);
+        let clusters = known.clusters();
         let belongs = people::belonging(&known.facts, &clusters);
         View { t, known, clusters, belongs }
     }
@@ -79,6 +79,16 @@ impl View {
     /// The person to whom an identity belongs.
     pub fn person_of(&self, identity: &model::Identity) -> Option<String> {
         self.clusters.all[self.clusters.find(identity)?].person_id()
+    }
+
+    /// Every person with their identities, in canonical text, and what they said of themselves.
+    pub fn profiles(&self) -> Vec<(String, BTreeSet<String>, BTreeMap<String, serde_json::Value>)> {
+        let profile = |(index, cluster): (usize, &Cluster)| {
+            let identities = cluster.identities.iter().map(model::Identity::canonical).collect();
+            let shown = self.all_shown(index).into_iter().map(|(name, value)| (name, value.to_json())).collect();
+            Some((cluster.person_id()?, identities, shown))
+        };
+        self.clusters.all.iter().enumerate().filter_map(profile).collect()
     }
 
     /// The segments in force.

@@ -40,7 +40,7 @@ pub struct Clusters {
 }
 
 impl Clusters {
-    pub fn of(facts: &[Event], unlinked: &BTreeSet<(Identity, Identity)>, crowded_links_max: u32) -> Clusters {
+    pub fn of(facts: &[&Event], unlinked: &BTreeSet<(Identity, Identity)>, crowded_links_max: u32) -> Clusters {
         let links = strong_links(facts, unlinked);
         let crowded = crowded(&links, crowded_links_max);
         let mut clusters = Clusters { all: Vec::new() };
@@ -67,7 +67,7 @@ impl Clusters {
 }
 
 /// Strong identities that one event names are linked, each with each, both ways.
-fn strong_links(facts: &[Event], unlinked: &BTreeSet<(Identity, Identity)>) -> BTreeMap<Identity, BTreeSet<Identity>> {
+fn strong_links(facts: &[&Event], unlinked: &BTreeSet<(Identity, Identity)>) -> BTreeMap<Identity, BTreeSet<Identity>> {
     let mut links: BTreeMap<Identity, BTreeSet<Identity>> = BTreeMap::new();
     for fact in facts {
         for left in fact.identities.iter().filter(|identity| identity.kind.is_strong()) {
@@ -104,7 +104,7 @@ fn gather(
 }
 
 /// Each weak identity with its earliest link to a strong anchor: time, the anchor's text, the anchor.
-fn weak_owners(facts: &[Event]) -> BTreeMap<Identity, Option<(Time, String, Identity)>> {
+fn weak_owners(facts: &[&Event]) -> BTreeMap<Identity, Option<(Time, String, Identity)>> {
     let mut owners: BTreeMap<Identity, Option<(Time, String, Identity)>> = BTreeMap::new();
     for fact in facts {
         for weak in fact.identities.iter().filter(|identity| !identity.kind.is_strong()) {

@@ -32,7 +32,7 @@ impl View {
         }
     }
 
-    fn all_shown(&self, person: usize) -> Map {
+    pub fn all_shown(&self, person: usize) -> Map {
         let names = self.facts(person).flat_map(|fact| fact.traits.keys());
         names.filter_map(|name| Some((name.clone(), self.shown(person, name)?))).collect()
     }

@@ -1,5 +1,12 @@
-//! Worlds: logs of records, written or made up.
+//! Worlds: logs of records, made up and played through engine and oracle.
 
 #![allow(dead_code)]
 
-pub mod script;
+mod definitions;
+mod dice;
+pub mod generate;
+mod memory;
+pub mod play;
+mod script;
+pub mod shorten;
+pub mod steps;

@@ -6,6 +6,9 @@ use model::{
 };
 use serde_json::Value as Json;
 
+/// Few enough to be reached in small worlds.
+pub const CROWDED_LINKS_MAX: u32 = 2;
+
 /// An instant from RFC 3339.
 pub fn time(text: &str) -> Time {
     Time::parse(text).unwrap_or_else(|| panic!("not an instant: {text}"))
@@ -26,7 +29,7 @@ pub fn value(json: &Json) -> Value {
 /// Properties from a JSON object; null means none.
 pub fn map(json: &Json) -> Map {
     let entries = json.as_object().into_iter().flatten();
-    entries.map(|(name, json)| (name.clone(), value(json))).collect()
+    entries.filter(|(_, json)| !json.is_null()).map(|(name, json)| (name.clone(), value(json))).collect()
 }
 
 /// An identity from its canonical text; an unknown prefix is a platform.
@@ -69,7 +72,7 @@ impl Script {
     /// A workspace with the sources `web` (browser), `api` (server) and `shop` (platform, when asked for).
     pub fn new(now: &str, time_zone: &str, store: bool) -> Script {
         let mut script = Script { records: Vec::new(), now: time(now), messages: 0 };
-        script.workspace(time_zone, 1095, 2);
+        script.workspace(time_zone, 1095, CROWDED_LINKS_MAX);
         script.source("web", SourceKind::Browser, OrderPolicy::Auto);
         script.source("api", SourceKind::Server, OrderPolicy::Auto);
         if store {

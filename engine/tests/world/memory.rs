@@ -1,0 +1,93 @@
+//! A storage in memory, and what a workspace is reopened from.
+
+use model::IdentityKey;
+use segmentd_engine::storage::{
+    BitmapKey, Changes, ChunkRecord, CountersRecord, DefinitionsRecord, MessageKey, OrderKey, OrderRecord, PersonNo,
+    PersonRecord, Saved, Storage, StorageError,
+};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+#[derive(Default)]
+struct Kept {
+    counters: CountersRecord,
+    definitions: DefinitionsRecord,
+    names: Vec<String>,
+    persons: BTreeMap<PersonNo, PersonRecord>,
+    chunks: BTreeMap<u64, ChunkRecord>,
+    holders: BTreeMap<IdentityKey, PersonNo>,
+    orders: BTreeMap<OrderKey, OrderRecord>,
+    messages: BTreeSet<MessageKey>,
+    bitmaps: BTreeMap<BitmapKey, Vec<u8>>,
+    timers: BTreeMap<u32, Vec<i64>>,
+}
+
+/// The storage; its clones are the same one.
+#[derive(Clone, Default)]
+pub struct Memory(Rc<RefCell<Kept>>);
+
+fn put<K: Ord, V>(map: &mut BTreeMap<K, V>, changes: Vec<(K, Option<V>)>) {
+    for (key, value) in changes {
+        match value {
+            Some(value) => map.insert(key, value),
+            None => map.remove(&key),
+        };
+    }
+}
+
+impl Memory {
+    /// Writes a checkpoint.
+    pub fn write(&self, changes: Changes) {
+        let mut kept = self.0.borrow_mut();
+        kept.counters = changes.counters;
+        if let Some(definitions) = changes.definitions {
+            kept.definitions = definitions;
+        }
+        if let Some((first, names)) = changes.names {
+            kept.names.truncate(first as usize);
+            kept.names.extend(names);
+        }
+        put(&mut kept.persons, changes.persons);
+        put(&mut kept.chunks, changes.chunks);
+        put(&mut kept.holders, changes.holders);
+        put(&mut kept.orders, changes.orders);
+        kept.messages.extend(changes.messages);
+        put(&mut kept.bitmaps, changes.bitmaps);
+        kept.timers.extend(changes.timers);
+    }
+
+    /// From what a workspace opens.
+    pub fn saved(&self) -> Saved {
+        let kept = self.0.borrow();
+        Saved {
+            counters: kept.counters.clone(),
+            definitions: kept.definitions.clone(),
+            names: kept.names.clone(),
+            bitmaps: kept.bitmaps.iter().map(|(key, bytes)| (*key, bytes.clone())).collect(),
+            timers: kept.timers.iter().map(|(block, timers)| (*block, timers.clone())).collect(),
+        }
+    }
+}
+
+impl Storage for Memory {
+    fn holder(&self, key: &IdentityKey) -> Result<Option<PersonNo>, StorageError> {
+        Ok(self.0.borrow().holders.get(key).copied())
+    }
+
+    fn person(&self, no: PersonNo) -> Result<Option<PersonRecord>, StorageError> {
+        Ok(self.0.borrow().persons.get(&no).cloned())
+    }
+
+    fn chunk(&self, id: u64) -> Result<Option<ChunkRecord>, StorageError> {
+        Ok(self.0.borrow().chunks.get(&id).cloned())
+    }
+
+    fn order(&self, key: &OrderKey) -> Result<Option<OrderRecord>, StorageError> {
+        Ok(self.0.borrow().orders.get(key).cloned())
+    }
+
+    fn seen(&self, key: &MessageKey) -> Result<bool, StorageError> {
+        Ok(self.0.borrow().messages.contains(key))
+    }
+}

@@ -1,0 +1,275 @@
+//! Plays a world through the engine and the oracle, and compares what they say.
+
+use super::memory::Memory;
+use super::steps::{Action, World};
+use crate::oracle::{Oracle, View};
+use model::{Command, ListId, Record, SegmentId, Time, WorkspaceId};
+use segmentd_engine::effect::Effect;
+use segmentd_engine::workspace::{Applied, PersonName, Workspace};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+
+/// Whether the engine evaluates definitions yet.
+const LOOK_AT_SEGMENTS: bool = false;
+/// What the engine may keep of people in memory: nothing in every third world.
+const CACHE_BYTES: [usize; 3] = [0, 1 << 12, 1 << 20];
+/// Properties that are more than what was said.
+const DERIVED: &[&str] = &["age", "email", "phone"];
+const BUILD_PEOPLE: usize = 3;
+const BUILD_STEPS_MAX: usize = 1_000;
+
+/// What went wrong: its kind, and the whole story.
+#[derive(Debug)]
+pub struct Failure {
+    pub kind: &'static str,
+    pub story: String,
+}
+
+fn failure(kind: &'static str, story: String) -> Failure {
+    Failure { kind, story }
+}
+
+fn compare<T: PartialEq + Debug>(
+    kind: &'static str,
+    of: &str,
+    at: Time,
+    engine: &T,
+    oracle: &T,
+) -> Result<(), Failure> {
+    if engine == oracle {
+        return Ok(());
+    }
+    Err(failure(kind, format!("{kind} {of} at {at}\n  engine: {engine:?}\n  oracle: {oracle:?}")))
+}
+
+/// Members of every segment in force at the end.
+pub type Outcome = BTreeMap<String, BTreeSet<String>>;
+
+/// Plays all steps. A panic of the engine is a failure like others.
+pub fn play(world: &World) -> Result<Outcome, Failure> {
+    let played = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let mut play = Play::new(world.seed);
+        play.steps(world)?;
+        Ok(play.outcome())
+    }));
+    played.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        Err(failure("panic", text.unwrap_or_default()))
+    })
+}
+
+struct Play {
+    cache_bytes: usize,
+    engine: Workspace<Memory>,
+    memory: Memory,
+    oracle: Oracle,
+    log: Vec<Record>,
+    /// What the lists hold by the effects: (list, identifier) -> sequence, person, member.
+    held: BTreeMap<(ListId, String), (u64, String, bool)>,
+    /// Who is in by the transitions.
+    entered: BTreeMap<SegmentId, BTreeSet<String>>,
+    now: Time,
+}
+
+fn open(memory: &Memory, cache_bytes: usize) -> Workspace<Memory> {
+    Workspace::open(WorkspaceId::from("w"), memory.clone(), memory.saved(), [7; 32], cache_bytes)
+}
+
+impl Play {
+    fn new(seed: u64) -> Play {
+        let memory = Memory::default();
+        let cache_bytes = CACHE_BYTES[seed as usize % CACHE_BYTES.len()];
+        Play {
+            engine: open(&memory, cache_bytes),
+            cache_bytes,
+            memory,
+            oracle: Oracle::new(),
+            log: Vec::new(),
+            held: BTreeMap::new(),
+            entered: BTreeMap::new(),
+            now: Time::MIN,
+        }
+    }
+
+    fn outcome(&mut self) -> Outcome {
+        let segments = self.oracle.at(self.now).segments();
+        segments.into_iter().map(|id| (id.clone(), self.members(&id))).collect()
+    }
+
+    fn members(&mut self, segment: &str) -> BTreeSet<String> {
+        let page = self.engine.members(&SegmentId::from(segment), None, usize::MAX).expect("memory never fails");
+        page.map_or_else(BTreeSet::new, |(ids, _)| ids.into_iter().collect())
+    }
+
+    fn steps(&mut self, world: &World) -> Result<(), Failure> {
+        for (index, step) in world.steps.iter().enumerate() {
+            self.now = self.now.max(step.time);
+            match &step.action {
+                Action::Command(command) => self.command(command.clone())?,
+                Action::Build => self.build()?,
+                Action::Look => self.tick_and_look(self.now)?,
+                Action::Chase(count) => {
+                    let until = world.steps.get(index + 1).map_or(Time::MAX, |next| next.time);
+                    self.chase(*count, until)?;
+                }
+                Action::Checkpoint => self.checkpoint(),
+                Action::Reopen => self.reopen()?,
+            }
+        }
+        Ok(())
+    }
+
+    fn command(&mut self, command: Command) -> Result<(), Failure> {
+        let record =
+            Record { position: self.log.len() as u64 + 1, time: self.now, workspace: WorkspaceId::from("w"), command };
+        self.log.push(record.clone());
+        let applied = self.apply(&record)?;
+        let fact = matches!(record.command, Command::Event(_) | Command::Erase { .. } | Command::Unlink { .. });
+        match (applied, &record.command) {
+            (Applied::Refused(reason), Command::SegmentPut(put)) if LOOK_AT_SEGMENTS => {
+                return Err(failure("refused", format!("refused: {reason}: {}", put.definition)));
+            }
+            (Applied::Refused(_), _) if !fact => (),
+            _ => self.oracle.record(&record),
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, record: &Record) -> Result<Applied, Failure> {
+        let mut effects = Vec::new();
+        let applied = self.engine.apply(record, &mut effects).map_err(|error| failure("store", error.to_string()))?;
+        for effect in effects {
+            self.effect(effect)?;
+        }
+        Ok(applied)
+    }
+
+    fn effect(&mut self, effect: Effect) -> Result<(), Failure> {
+        match effect {
+            Effect::Transition(transition) => {
+                let inside = self.entered.entry(transition.segment.clone()).or_default();
+                let person = transition.person.clone();
+                let changed = if transition.entered { inside.insert(person) } else { inside.remove(&person) };
+                if !changed {
+                    return Err(failure("transition", format!("a transition that changes nothing: {transition:?}")));
+                }
+            }
+            Effect::Desired(desired) => {
+                let key = (desired.list, desired.identifier);
+                if self.held.get(&key).is_none_or(|(sequence, _, _)| *sequence < desired.sequence) {
+                    self.held.insert(key, (desired.sequence, desired.person, desired.member));
+                }
+            }
+            Effect::ListDefined(_) => (),
+            Effect::ListRemoved { list, .. } => self.held.retain(|(of, _), _| *of != list),
+        }
+        Ok(())
+    }
+
+    /// Builds in small steps with whatever is waiting, then activates.
+    fn build(&mut self) -> Result<(), Failure> {
+        for _ in 0..BUILD_STEPS_MAX {
+            let complete = self.engine.build_step(BUILD_PEOPLE).map_err(|error| failure("store", error.to_string()))?;
+            for (id, version) in complete {
+                self.command(Command::SegmentActivate { id, version })?;
+            }
+            if !self.engine.is_building() {
+                return Ok(());
+            }
+        }
+        Err(failure("build", "a segment is never built".to_owned()))
+    }
+
+    fn tick_and_look(&mut self, at: Time) -> Result<(), Failure> {
+        self.now = at;
+        self.command(Command::Tick)?;
+        if self.engine.next_timer() <= at {
+            return Err(failure("timer", format!("a timer is still due after the tick of {at}")));
+        }
+        self.look()
+    }
+
+    /// Just before and at each of the next timers.
+    fn chase(&mut self, count: u8, until: Time) -> Result<(), Failure> {
+        for _ in 0..count {
+            let timer = self.engine.next_timer();
+            if timer >= until || timer == Time::MAX {
+                return Ok(());
+            }
+            let before = timer.plus_micros(-1);
+            if before > self.now {
+                self.tick_and_look(before)?;
+            }
+            self.tick_and_look(timer)?;
+        }
+        Ok(())
+    }
+
+    fn checkpoint(&mut self) {
+        let changes = self.engine.take_changes();
+        self.memory.write(changes);
+        self.engine.changes_written();
+    }
+
+    /// Opens from the last checkpoint and applies what came since. Transitions come again, so
+    /// they are not followed.
+    fn reopen(&mut self) -> Result<(), Failure> {
+        self.engine = open(&self.memory, self.cache_bytes);
+        let from = self.engine.position();
+        let mut effects = Vec::new();
+        for record in self.log.iter().filter(|record| record.position > from) {
+            self.engine.apply(record, &mut effects).map_err(|error| failure("store", error.to_string()))?;
+        }
+        let desired = effects.into_iter().filter(|effect| matches!(effect, Effect::Desired(_)));
+        desired.into_iter().try_for_each(|effect| self.effect(effect))
+    }
+
+    fn look(&mut self) -> Result<(), Failure> {
+        let (view, at) = (self.oracle.at(self.now), self.now);
+        compare("people", "", at, &self.engine.people_count(), &(view.people().len() as u64))?;
+        self.look_at_people(&view)?;
+        if !LOOK_AT_SEGMENTS {
+            return Ok(());
+        }
+        for id in view.segments() {
+            let (members, unknown) = view.members(&id);
+            compare("members", &id, at, &self.members(&id), &members)?;
+            let state = self.engine.segment(&SegmentId::from(id.as_str())).expect("a segment in force");
+            compare("count", &id, at, &(state.members, state.unknown), &(members.len() as u64, unknown.len() as u64))?;
+            let entered = self.entered.get(&SegmentId::from(id.as_str())).cloned().unwrap_or_default();
+            compare("transitions", &id, at, &entered, &members)?;
+        }
+        view.lists().iter().try_for_each(|id| self.look_at_list(id, &view))
+    }
+
+    fn look_at_people(&self, view: &View) -> Result<(), Failure> {
+        for (id, identities, properties) in view.profiles() {
+            let no = self.engine.resolve(&PersonName::Id(id.clone())).expect("memory never fails");
+            let person = no.and_then(|no| self.engine.person(no).expect("memory never fails"));
+            let Some(person) = person else {
+                return Err(failure("person", format!("{id} {identities:?} is not found at {}", self.now)));
+            };
+            compare("id", &id, self.now, &person.id, &id)?;
+            compare("identities", &id, self.now, &person.identities.into_iter().collect(), &identities)?;
+            for (name, value) in properties.iter().filter(|(name, _)| !DERIVED.contains(&name.as_str())) {
+                compare("property", name, self.now, &person.properties[name], value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn look_at_list(&self, id: &str, view: &View) -> Result<(), Failure> {
+        let desired = view.desired(id);
+        let of_list = self.held.iter().filter(|((list, _), (_, _, member))| list.as_str() == id && *member);
+        let held: BTreeMap<String, String> =
+            of_list.map(|((_, identifier), (_, person, _))| (identifier.clone(), person.clone())).collect();
+        let same = held.keys().eq(desired.keys())
+            && held.iter().all(|(identifier, person)| desired[identifier].contains(person));
+        if same {
+            return Ok(());
+        }
+        let story = format!("list {id} at {}\n  engine: {held:?}\n  oracle: {desired:?}", self.now);
+        Err(failure("list", story))
+    }
+}

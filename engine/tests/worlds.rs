@@ -1,0 +1,87 @@
+//! Engine and oracle in the same made-up worlds: they must agree at every step and between steps.
+//!
+//! A failure prints its seed and the shortest script that still fails. `SEGMENTD_SEED=n` plays
+//! one world alone, `SEGMENTD_WORLDS=n` as many as wanted (with `--ignored`, for soaking).
+
+#![allow(missing_docs)]
+
+mod oracle;
+mod world;
+
+use std::time::{Duration, Instant};
+use world::generate::{self, Taste, reordered};
+use world::play::{Failure, play};
+use world::steps::World;
+
+/// How long the worlds of an ordinary test run may take.
+const BUDGET: Duration = Duration::from_secs(4);
+const WORLDS_MIN: u64 = 20;
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+/// Shortens a failing world and tells everything about it.
+fn report(world: &World, failed: &Failure) -> ! {
+    std::panic::set_hook(Box::new(|_| ()));
+    let fails = |world: &World| play(world).is_err_and(|other| other.kind == failed.kind);
+    let shortest = crate::world::shorten::shorten(world, &fails);
+    let story = play(&shortest).err().map_or_else(String::new, |failure| failure.story);
+    drop(std::panic::take_hook());
+    panic!("SEGMENTD_SEED={}\n{story}\nafter\n{shortest}", world.seed);
+}
+
+fn agree(seed: u64, taste: Taste) {
+    let world = generate::world(seed, taste);
+    if let Err(failure) = play(&world) {
+        report(&world, &failure);
+    }
+}
+
+/// Happenings of a world: many are short, for these are easy to read, and some long.
+fn taste(seed: u64) -> Taste {
+    let happenings = match seed % 10 {
+        0..6 => 20,
+        6..9 => 60,
+        _ => 150,
+    };
+    Taste { happenings, orderless: false }
+}
+
+#[test]
+fn engine_and_oracle_agree_at_every_step_and_between_steps() {
+    if let Some(seed) = number("SEGMENTD_SEED") {
+        return agree(seed, taste(seed));
+    }
+    let start = Instant::now();
+    let mut seed = 0;
+    while seed < WORLDS_MIN || start.elapsed() < BUDGET {
+        agree(seed, taste(seed));
+        seed += 1;
+    }
+}
+
+#[test]
+fn the_order_of_arrival_makes_no_difference() {
+    let start = Instant::now();
+    let mut seed = 1_000_000;
+    while seed < 1_000_000 + WORLDS_MIN || start.elapsed() < BUDGET {
+        let first = generate::world(seed, Taste { happenings: 25, orderless: true });
+        let again = reordered(&first, seed);
+        match (play(&first), play(&again)) {
+            (Ok(first), Ok(again)) => assert_eq!(first, again, "SEGMENTD_SEED={seed}"),
+            (Err(failed), _) => report(&first, &failed),
+            (_, Err(failed)) => report(&again, &failed),
+        }
+        seed += 1;
+    }
+}
+
+#[test]
+#[ignore = "soaking: as many worlds as SEGMENTD_WORLDS says"]
+fn engine_and_oracle_agree_for_long() {
+    let worlds = number("SEGMENTD_WORLDS").unwrap_or(1_000);
+    for seed in 2_000_000..2_000_000 + worlds {
+        agree(seed, taste(seed));
+    }
+}
