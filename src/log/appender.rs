@@ -101,6 +101,8 @@ struct Queue {
     stopping: bool,
     /// The appender sleeps and has to be woken.
     asleep: bool,
+    /// The appender's thread is there.
+    running: bool,
     /// No record gets a time before this one.
     floor: Time,
     /// The newest time given out, with records or as `as_of`.
@@ -112,6 +114,7 @@ struct Queue {
 struct Shared {
     queue: Mutex<Queue>,
     wake: Condvar,
+    ended: Condvar,
     log: Mutex<Log>,
     clock: Arc<dyn Clock>,
     limits: AppenderLimits,
@@ -138,6 +141,7 @@ impl Appender {
         let shared = Shared {
             queue: Mutex::new(Queue { floor, shown: floor, assigned, ..Queue::default() }),
             wake: Condvar::new(),
+            ended: Condvar::new(),
             clock,
             limits,
             unapplied_bytes: AtomicU64::new(0),
@@ -152,7 +156,16 @@ impl Appender {
     pub fn start(&self, name: &str, handover: Arc<dyn Handover>) -> std::io::Result<JoinHandle<()>> {
         let shared = self.shared.clone();
         let mut writer = Writer { shared, handover, buffer: Vec::new(), free: None };
-        std::thread::Builder::new().name(format!("log-{name}")).spawn(move || writer.run())
+        lock(&self.shared.queue).running = true;
+        let thread = std::thread::Builder::new().name(format!("log-{name}")).spawn(move || {
+            writer.run();
+            lock(&writer.shared.queue).running = false;
+            writer.shared.ended.notify_all();
+        });
+        if thread.is_err() {
+            lock(&self.shared.queue).running = false;
+        }
+        thread
     }
 
     /// Queues a submission; its answer comes when it is durable.
@@ -201,6 +214,11 @@ impl Appender {
         self.shared.appended.load(Ordering::Acquire)
     }
 
+    /// The newest time given out.
+    pub fn shown_time(&self) -> Time {
+        lock(&self.shared.queue).shown
+    }
+
     /// Bytes of records in the log.
     pub fn log_bytes(&self) -> u64 {
         self.shared.log_bytes.load(Ordering::Relaxed)
@@ -223,6 +241,17 @@ impl Appender {
     pub fn stop(&self) {
         lock(&self.shared.queue).stopping = true;
         self.shared.wake.notify_one();
+    }
+}
+
+impl Appender {
+    /// Stops, and returns when everything that was queued is answered.
+    pub fn stop_and_wait(&self) {
+        self.stop();
+        let mut queue = lock(&self.shared.queue);
+        while queue.running {
+            queue = self.shared.ended.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
     }
 }
 

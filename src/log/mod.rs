@@ -22,7 +22,7 @@ mod faults;
 #[cfg(test)]
 mod tests;
 
-pub use appender::{Appender, AppenderLimits, DurableGroup, Handover, Submission};
+pub use appender::{Answer, Appender, AppenderLimits, DurableGroup, Handover, Submission};
 pub use error::LogError;
 pub use file::{DiskFiles, Files, SegmentFile};
 pub use frame::{Frames, record_bytes_max};

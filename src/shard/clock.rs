@@ -16,6 +16,10 @@ pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> Time;
     /// How long to sleep, in real time, before looking again whether `until` is reached.
     fn wait_until(&self, until: Time) -> Duration;
+    /// Whether it is moved at will, so that leaps mean nothing.
+    fn is_simulated(&self) -> bool {
+        false
+    }
 }
 
 /// Hears of leaps of the wall clock.
@@ -73,6 +77,10 @@ impl Clock for SimulatedClock {
 
     fn wait_until(&self, until: Time) -> Duration {
         if until <= self.now() { Duration::ZERO } else { SIMULATED_LOOK }
+    }
+
+    fn is_simulated(&self) -> bool {
+        true
     }
 }
 

@@ -1,4 +1,20 @@
 //! Shards: each owns whole workspaces and runs the engine over the log and the store.
+//!
+//! Three threads serve a shard: the appender makes records durable, the runner applies them,
+//! the checkpoint writer brings the state into the store. Everybody else speaks to
+//! [`shards::Shards`], which implements [`api::Core`].
 
+mod answers;
 pub mod api;
+mod checkpoint;
 pub mod clock;
+mod inbox;
+mod journal;
+pub mod options;
+mod runner;
+pub mod shards;
+mod start;
+mod state;
+
+#[cfg(test)]
+mod tests;

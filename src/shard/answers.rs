@@ -1,0 +1,113 @@
+//! What the engine knows, in the words of the API.
+
+use super::api::*;
+use super::state::Engine;
+use engine::eval::Tri;
+use engine::storage::PersonNo;
+use engine::workspace::{PersonName, SegmentState};
+use model::{SegmentId, Time};
+
+/// The store or a thread failed under a question.
+pub(super) fn unavailable(error: impl std::fmt::Display) -> QueryError {
+    QueryError::Unavailable(error.to_string())
+}
+
+pub(super) fn workspace_info(engine: &Engine) -> WorkspaceInfo {
+    let settings = engine.settings();
+    let (events, duplicates, refused) = engine.counts();
+    WorkspaceInfo {
+        id: engine.id().0.clone(),
+        name: settings.name.clone(),
+        time_zone: settings.time_zone.clone(),
+        currency: settings.currency.clone(),
+        retention_days: settings.retention_days,
+        crowded_links_max: settings.crowded_links_max,
+        people: engine.people_count(),
+        events,
+        duplicates,
+        refused: refused.clone(),
+    }
+}
+
+fn segment_info(engine: &Engine, segment: SegmentState) -> SegmentInfo {
+    let definition = serde_json::from_str(&segment.definition);
+    SegmentInfo {
+        id: segment.id.0,
+        name: segment.name,
+        version: segment.version,
+        definition: definition.unwrap_or(serde_json::Value::String(segment.definition)),
+        state: if segment.version == 0 { "building" } else { "active" }.to_owned(),
+        reason: None,
+        members: segment.members,
+        unknown: segment.unknown,
+        build_done: segment.building.map_or(0, |(_, done)| done),
+        build_total: segment.building.map_or(0, |_| engine.people_count()),
+    }
+}
+
+fn no_segment(id: &SegmentId) -> QueryError {
+    QueryError::NotFound { what: "segment", id: id.0.clone() }
+}
+
+pub(super) fn segments(engine: &Engine) -> Vec<SegmentInfo> {
+    engine.segments().into_iter().map(|segment| segment_info(engine, segment)).collect()
+}
+
+pub(super) fn segment(engine: &Engine, id: &SegmentId) -> Result<SegmentInfo, QueryError> {
+    engine.segment(id).map(|segment| segment_info(engine, segment)).ok_or_else(|| no_segment(id))
+}
+
+pub(super) fn members(
+    engine: &mut Engine,
+    id: &SegmentId,
+    after: Option<String>,
+    limit: usize,
+) -> Result<MemberPage, QueryError> {
+    let total = engine.segment(id).ok_or_else(|| no_segment(id))?.members;
+    let bad = |_| QueryError::Refused("`after` must be the `next` of the page before".to_owned());
+    let after = after.map(|after| after.parse::<PersonNo>().map_err(bad)).transpose()?;
+    let page = engine.members(id, after, limit).map_err(unavailable)?;
+    // A first version that is still being built has no members.
+    let (members, next) = page.unwrap_or_default();
+    Ok(MemberPage { total, members, next: next.map(|next| next.to_string()) })
+}
+
+fn resolve(engine: &Engine, person: &PersonKey) -> Result<PersonNo, QueryError> {
+    let (name, shown) = match person {
+        PersonKey::Id(id) => (PersonName::Id(id.clone()), id.clone()),
+        PersonKey::Identity(identity) => (PersonName::Identity(identity.clone()), identity.canonical()),
+    };
+    let found = engine.resolve(&name).map_err(unavailable)?;
+    found.ok_or(QueryError::NotFound { what: "person", id: shown })
+}
+
+pub(super) fn explanation(engine: &mut Engine, id: &SegmentId, person: &PersonKey) -> Result<Explanation, QueryError> {
+    if engine.segment(id).is_none() {
+        return Err(no_segment(id));
+    }
+    let no = resolve(engine, person)?;
+    let explained = engine.explain(id, no).map_err(unavailable)?;
+    let building = || QueryError::Refused(format!("segment {id} is still being built"));
+    let (person, result, changes_at, conditions) = explained.ok_or_else(building)?;
+    let result = match result {
+        Tri::True => "member",
+        Tri::False => "not_member",
+        Tri::Unknown => "unknown",
+    };
+    let changes_at = (changes_at != Time::MAX).then(|| changes_at.to_string());
+    Ok(Explanation { person, result: result.to_owned(), changes_at, conditions })
+}
+
+pub(super) fn person(engine: &Engine, person: &PersonKey) -> Result<PersonInfo, QueryError> {
+    let no = resolve(engine, person)?;
+    let found = engine.person(no).map_err(unavailable)?;
+    let found = found.ok_or_else(|| unavailable("the person's record is missing"))?;
+    Ok(PersonInfo {
+        id: found.id,
+        identities: found.identities,
+        properties: found.properties,
+        segments: found.segments.into_iter().map(|segment| segment.0).collect(),
+        events: found.events,
+        recent: found.recent,
+    })
+}

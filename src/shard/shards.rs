@@ -1,0 +1,355 @@
+//! The shards as everybody else sees them.
+
+use super::answers;
+use super::api::*;
+use super::clock::{Clock, LeapWatch};
+use super::inbox::{Ending, Notice};
+use super::options::{ShardAlerts, ShardError, ShardOptions};
+use super::runner::Runner;
+use super::start::{Common, Shard, start};
+use super::state::Tenant;
+use crate::log::{LogError, Submission};
+use crate::store::db::Db;
+use crate::store::journal::Page;
+use crate::store::meta::Meta;
+use engine::effect::Transition;
+use model::{Command, ListId, SegmentId, Time, WorkspaceId};
+use std::collections::HashSet;
+use std::sync::{Arc, MutexGuard, PoisonError, RwLock, mpsc};
+use tokio::sync::{broadcast, oneshot};
+
+/// What clients are told to wait for when a shard has stopped, seconds.
+const STOPPED_RETRY_S: u32 = 60;
+/// Members on one page.
+pub const MEMBERS_MAX: usize = 1_000;
+/// Transitions on one page.
+pub const TRANSITIONS_MAX: usize = 10_000;
+/// People looked at between two turns of a shard while a preview is counted.
+const PREVIEW_PEOPLE: usize = 200;
+/// People shown of a preview.
+const PREVIEW_SAMPLE: usize = 10;
+
+/// All shards of the daemon.
+pub struct Shards {
+    shards: Vec<Shard>,
+    common: Common,
+    known: RwLock<HashSet<WorkspaceId>>,
+}
+
+impl Shards {
+    /// Opens every shard and replays its log; returns when all are up to date. Timers that
+    /// came due meanwhile fire right after.
+    pub fn open(
+        db: Db,
+        options: ShardOptions,
+        clock: Arc<dyn Clock>,
+        sink: Arc<dyn EffectSink>,
+        alerts: Arc<dyn ShardAlerts>,
+    ) -> Result<Shards, ShardError> {
+        let meta = Meta::open(&db, options.shards.max(1))?;
+        if meta.shards != options.shards.max(1) {
+            return Err(ShardError::ShardCount { made: meta.shards, set: options.shards });
+        }
+        let live = broadcast::Sender::new(options.live_items_max.max(1));
+        let leaps = Arc::new(LeapWatch::new());
+        let common = Common { db, meta, options, clock, sink, alerts, live, leaps };
+        let starting: Vec<_> = (0..common.meta.shards).map(|number| start(&common, number)).collect();
+        let mut shards = Vec::new();
+        let mut known = HashSet::new();
+        let mut failed = None;
+        for one in starting {
+            match one.and_then(|one| one.finish()) {
+                Ok((shard, workspaces)) => {
+                    shards.push(shard);
+                    known.extend(workspaces);
+                }
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        if let Some(error) = failed {
+            shards.iter().for_each(|shard| shard.end(Ending::Abandon));
+            return Err(error);
+        }
+        Ok(Shards { shards, common, known: RwLock::new(known) })
+    }
+
+    /// Accepts nothing more, applies what is durable, writes a last checkpoint, and ends.
+    /// Blocks.
+    pub fn stop(&self) {
+        self.shards.iter().for_each(|shard| shard.end(Ending::Drain));
+    }
+
+    /// Ends at once and without a checkpoint, as a crash would. For tests.
+    pub fn abandon(&self) {
+        self.shards.iter().for_each(|shard| shard.end(Ending::Abandon));
+    }
+
+    /// Writes a checkpoint of everything applied by now and waits until it is durable. Blocks.
+    pub fn checkpoint(&self) -> Result<(), ShardError> {
+        for shard in &self.shards {
+            let (reply, done) = mpsc::channel();
+            shard.inbox.tell(Notice::Checkpoint(reply));
+            let ended = |_| ShardError::Thread { shard: shard.number, why: "it has ended".to_owned() };
+            done.recv().map_err(ended)?;
+        }
+        Ok(())
+    }
+
+    /// Holds back checkpoints until the guards are dropped.
+    pub fn hold_checkpoints(&self) -> Vec<MutexGuard<'_, ()>> {
+        self.shards.iter().map(|shard| shard.gate.lock().unwrap_or_else(PoisonError::into_inner)).collect()
+    }
+
+    /// Every shard's log, by number.
+    pub fn logs(&self) -> impl Iterator<Item = (u32, &crate::log::Appender)> {
+        self.shards.iter().map(|shard| (shard.number, &shard.appender))
+    }
+
+    /// The store that they share.
+    pub fn db(&self) -> &Db {
+        &self.common.db
+    }
+
+    /// What the store was made with.
+    pub fn meta(&self) -> &Meta {
+        &self.common.meta
+    }
+
+    fn shard(&self, workspace: &WorkspaceId) -> Option<&Shard> {
+        let place = xxhash_rust::xxh3::xxh3_64(workspace.0.as_bytes()) % (self.shards.len().max(1) as u64);
+        self.shards.get(place as usize)
+    }
+
+    fn is_known(&self, workspace: &WorkspaceId) -> bool {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).contains(workspace)
+    }
+
+    /// Puts a question to a shard's thread.
+    async fn ask_shard<T: Send + 'static>(
+        &self,
+        shard: &Shard,
+        question: impl FnOnce(&mut Runner) -> T + Send + 'static,
+    ) -> Result<T, QueryError> {
+        let (reply, answer) = oneshot::channel();
+        shard.inbox.ask(Box::new(move |runner| {
+            // Whoever asked may no longer wait.
+            let _ = reply.send(question(runner));
+        }));
+        answer.await.map_err(|_| QueryError::Unavailable(self.why_stopped(shard)))
+    }
+
+    fn why_stopped(&self, shard: &Shard) -> String {
+        shard.figures.read().failed.unwrap_or_else(|| "it is stopping".to_owned())
+    }
+
+    /// Asks about a workspace at the shard's instant.
+    async fn ask<T: Send + 'static>(
+        &self,
+        workspace: &WorkspaceId,
+        question: impl FnOnce(&mut Tenant) -> Result<T, QueryError> + Send + 'static,
+    ) -> Result<AsOf<T>, QueryError> {
+        let unknown = || QueryError::NotFound { what: "workspace", id: workspace.0.clone() };
+        let shard = self.shard(workspace).ok_or_else(unknown)?;
+        let id = workspace.clone();
+        let asked = self.ask_shard(shard, move |runner| {
+            let as_of = runner.as_of();
+            let answer = question(runner.tenants.get(&id)?);
+            Some(answer.map(|answer| AsOf { as_of: as_of.to_string(), answer }))
+        });
+        asked.await?.ok_or_else(unknown)?
+    }
+}
+
+fn refused(error: LogError) -> SubmitError {
+    SubmitError::NotDurable { reason: error.to_string(), retry_after_s: STOPPED_RETRY_S }
+}
+
+#[async_trait::async_trait]
+impl Core for Shards {
+    async fn submit(&self, workspace: &WorkspaceId, commands: Vec<Command>) -> Result<Accepted, SubmitError> {
+        let unknown = || SubmitError::UnknownWorkspace(workspace.clone());
+        let creates = commands.iter().any(|command| matches!(command, Command::WorkspacePut { .. }));
+        if !creates && !self.is_known(workspace) {
+            return Err(unknown());
+        }
+        let shard = self.shard(workspace).ok_or_else(unknown)?;
+        if commands.is_empty() {
+            return Ok(Accepted { time: shard.appender.shown_time(), position: shard.appender.appended() });
+        }
+        let (submission, answer) = Submission::new(workspace, commands, false).map_err(refused)?;
+        let accepted = match shard.appender.submit(submission) {
+            Ok(()) => answer.await.unwrap_or(Err(SubmitError::Stopping)),
+            Err(error) => Err(error),
+        };
+        if creates && accepted.is_ok() && !self.is_known(workspace) {
+            self.known.write().unwrap_or_else(PoisonError::into_inner).insert(workspace.clone());
+        }
+        match accepted {
+            Err(SubmitError::Stopping) => match shard.figures.read().failed {
+                Some(reason) => Err(SubmitError::NotDurable { reason, retry_after_s: STOPPED_RETRY_S }),
+                None => Err(SubmitError::Stopping),
+            },
+            other => other,
+        }
+    }
+
+    async fn applied(&self, workspace: &WorkspaceId, position: u64) -> Result<(), QueryError> {
+        let unknown = || QueryError::NotFound { what: "workspace", id: workspace.0.clone() };
+        let shard = self.shard(workspace).ok_or_else(unknown)?;
+        let mut applied = shard.applied.clone();
+        let reached = applied.wait_for(|applied| *applied >= position).await;
+        reached.map(drop).map_err(|_| QueryError::Unavailable(self.why_stopped(shard)))
+    }
+
+    async fn as_of(&self, workspace: &WorkspaceId) -> Result<Time, QueryError> {
+        let unknown = || QueryError::NotFound { what: "workspace", id: workspace.0.clone() };
+        let shard = self.shard(workspace).ok_or_else(unknown)?;
+        let id = workspace.clone();
+        let asked = self.ask_shard(shard, move |runner| runner.tenants.get(&id).is_some().then(|| runner.as_of()));
+        asked.await?.ok_or_else(unknown)
+    }
+
+    async fn workspaces(&self) -> Vec<WorkspaceInfo> {
+        let mut all = Vec::new();
+        for shard in &self.shards {
+            let asked = self.ask_shard(shard, |runner| {
+                runner.tenants.iter().map(|tenant| answers::workspace_info(&tenant.engine)).collect::<Vec<_>>()
+            });
+            all.extend(asked.await.unwrap_or_default());
+        }
+        all.sort_by(|one, other| one.id.cmp(&other.id));
+        all
+    }
+
+    async fn workspace(&self, workspace: &WorkspaceId) -> Result<AsOf<WorkspaceInfo>, QueryError> {
+        self.ask(workspace, |tenant| Ok(answers::workspace_info(&tenant.engine))).await
+    }
+
+    async fn segments(&self, workspace: &WorkspaceId) -> Result<AsOf<Items<SegmentInfo>>, QueryError> {
+        self.ask(workspace, |tenant| Ok(Items { items: answers::segments(&tenant.engine) })).await
+    }
+
+    async fn segment(&self, workspace: &WorkspaceId, segment: &SegmentId) -> Result<AsOf<SegmentInfo>, QueryError> {
+        let segment = segment.clone();
+        self.ask(workspace, move |tenant| answers::segment(&tenant.engine, &segment)).await
+    }
+
+    async fn check_definition(&self, workspace: &WorkspaceId, definition: &str) -> Result<String, QueryError> {
+        let definition = definition.to_owned();
+        let answer =
+            self.ask(workspace, move |tenant| tenant.engine.check_definition(&definition).map_err(QueryError::Refused));
+        answer.await.map(|answer| answer.answer)
+    }
+
+    async fn members(
+        &self,
+        workspace: &WorkspaceId,
+        segment: &SegmentId,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<AsOf<MemberPage>, QueryError> {
+        let (segment, limit) = (segment.clone(), limit.clamp(1, MEMBERS_MAX));
+        self.ask(workspace, move |tenant| answers::members(&mut tenant.engine, &segment, after, limit)).await
+    }
+
+    async fn explain(
+        &self,
+        workspace: &WorkspaceId,
+        segment: &SegmentId,
+        person: &PersonKey,
+    ) -> Result<AsOf<Explanation>, QueryError> {
+        let (segment, person) = (segment.clone(), person.clone());
+        self.ask(workspace, move |tenant| answers::explanation(&mut tenant.engine, &segment, &person)).await
+    }
+
+    async fn preview(&self, workspace: &WorkspaceId, definition: &str) -> Result<AsOf<Preview>, QueryError> {
+        let mut all = Preview { count: 0, people: 0, sample: Vec::new() };
+        let mut from = 0;
+        loop {
+            let (definition, room) = (definition.to_owned(), PREVIEW_SAMPLE.saturating_sub(all.sample.len()));
+            let step = self.ask(workspace, move |tenant| {
+                let step = tenant.engine.preview(&definition, from, PREVIEW_PEOPLE, room);
+                step.map_err(answers::unavailable)?.map_err(QueryError::Refused)
+            });
+            let AsOf { as_of, answer: (count, people, sample, next) } = step.await?;
+            all.count += count;
+            all.people += people;
+            all.sample.extend(sample);
+            match next {
+                Some(next) => from = next,
+                None => return Ok(AsOf { as_of, answer: all }),
+            }
+        }
+    }
+
+    async fn person(&self, workspace: &WorkspaceId, person: &PersonKey) -> Result<AsOf<PersonInfo>, QueryError> {
+        let person = person.clone();
+        self.ask(workspace, move |tenant| answers::person(&tenant.engine, &person)).await
+    }
+
+    async fn transitions(
+        &self,
+        workspace: &WorkspaceId,
+        segment: Option<&SegmentId>,
+        from_position: u64,
+        limit: usize,
+    ) -> Result<AsOf<Items<TransitionInfo>>, QueryError> {
+        let unknown = || QueryError::NotFound { what: "workspace", id: workspace.0.clone() };
+        let shard = self.shard(workspace).ok_or_else(unknown)?;
+        let (id, segment, limit) = (workspace.clone(), segment.cloned(), limit.clamp(1, TRANSITIONS_MAX));
+        let asked = self.ask_shard(shard, move |runner| {
+            let (as_of, mark) = (runner.as_of(), runner.mark());
+            let tenant = runner.tenants.get(&id)?;
+            let fresh: Vec<Transition> = tenant.writing.iter().chain(&tenant.transitions).cloned().collect();
+            Some((as_of, mark, tenant.number, fresh))
+        });
+        let (as_of, mark, number, fresh) = asked.await?.ok_or_else(unknown)?;
+        let mut page = Page::new(segment, from_position, mark.position, limit);
+        let store = shard.store.clone();
+        // The journal may be long: the shard must not wait for it.
+        let read = tokio::task::spawn_blocking(move || {
+            if store.journal(number, &mut page)? {
+                let _full = fresh.into_iter().any(|transition| !page.take(transition));
+            }
+            Ok::<_, crate::store::db::StoreError>(page.found())
+        });
+        let found = read.await.map_err(answers::unavailable)?.map_err(answers::unavailable)?;
+        let items = found.iter().map(super::journal::transition_info).collect();
+        Ok(AsOf { as_of: as_of.to_string(), answer: Items { items } })
+    }
+
+    async fn desired(
+        &self,
+        workspace: &WorkspaceId,
+        list: &ListId,
+    ) -> Result<(u64, Vec<(String, String)>), QueryError> {
+        let unknown = || QueryError::NotFound { what: "workspace", id: workspace.0.clone() };
+        let shard = self.shard(workspace).ok_or_else(unknown)?;
+        let (id, list) = (workspace.clone(), list.clone());
+        let asked = self.ask_shard(shard, move |runner| {
+            let position = runner.applied();
+            let tenant = runner.tenants.get(&id)?;
+            if !tenant.engine.lists().any(|known| known.id == list) {
+                return Some(Err(QueryError::NotFound { what: "list", id: list.0.clone() }));
+            }
+            let desired = tenant.engine.desired(&list).map_err(answers::unavailable);
+            Some(desired.map(|desired| (position, desired)))
+        });
+        asked.await?.ok_or_else(unknown)?
+    }
+
+    fn live(&self) -> broadcast::Receiver<Arc<Live>> {
+        self.common.live.subscribe()
+    }
+
+    fn stats(&self) -> Vec<ShardStats> {
+        let one = |shard: &Shard| ShardStats {
+            appended: shard.appender.appended(),
+            applied: *shard.applied.borrow(),
+            apply_lag_ms: u64::try_from(shard.inbox.lag().as_millis()).unwrap_or(u64::MAX),
+            log_bytes: shard.appender.log_bytes(),
+            ..shard.figures.read()
+        };
+        self.shards.iter().map(one).collect()
+    }
+}

@@ -1,0 +1,281 @@
+//! A shard's workspaces: records go in, effects come out.
+
+use super::api::{EffectBatch, EffectSink, Live};
+use super::journal::transition_info;
+use super::options::ShardError;
+use crate::store::state::{ShardStore, WorkspaceCheckpoint, WorkspaceStorage};
+use engine::effect::{Effect, Transition};
+use engine::workspace::{Applied, PersonName, Workspace};
+use model::{Command, Event, EventKind, Identity, Record, Time, WorkspaceId};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use tokio::sync::broadcast;
+
+/// A workspace of the engine over the store.
+pub(super) type Engine = Workspace<WorkspaceStorage>;
+
+/// One workspace and what of it is not in the store yet.
+pub(super) struct Tenant {
+    pub number: u32,
+    pub engine: Engine,
+    /// Since the last checkpoint was taken.
+    pub transitions: Vec<Transition>,
+    /// In the checkpoint that is being written.
+    pub writing: Arc<Vec<Transition>>,
+    erased: BTreeSet<String>,
+    pub next_timer: Time,
+}
+
+/// All workspaces of a shard.
+pub(super) struct Tenants {
+    shard: u32,
+    store: Arc<ShardStore>,
+    sink: Arc<dyn EffectSink>,
+    live: broadcast::Sender<Arc<Live>>,
+    tombstone_key: [u8; 32],
+    cache_bytes: usize,
+    all: BTreeMap<u32, Tenant>,
+    numbers: HashMap<WorkspaceId, u32>,
+    /// Who is due next.
+    due: BTreeSet<(Time, u32)>,
+    /// Workspaces that changed since the last checkpoint was taken.
+    touched: BTreeSet<u32>,
+    /// Workspaces with a segment that is being built.
+    pub building: BTreeSet<u32>,
+}
+
+impl Tenants {
+    /// Opens every workspace of the store.
+    pub fn open(
+        shard: u32,
+        store: Arc<ShardStore>,
+        sink: Arc<dyn EffectSink>,
+        live: broadcast::Sender<Arc<Live>>,
+        tombstone_key: [u8; 32],
+        cache_bytes: usize,
+    ) -> Result<Tenants, ShardError> {
+        let mut tenants = Tenants {
+            shard,
+            store: store.clone(),
+            sink,
+            live,
+            tombstone_key,
+            cache_bytes,
+            all: BTreeMap::new(),
+            numbers: HashMap::new(),
+            due: BTreeSet::new(),
+            touched: BTreeSet::new(),
+            building: BTreeSet::new(),
+        };
+        for (number, id) in store.workspaces()? {
+            tenants.open_one(number, id)?;
+        }
+        Ok(tenants)
+    }
+
+    fn open_one(&mut self, number: u32, id: WorkspaceId) -> Result<(), ShardError> {
+        let (saved, storage) = (self.store.load(number)?, self.store.storage(number)?);
+        let engine = Workspace::open(id.clone(), storage, saved, self.tombstone_key, self.cache_bytes);
+        let tenant = Tenant {
+            number,
+            engine,
+            transitions: Vec::new(),
+            writing: Arc::default(),
+            erased: BTreeSet::new(),
+            next_timer: Time::MAX,
+        };
+        self.all.insert(number, tenant);
+        self.numbers.insert(id, number);
+        self.look_again(number);
+        Ok(())
+    }
+
+    /// Notes when the workspace is due next and whether it builds.
+    fn look_again(&mut self, number: u32) {
+        let Some(tenant) = self.all.get_mut(&number) else { return };
+        let next = tenant.engine.next_timer();
+        if next != tenant.next_timer {
+            self.due.remove(&(tenant.next_timer, number));
+            tenant.next_timer = next;
+            if next != Time::MAX {
+                self.due.insert((next, number));
+            }
+        }
+    }
+
+    /// Applies records in order and hands out their effects.
+    pub fn apply(&mut self, records: impl Iterator<Item = Record>) -> Result<(), ShardError> {
+        let mut batches: BTreeMap<u32, (u64, Vec<Effect>)> = BTreeMap::new();
+        let mut touched = BTreeSet::new();
+        for record in records {
+            let known = self.numbers.get(&record.workspace).copied();
+            let number = match (known, &record.command) {
+                (Some(number), _) => number,
+                (None, Command::WorkspacePut { .. }) => self.create(&record.workspace)?,
+                (None, _) => {
+                    tracing::warn!(workspace = %record.workspace, "a record for an unknown workspace is skipped");
+                    continue;
+                }
+            };
+            let batch = batches.entry(number).or_default();
+            batch.0 = record.position;
+            touched.insert(number);
+            self.apply_one(number, &record, &mut batch.1)?;
+        }
+        for number in touched {
+            self.look_again(number);
+        }
+        for (number, (position, effects)) in batches {
+            self.hand_out(number, position, effects);
+        }
+        Ok(())
+    }
+
+    fn create(&mut self, id: &WorkspaceId) -> Result<u32, ShardError> {
+        let number = self.all.last_key_value().map_or(1, |(last, _)| last + 1);
+        self.open_one(number, id.clone())?;
+        Ok(number)
+    }
+
+    fn apply_one(&mut self, number: u32, record: &Record, effects: &mut Vec<Effect>) -> Result<(), ShardError> {
+        let Some(tenant) = self.all.get_mut(&number) else { return Ok(()) };
+        self.touched.insert(number);
+        let forgotten = match &record.command {
+            Command::Erase { identity } => tenant.forget(identity)?,
+            _ => None,
+        };
+        let first = effects.len();
+        let applied = tenant.engine.apply(record, effects)?;
+        let new = effects.iter().skip(first).filter_map(|effect| match effect {
+            Effect::Transition(transition) => Some(transition),
+            _ => None,
+        });
+        let before = tenant.transitions.len();
+        tenant.transitions.extend(new.filter(|transition| forgotten.as_ref() != Some(&transition.person)).cloned());
+        match &record.command {
+            Command::SegmentPut(_) | Command::SegmentActivate { .. } | Command::SegmentDelete { .. } => {
+                if tenant.engine.is_building() {
+                    self.building.insert(number);
+                } else {
+                    self.building.remove(&number);
+                }
+            }
+            _ => {}
+        }
+        if self.live.receiver_count() > 0 {
+            let new = tenant.transitions.get(before..).unwrap_or_default();
+            publish(&self.live, record, &applied, new);
+        }
+        Ok(())
+    }
+
+    fn hand_out(&self, number: u32, position: u64, effects: Vec<Effect>) {
+        let Some(tenant) = self.all.get(&number) else { return };
+        if !effects.is_empty() {
+            let workspace = tenant.engine.id().clone();
+            self.sink.accept(EffectBatch { shard: self.shard, workspace, position, effects });
+        }
+    }
+
+    /// The instant of the next due timer; `Time::MAX` when there is none.
+    pub fn next_due(&self) -> Time {
+        self.due.first().map_or(Time::MAX, |(time, _)| *time)
+    }
+
+    /// Workspaces with a timer due at `now` or before.
+    pub fn due(&self, now: Time) -> Vec<(u32, WorkspaceId)> {
+        let due = self.due.iter().take_while(|(time, _)| *time <= now);
+        due.filter_map(|(_, number)| Some((*number, self.all.get(number)?.engine.id().clone()))).collect()
+    }
+
+    /// Workspaces by number.
+    pub fn iter(&self) -> impl Iterator<Item = &Tenant> {
+        self.all.values()
+    }
+
+    /// A workspace by id.
+    pub fn get(&mut self, id: &WorkspaceId) -> Option<&mut Tenant> {
+        let number = self.numbers.get(id)?;
+        self.all.get_mut(number)
+    }
+
+    /// A workspace by number.
+    pub fn by_number(&mut self, number: u32) -> Option<&mut Tenant> {
+        self.all.get_mut(&number)
+    }
+
+    /// Notes the timers that a step of building has set.
+    pub fn built(&mut self, number: u32) {
+        self.touched.insert(number);
+        self.look_again(number);
+    }
+
+    /// After opening: segments that were being built go on.
+    pub fn resume_building(&mut self) {
+        let building = self.all.values().filter(|tenant| tenant.engine.is_building());
+        self.building = building.map(|tenant| tenant.number).collect();
+    }
+
+    /// Rough bytes of the next checkpoint.
+    pub fn dirty_bytes(&self) -> usize {
+        let touched = self.touched.iter().filter_map(|number| self.all.get(number));
+        touched.map(|tenant| tenant.engine.dirty_bytes() + tenant.transitions.len() * 128).sum()
+    }
+
+    /// Takes everything that changed.
+    pub fn take_changes(&mut self) -> Vec<WorkspaceCheckpoint> {
+        let touched = std::mem::take(&mut self.touched);
+        let tenants = self.all.values_mut().filter(|tenant| touched.contains(&tenant.number));
+        tenants
+            .map(|tenant| {
+                tenant.writing = Arc::new(std::mem::take(&mut tenant.transitions));
+                WorkspaceCheckpoint {
+                    number: tenant.number,
+                    id: tenant.engine.id().clone(),
+                    changes: tenant.engine.take_changes(),
+                    transitions: tenant.writing.clone(),
+                    erased: std::mem::take(&mut tenant.erased),
+                }
+            })
+            .collect()
+    }
+
+    /// What was taken last is in the store.
+    pub fn changes_written(&mut self) {
+        for tenant in self.all.values_mut() {
+            tenant.engine.changes_written();
+            tenant.writing = Arc::default();
+        }
+    }
+}
+
+impl Tenant {
+    /// Takes a person who is about to be erased out of the journal; the person's stable id.
+    fn forget(&mut self, identity: &Identity) -> Result<Option<String>, ShardError> {
+        let Some(no) = self.engine.resolve(&PersonName::Identity(identity.clone()))? else { return Ok(None) };
+        let Some(person) = self.engine.person(no)? else { return Ok(None) };
+        self.transitions.retain(|transition| transition.person != person.id);
+        self.erased.insert(person.id.clone());
+        Ok(Some(person.id))
+    }
+}
+
+fn publish(live: &broadcast::Sender<Arc<Live>>, record: &Record, applied: &Applied, transitions: &[Transition]) {
+    let workspace = record.workspace.0.clone();
+    if let (Command::Event(event), Applied::Changed { person }) = (&record.command, applied) {
+        // Nobody listening any more is fine.
+        let _ = live.send(Arc::new(live_event(workspace.clone(), event, person.clone(), record.position)));
+    }
+    for transition in transitions {
+        let transition = transition_info(transition);
+        let _ = live.send(Arc::new(Live::Transition { workspace: workspace.clone(), transition }));
+    }
+}
+
+fn live_event(workspace: String, event: &Event, person: Option<String>, position: u64) -> Live {
+    let name = match &event.kind {
+        EventKind::Activity(name) => name.clone(),
+        EventKind::Profile => "Profile".to_owned(),
+    };
+    Live::Event { workspace, name, person, time: event.time.to_string(), source: event.source.0.clone(), position }
+}
