@@ -1,31 +1,172 @@
-//! stub
+//! Evaluation of a compiled definition for one person at one instant.
+//!
+//! Every answer says until when it holds if nothing happens: the timer. It may name an earlier
+//! instant than that of the true change (the answer is then looked at again and stays), never
+//! a later one.
+
+mod activity;
+pub(crate) mod calendar;
+mod explain;
 pub mod subject;
-use crate::plan::Plan;
-use model::Time;
+pub mod values;
+
+pub use explain::explain;
+
+use crate::plan::{Kind, Node, Plan};
+use model::{Time, Value};
+use rust_decimal::Decimal;
 use subject::Subject;
-/// t
+
+/// True, false, or not to be decided from what is known.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Tri {
-    /// t
+    /// It holds.
     True,
-    /// f
+    /// It does not hold.
     False,
-    /// u
+    /// It can't be decided (an amount that can't be converted). Stays so under `not`.
     Unknown,
 }
-/// o
+
+/// A value, and the instant until which it holds if nothing happens.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Outcome {
-    /// v
+    /// The value.
     pub value: Tri,
-    /// u
+    /// After now; `Time::MAX` if time alone never changes it.
     pub until: Time,
 }
-/// e
-pub fn evaluate(_p: &Plan, _s: &dyn Subject, _n: Time) -> Outcome {
-    Outcome { value: Tri::False, until: Time::MAX }
+
+/// Another name for the outcome of a part.
+pub type Answer = Outcome;
+
+impl Outcome {
+    /// A value that time does not change.
+    pub fn fixed(value: bool) -> Outcome {
+        Outcome { value: if value { Tri::True } else { Tri::False }, until: Time::MAX }
+    }
+
+    /// True from one instant on, before another.
+    pub fn during(from: Time, until: Time, now: Time) -> Outcome {
+        let next = if now < from && from < until {
+            from
+        } else if from <= now && now < until {
+            until
+        } else {
+            Time::MAX
+        };
+        Outcome { value: if from <= now && now < until { Tri::True } else { Tri::False }, until: next }
+    }
+
+    fn until(self, until: Time) -> Outcome {
+        Outcome { until: self.until.min(until), ..self }
+    }
+
+    fn not(self) -> Outcome {
+        let value = match self.value {
+            Tri::True => Tri::False,
+            Tri::False => Tri::True,
+            Tri::Unknown => Tri::Unknown,
+        };
+        Outcome { value, ..self }
+    }
+
+    /// Both: false as long as one of the false parts is.
+    pub fn and(self, other: Outcome) -> Outcome {
+        self.not().or(other.not()).not()
+    }
+
+    /// Either: true as long as one of the true parts is.
+    pub fn or(self, other: Outcome) -> Outcome {
+        match (self.value, other.value) {
+            (Tri::True, Tri::True) => Outcome { value: Tri::True, until: self.until.max(other.until) },
+            (Tri::True, _) => self,
+            (_, Tri::True) => other,
+            (left, right) => {
+                let value = if left == Tri::Unknown || right == Tri::Unknown { Tri::Unknown } else { Tri::False };
+                Outcome { value, until: self.until.min(other.until) }
+            }
+        }
+    }
 }
-/// e
-pub fn explain(_p: &Plan, _s: &dyn Subject, _n: Time) -> serde_json::Value {
-    serde_json::Value::Null
+
+/// Evaluates a plan for a person now.
+pub fn evaluate(plan: &Plan, subject: &dyn Subject, now: Time) -> Outcome {
+    node(plan, &plan.root, subject, now)
+}
+
+fn node(plan: &Plan, at: &Node, subject: &dyn Subject, now: Time) -> Outcome {
+    match &at.kind {
+        Kind::All(children) => {
+            let mut all = Outcome::fixed(true);
+            for child in children {
+                all = all.and(node(plan, child, subject, now));
+                // Nothing that follows can change or shorten this answer.
+                if all.value == Tri::False && all.until == Time::MAX {
+                    break;
+                }
+            }
+            all
+        }
+        Kind::Any(children) => {
+            let mut any = Outcome::fixed(false);
+            for child in children {
+                any = any.or(node(plan, child, subject, now));
+                if any.value == Tri::True && any.until == Time::MAX {
+                    break;
+                }
+            }
+            any
+        }
+        Kind::Not(child) => node(plan, child, subject, now).not(),
+        Kind::Property(name, test) => {
+            let (value, until) = property(plan, name, subject, now);
+            values::test(value.as_ref(), test, now, &plan.zone).until(until)
+        }
+        Kind::Activity(asked) => activity::activity(plan, asked, subject, now),
+        Kind::Spent(bounds, currency, window) => activity::spent(plan, (bounds, currency, *window), subject, now),
+    }
+}
+
+/// A property's value, and until when it is so: `age` follows from `birthday`, which beats a bare `age`.
+fn property(plan: &Plan, name: &str, subject: &dyn Subject, now: Time) -> (Option<Value>, Time) {
+    if name == "age"
+        && let Some(birthday) = subject.property("birthday").as_ref().and_then(values::date)
+    {
+        let (years, until) = calendar::age(birthday, now, &plan.zone);
+        return (years.map(|years| Value::Number(Decimal::from(years))), until);
+    }
+    (subject.property(name), Time::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(value: Tri, until: i64) -> Outcome {
+        Outcome { value, until: Time(until) }
+    }
+
+    #[test]
+    fn a_false_all_holds_as_long_as_one_false_part() {
+        let both = part(Tri::False, 10).and(part(Tri::False, 20));
+        assert_eq!(both, part(Tri::False, 20));
+        assert_eq!(part(Tri::False, 10).and(part(Tri::True, 5)), part(Tri::False, 10));
+        assert_eq!(part(Tri::True, 10).and(part(Tri::True, 5)), part(Tri::True, 5));
+    }
+
+    #[test]
+    fn unknown_stays_unknown_under_not() {
+        assert_eq!(part(Tri::Unknown, 7).not(), part(Tri::Unknown, 7));
+        assert_eq!(part(Tri::Unknown, 7).or(part(Tri::False, 9)).value, Tri::Unknown);
+        assert_eq!(part(Tri::Unknown, 7).or(part(Tri::True, 9)), part(Tri::True, 9));
+        assert_eq!(part(Tri::Unknown, 7).and(part(Tri::False, 9)), part(Tri::False, 9));
+    }
+
+    #[test]
+    fn an_interval_says_when_it_begins_and_ends() {
+        assert_eq!(Outcome::during(Time(5), Time(9), Time(4)), part(Tri::False, 5));
+        assert_eq!(Outcome::during(Time(5), Time(9), Time(5)), part(Tri::True, 9));
+        assert_eq!(Outcome::during(Time(5), Time(9), Time(9)), Outcome::fixed(false));
+    }
 }

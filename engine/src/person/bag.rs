@@ -70,10 +70,10 @@ impl Bag {
         if let Some(found) = names.number(name).and_then(|number| self.get(number)) {
             return Some(found);
         }
-        for (dot, _) in name.match_indices('.') {
+        for (dot, _) in name.rmatch_indices('.') {
             let (head, rest) = name.split_at(dot);
             let value = names.number(head).and_then(|number| self.get(number));
-            if let Some(found) = value.and_then(|value| descend(&value, rest.trim_start_matches('.'))) {
+            if let Some(found) = value.and_then(|value| descend(&value, rest.get(1..).unwrap_or_default())) {
                 return Some(found);
             }
         }
@@ -103,8 +103,10 @@ pub fn descend(value: &Value, path: &str) -> Option<Value> {
     if let Some(found) = map.get(path) {
         return Some(found.clone());
     }
-    let (head, rest) = path.split_once('.')?;
-    descend(map.get(head)?, rest)
+    path.rmatch_indices('.').find_map(|(dot, _)| {
+        let (head, rest) = path.split_at(dot);
+        descend(map.get(head)?, rest.get(1..)?)
+    })
 }
 
 fn put_number(mut number: u64, out: &mut Vec<u8>) {

@@ -26,10 +26,10 @@ impl Person {
         if let Some(value) = context.names.number(name).and_then(|number| self.shown_by_number(number, context)) {
             return Some(value);
         }
-        name.match_indices('.').find_map(|(dot, _)| {
+        name.rmatch_indices('.').find_map(|(dot, _)| {
             let (head, rest) = name.split_at(dot);
             let value = self.shown_by_number(context.names.number(head)?, context)?;
-            descend(&value, rest.trim_start_matches('.'))
+            descend(&value, rest.get(1..)?)
         })
     }
 

@@ -1,28 +1,153 @@
-//! stub
-/// p
-#[derive(Default)]
-pub struct Plan;
-/// t
-#[derive(Default)]
-pub struct TouchedBy {
-    /// e
-    pub events: std::collections::BTreeSet<String>,
-    /// a
-    pub any_event: bool,
-    /// o
-    pub orders: bool,
-    /// p
-    pub properties: std::collections::BTreeSet<String>,
-    /// t
-    pub timed: bool,
+//! Compiled definitions: constants folded, patterns compiled, instants resolved, and the list
+//! of what could change the answer.
+
+mod compile;
+mod touched;
+
+pub use compile::compile;
+pub use touched::TouchedBy;
+
+use crate::language::Definition;
+use crate::language::ast::{Bounds, Calendar, Direction, Figure, Span};
+use jiff::tz::TimeZone;
+use model::Time;
+use regex::Regex;
+use rust_decimal::Decimal;
+
+/// A definition ready to be evaluated.
+#[derive(Debug)]
+pub struct Plan {
+    /// The tree.
+    pub root: Node,
+    /// The workspace's zone.
+    pub zone: TimeZone,
+    /// The workspace's currency, upper case.
+    pub currency: String,
+    /// Days of 24 hours for which events other than orders are kept.
+    pub retention_days: u32,
+    touched: TouchedBy,
 }
+
 impl Plan {
-    /// t
-    pub fn touched_by(&self) -> TouchedBy {
-        TouchedBy::default()
+    /// What could change the answer.
+    pub fn touched_by(&self) -> &TouchedBy {
+        &self.touched
     }
 }
-/// c
-pub fn compile(_d: &crate::language::Definition, _z: jiff::tz::TimeZone, _c: &str, _r: u32) -> Result<Plan, String> {
-    Ok(Plan)
+
+/// A node of the tree, with the part of the definition that it stands for.
+#[derive(Debug)]
+pub struct Node {
+    /// The definition, to explain by.
+    pub source: Definition,
+    /// What is evaluated.
+    pub kind: Kind,
+}
+
+/// What a node asks.
+#[derive(Debug)]
+pub enum Kind {
+    /// Every one holds.
+    All(Vec<Node>),
+    /// At least one holds.
+    Any(Vec<Node>),
+    /// It does not hold.
+    Not(Box<Node>),
+    /// A property's value passes a test.
+    Property(String, Test),
+    /// Something happened.
+    Activity(Activity),
+    /// Money was spent.
+    Spent(Bounds, String, Window),
+}
+
+/// A constant, ready to compare: text is folded.
+#[derive(Debug)]
+pub enum Const {
+    /// True or false.
+    Bool(bool),
+    /// A number.
+    Number(Decimal),
+    /// Folded text, and the number that it reads as, if it does.
+    Text(String, Option<Decimal>),
+}
+
+/// A test of a value.
+#[derive(Debug)]
+pub enum Test {
+    /// Equal to one of these.
+    OneOf(Vec<Const>),
+    /// Equal to none of these.
+    NoneOf(Vec<Const>),
+    /// Present or missing.
+    Exists(bool),
+    /// Contains folded text.
+    Contains(String),
+    /// Starts with folded text.
+    StartsWith(String),
+    /// Ends with folded text.
+    EndsWith(String),
+    /// Matches.
+    Matches(Regex),
+    /// A number within bounds.
+    Number(Bounds),
+    /// Before an instant.
+    Before(Time),
+    /// After an instant.
+    After(Time),
+    /// Near now.
+    Within(Direction, Span),
+    /// Anniversary ahead.
+    Anniversary(Span),
+}
+
+/// When something must have happened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Window {
+    /// The last span.
+    Last(Span),
+    /// From the first instant on, before the second.
+    Range(Time, Time),
+    /// A calendar word.
+    Calendar(Calendar),
+}
+
+impl Window {
+    /// Every instant.
+    pub const EVER: Window = Window::Range(Time::MIN, Time::MAX);
+}
+
+/// Something that happened.
+#[derive(Debug)]
+pub struct Activity {
+    /// Its name; `None` for any.
+    pub event: Option<String>,
+    /// What must hold of it.
+    pub filters: Vec<Filter>,
+    /// When.
+    pub window: Window,
+    /// What is measured.
+    pub measure: Measure,
+}
+
+/// A filter.
+#[derive(Debug)]
+pub enum Filter {
+    /// Of a property.
+    Property(String, Test),
+    /// All of one line item.
+    Item(Vec<(String, Test)>),
+}
+
+/// What is measured.
+#[derive(Debug)]
+pub enum Measure {
+    /// How many there are.
+    Count(Bounds),
+    /// A figure over a property.
+    Figure(Figure, String, Bounds),
+    /// The first lies in the window.
+    First(Window),
+    /// The last lies in the window.
+    Last(Window),
 }

@@ -123,7 +123,7 @@ impl<S: Storage> Workspace<S> {
         }
         self.writing = self.people.take_dirty();
         for no in &self.writing {
-            if let Some(person) = self.people.to_write(*no) {
+            if let Some(person) = self.people.writing_mut(*no) {
                 let (record, closed) = person.save(&mut self.next_chunk);
                 changes.persons.push((*no, Some(record)));
                 changes.chunks.extend(closed.into_iter().map(|(id, chunk)| (id, Some(chunk))));

@@ -218,7 +218,7 @@ impl<S: Storage> People<S> {
     }
 
     /// A cluster to be written: unlike `get_mut` this does not make it dirty again.
-    pub(super) fn to_write(&mut self, no: PersonNo) -> Option<&mut Person> {
+    pub(super) fn writing_mut(&mut self, no: PersonNo) -> Option<&mut Person> {
         self.loaded.get_mut(&no).map(|slot| &mut slot.person)
     }
 

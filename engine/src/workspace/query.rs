@@ -53,6 +53,15 @@ pub struct PersonState {
     pub recent: Vec<serde_json::Value>,
 }
 
+/// A page of members: their stable ids, and the cursor of the next page.
+pub type MemberIds = (Vec<String>, Option<PersonNo>);
+
+/// Why somebody is or is not a member: stable id, value, instant of the next change, tree.
+pub type Reasons = (String, Tri, Time, serde_json::Value);
+
+/// Part of a count: who matches, people looked at, some of those who match, where to go on.
+pub type Counted = (u64, u64, Vec<String>, Option<PersonNo>);
+
 /// Events shown of a person.
 const RECENT_EVENTS_MAX: usize = 100;
 
@@ -93,7 +102,7 @@ impl<S: Storage> Workspace<S> {
         id: &SegmentId,
         after: Option<PersonNo>,
         limit: usize,
-    ) -> Result<Option<(Vec<String>, Option<PersonNo>)>, StorageError> {
+    ) -> Result<Option<MemberIds>, StorageError> {
         let Some((_, version)) = self.segments.active(id) else { return Ok(None) };
         let from = after.map_or(0, |after| after.saturating_add(1));
         let page: Vec<PersonNo> = version.members.range(from..).take(limit).collect();
@@ -129,12 +138,7 @@ impl<S: Storage> Workspace<S> {
 
     /// Why a person is or is not in a segment: the person's id, the value, the instant of the next
     /// change, and the tree of conditions.
-    #[allow(clippy::type_complexity)]
-    pub fn explain(
-        &mut self,
-        id: &SegmentId,
-        no: PersonNo,
-    ) -> Result<Option<(String, Tri, Time, serde_json::Value)>, StorageError> {
+    pub fn explain(&mut self, id: &SegmentId, no: PersonNo) -> Result<Option<Reasons>, StorageError> {
         let Some((bitmap, _)) = self.segments.active(id) else { return Ok(None) };
         if !self.people.ensure(no, &self.words)? {
             return Ok(None);
@@ -151,14 +155,13 @@ impl<S: Storage> Workspace<S> {
 
     /// Counts who of up to `people` people from a number on match a definition: the count, people
     /// looked at, up to `sample` of them, and where to go on.
-    #[allow(clippy::type_complexity)]
     pub fn preview(
         &mut self,
         definition: &str,
         from: PersonNo,
         people: usize,
         sample: usize,
-    ) -> Result<Result<(u64, u64, Vec<String>, Option<PersonNo>), String>, StorageError> {
+    ) -> Result<Result<Counted, String>, StorageError> {
         let plan = match self.compile(definition) {
             Ok(plan) => plan,
             Err(why) => return Ok(Err(why)),

@@ -1,0 +1,55 @@
+//! What is wrong with a definition, and where.
+
+/// A mistake in a definition.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{}: {message}", if path.is_empty() { "definition" } else { path })]
+pub struct DefinitionError {
+    /// Where: `all[1].window.last`.
+    pub path: String,
+    /// What is wrong and what was expected.
+    pub message: String,
+}
+
+impl DefinitionError {
+    /// A mistake at a path.
+    pub fn new(path: &str, message: impl Into<String>) -> DefinitionError {
+        DefinitionError { path: path.to_owned(), message: message.into() }
+    }
+
+    /// A key that is not known here, with the nearest known one.
+    pub fn unknown_key(path: &str, key: &str, known: &[&str]) -> DefinitionError {
+        let nearest = known.iter().min_by_key(|known| distance(key, known));
+        let hint = nearest.map(|nearest| format!("; did you mean \"{nearest}\"?")).unwrap_or_default();
+        DefinitionError::new(path, format!("unknown key \"{key}\"{hint}"))
+    }
+}
+
+/// Edits between two words.
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, a) in left.chars().take(64).enumerate() {
+        let mut diagonal = i;
+        let mut last = i + 1;
+        let mut next = vec![last];
+        for (b, above) in right.iter().zip(row.iter().skip(1)) {
+            let best = (diagonal + usize::from(a != *b)).min(above + 1).min(last + 1);
+            diagonal = *above;
+            last = best;
+            next.push(best);
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_key_is_named() {
+        let error = DefinitionError::unknown_key("all[0]", "evnet", &["property", "event", "spent"]);
+        assert_eq!(error.to_string(), "all[0]: unknown key \"evnet\"; did you mean \"event\"?");
+    }
+}

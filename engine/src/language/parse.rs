@@ -1,0 +1,240 @@
+//! From JSON to the tree.
+
+use super::ast::{Activity, Definition, Direction, Figure, Filter, Measure, PropertyTest, Spending, Test};
+use super::error::DefinitionError;
+use super::terms::{bounds, comparison, constant, instant, list, object, span, text, window};
+use super::{DEPTH_MAX, NODES_MAX};
+use serde_json::{Map, Value};
+
+type Result<T> = std::result::Result<T, DefinitionError>;
+
+const TESTS: &[&str] = &[
+    "is",
+    "is_not",
+    "in",
+    "not_in",
+    "exists",
+    "contains",
+    "starts_with",
+    "ends_with",
+    "matches",
+    "at_least",
+    "more_than",
+    "at_most",
+    "less_than",
+    "exactly",
+    "between",
+    "before",
+    "after",
+    "within",
+    "anniversary",
+];
+const ACTIVITY: &[&str] =
+    &["event", "where", "window", "count", "sum", "avg", "min", "max", "distinct", "of", "first", "last"];
+const SPENT: &[&str] = &["spent", "window"];
+const FORMS: &[&str] = &["all", "any", "not", "property", "event", "spent"];
+const LATER: &[&str] = &["then", "then_not", "segment", "entered", "sample"];
+const FIGURES: &[(&str, Figure)] = &[
+    ("sum", Figure::Sum),
+    ("avg", Figure::Avg),
+    ("min", Figure::Min),
+    ("max", Figure::Max),
+    ("distinct", Figure::Distinct),
+];
+
+pub(super) fn definition(value: &Value) -> Result<Definition> {
+    let mut reader = Reader { nodes: 0 };
+    reader.node(value, "", 0)
+}
+
+struct Reader {
+    nodes: usize,
+}
+
+impl Reader {
+    fn node(&mut self, value: &Value, path: &str, depth: usize) -> Result<Definition> {
+        self.nodes += 1;
+        if depth > DEPTH_MAX {
+            return Err(DefinitionError::new(path, format!("nested deeper than {DEPTH_MAX} levels")));
+        }
+        if self.nodes > NODES_MAX {
+            return Err(DefinitionError::new(path, format!("more than {NODES_MAX} conditions")));
+        }
+        let object = object(value, path)?;
+        if let Some(later) = LATER.iter().find(|key| object.contains_key(**key)) {
+            return Err(DefinitionError::new(path, format!("\"{later}\" is not supported in this version")));
+        }
+        let form = FORMS.iter().find(|key| object.contains_key(**key)).copied();
+        match form {
+            Some(key @ ("all" | "any" | "not")) => self.group(key, object, path, depth),
+            Some("property") => property(object, path).map(Definition::Property),
+            Some("event") => activity(object, path).map(Definition::Activity),
+            Some("spent") => spending(object, path).map(Definition::Spent),
+            _ => match object.keys().next() {
+                Some(key) => Err(DefinitionError::unknown_key(path, key, FORMS)),
+                None => Err(DefinitionError::new(path, "expected a condition, found nothing")),
+            },
+        }
+    }
+
+    fn group(&mut self, key: &str, object: &Map<String, Value>, path: &str, depth: usize) -> Result<Definition> {
+        if let Some(other) = object.keys().find(|other| *other != key) {
+            return Err(DefinitionError::new(path, format!("\"{other}\" can't stand beside \"{key}\"")));
+        }
+        let Some(value) = object.get(key) else { return Err(DefinitionError::new(path, "expected a group")) };
+        let here = join(path, key);
+        if key == "not" {
+            return Ok(Definition::Not(Box::new(self.node(value, &here, depth + 1)?)));
+        }
+        let mut children = Vec::new();
+        for (place, child) in list(value, &here)?.iter().enumerate() {
+            children.push(self.node(child, &format!("{here}[{place}]"), depth + 1)?);
+        }
+        Ok(if key == "all" { Definition::All(children) } else { Definition::Any(children) })
+    }
+}
+
+fn join(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}
+
+fn property(object: &Map<String, Value>, path: &str) -> Result<PropertyTest> {
+    let name = object.get("property").map(|name| text(name, &join(path, "property"))).transpose()?;
+    let name = name.filter(|name| !name.is_empty());
+    let name = name.ok_or_else(|| DefinitionError::new(path, "expected the name of a property"))?;
+    let mut found = None;
+    for (key, operand) in object.iter().filter(|(key, _)| *key != "property") {
+        let test = test(key, operand, path)?;
+        if found.replace(test).is_some() {
+            return Err(DefinitionError::new(path, "expected one operator; use \"all\" for several"));
+        }
+    }
+    let test = found.ok_or_else(|| DefinitionError::new(path, "expected an operator such as \"is\" or \"exists\""))?;
+    Ok(PropertyTest { name, test })
+}
+
+fn test(key: &str, operand: &Value, path: &str) -> Result<Test> {
+    let here = join(path, key);
+    let constants = || -> Result<Vec<_>> { list(operand, &here)?.iter().map(|item| constant(item, &here)).collect() };
+    Ok(match key {
+        "is" => Test::OneOf(vec![constant(operand, &here)?]),
+        "is_not" => Test::NoneOf(vec![constant(operand, &here)?]),
+        "in" => Test::OneOf(constants()?),
+        "not_in" => Test::NoneOf(constants()?),
+        "exists" => {
+            Test::Exists(operand.as_bool().ok_or_else(|| DefinitionError::new(&here, "expected true or false"))?)
+        }
+        "contains" => Test::Contains(text(operand, &here)?),
+        "starts_with" => Test::StartsWith(text(operand, &here)?),
+        "ends_with" => Test::EndsWith(text(operand, &here)?),
+        "matches" => Test::Matches(text(operand, &here)?),
+        "before" => Test::Before(instant(operand, &here)?),
+        "after" => Test::After(instant(operand, &here)?),
+        "within" => {
+            let (direction, span) = directed(operand, &here)?;
+            Test::Within(direction, span)
+        }
+        "anniversary" => match directed(operand, &here)? {
+            (Direction::Next, span) => Test::Anniversary(span),
+            _ => return Err(DefinitionError::new(&here, "expected {\"next\": \"7d\"}")),
+        },
+        _ => match comparison(key, operand, &here)? {
+            Some(bounds) => Test::Number(bounds),
+            None => return Err(DefinitionError::unknown_key(path, key, TESTS)),
+        },
+    })
+}
+
+fn directed(value: &Value, path: &str) -> Result<(Direction, super::ast::Span)> {
+    let object = object(value, path)?;
+    let (Some((key, operand)), 1) = (object.iter().next(), object.len()) else {
+        return Err(DefinitionError::new(path, "expected {\"last\": \"30d\"} or {\"next\": \"7d\"}"));
+    };
+    let direction = match key.as_str() {
+        "last" => Direction::Last,
+        "next" => Direction::Next,
+        _ => return Err(DefinitionError::unknown_key(path, key, &["last", "next"])),
+    };
+    Ok((direction, span(operand, &join(path, key))?))
+}
+
+fn activity(object: &Map<String, Value>, path: &str) -> Result<Activity> {
+    if let Some(key) = object.keys().find(|key| !ACTIVITY.contains(&key.as_str())) {
+        return Err(DefinitionError::unknown_key(path, key, ACTIVITY));
+    }
+    let name = object.get("event").map(|name| text(name, &join(path, "event"))).transpose()?.unwrap_or_default();
+    let event = match name.trim() {
+        "" => return Err(DefinitionError::new(&join(path, "event"), "expected an event's name, or \"*\" for any")),
+        "*" => None,
+        name => Some(model::names::canonical_event_name(name)),
+    };
+    let mut filters = Vec::new();
+    if let Some(where_) = object.get("where") {
+        let here = join(path, "where");
+        for (place, filter_value) in list(where_, &here)?.iter().enumerate() {
+            filters.push(filter(filter_value, &format!("{here}[{place}]"))?);
+        }
+    }
+    let when = object.get("window").map(|value| window(value, &join(path, "window"))).transpose()?;
+    let measure = measure(object, path)?;
+    if matches!(measure, Measure::First(_) | Measure::Last(_)) && when.is_some() {
+        return Err(DefinitionError::new(path, "\"first\" and \"last\" carry their own window"));
+    }
+    Ok(Activity { event, filters, window: when, measure })
+}
+
+fn filter(value: &Value, path: &str) -> Result<Filter> {
+    let fields = object(value, path)?;
+    let Some(items) = fields.get("item") else { return property(fields, path).map(Filter::Property) };
+    if fields.len() != 1 {
+        return Err(DefinitionError::new(path, "\"item\" stands alone"));
+    }
+    let here = join(path, "item");
+    let mut tests = Vec::new();
+    for (place, test) in list(items, &here)?.iter().enumerate() {
+        let here = format!("{here}[{place}]");
+        tests.push(property(object(test, &here)?, &here)?);
+    }
+    Ok(Filter::Item(tests))
+}
+
+fn measure(object: &Map<String, Value>, path: &str) -> Result<Measure> {
+    let words = ["count", "sum", "avg", "min", "max", "distinct", "first", "last"];
+    let mut given = words.iter().filter_map(|word| Some((*word, object.get(*word)?)));
+    let Some((word, operand)) = given.next() else {
+        return match object.get("of") {
+            Some(_) => Err(DefinitionError::new(path, "\"of\" needs sum, avg, min, max or distinct")),
+            None => Ok(Measure::Once),
+        };
+    };
+    if let Some((other, _)) = given.next() {
+        return Err(DefinitionError::new(path, format!("\"{other}\" can't stand beside \"{word}\"")));
+    }
+    let here = join(path, word);
+    let figure = FIGURES.iter().find(|(known, _)| *known == word).map(|(_, figure)| *figure);
+    match (figure, object.get("of")) {
+        (Some(figure), Some(of)) => Ok(Measure::Figure(figure, text(of, &join(path, "of"))?, bounds(operand, &here)?)),
+        (Some(_), None) => Err(DefinitionError::new(path, format!("\"{word}\" needs \"of\": a property"))),
+        (None, Some(_)) => Err(DefinitionError::new(path, format!("\"of\" can't stand beside \"{word}\""))),
+        (None, None) => Ok(match word {
+            "first" => Measure::First(window(operand, &here)?),
+            "last" => Measure::Last(window(operand, &here)?),
+            _ => Measure::Count(bounds(operand, &here)?),
+        }),
+    }
+}
+
+fn spending(fields: &Map<String, Value>, path: &str) -> Result<Spending> {
+    if let Some(key) = fields.keys().find(|key| !SPENT.contains(&key.as_str())) {
+        return Err(DefinitionError::unknown_key(path, key, SPENT));
+    }
+    let here = join(path, "spent");
+    let mut amount = fields.get("spent").map(|value| object(value, &here)).transpose()?.cloned().unwrap_or_default();
+    let currency = amount.remove("currency").map(|code| text(&code, &join(&here, "currency"))).transpose()?;
+    let currency = currency.map(|code| code.trim().to_uppercase());
+    if currency.as_ref().is_some_and(|code| code.len() != 3 || !code.chars().all(|c| c.is_ascii_uppercase())) {
+        return Err(DefinitionError::new(&join(&here, "currency"), "expected an ISO 4217 code such as \"MXN\""));
+    }
+    let when = fields.get("window").map(|value| window(value, &join(path, "window"))).transpose()?;
+    Ok(Spending { bounds: bounds(&Value::Object(amount), &here)?, currency, window: when })
+}
