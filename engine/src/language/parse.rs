@@ -1,7 +1,7 @@
 //! From JSON to the tree.
 
 use super::ast::{Activity, Definition, Direction, Figure, Filter, Measure, PropertyTest, Spending, Test};
-use super::error::DefinitionError;
+use super::error::{DefinitionError, distance};
 use super::terms::{bounds, comparison, constant, instant, list, object, span, text, window};
 use super::{DEPTH_MAX, NODES_MAX};
 use serde_json::{Map, Value};
@@ -70,7 +70,7 @@ impl Reader {
             Some("property") => property(object, path).map(Definition::Property),
             Some("event") => activity(object, path).map(Definition::Activity),
             Some("spent") => spending(object, path).map(Definition::Spent),
-            _ => match object.keys().next() {
+            _ => match object.keys().min_by_key(|key| FORMS.iter().map(|form| distance(key, form)).min()) {
                 Some(key) => Err(DefinitionError::unknown_key(path, key, FORMS)),
                 None => Err(DefinitionError::new(path, "expected a condition, found nothing")),
             },

@@ -195,7 +195,7 @@ mod tests {
             (r#"{"all":[{"propery":"x","is":1}]}"#, "all[0]: unknown key \"propery\"; did you mean \"property\"?"),
             (r#"{"event":"x","window":{"last":"30x"}}"#, "window.last: expected a length such as \"30d\""),
             (r#"{"event":"x","cuont":{"at_least":1}}"#, "did you mean \"count\"?"),
-            (r#"{"property":"x","isnt":1}"#, "did you mean \"is_not\"?"),
+            (r#"{"property":"x","is_nt":1}"#, "did you mean \"is_not\"?"),
             (r#"{"segment":"vip"}"#, "\"segment\" is not supported in this version"),
             (r#"{"all":[]}"#, "all: expected 1 to 1000 entries"),
             (r#"{"spent":{"at_least":"many"}}"#, "spent.at_least: expected a number"),
