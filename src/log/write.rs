@@ -155,6 +155,28 @@ impl Log {
         Ok(())
     }
 
+    /// Like [`Log::append`], but durable only after [`Log::sync`]. For filling a new log.
+    pub fn append_lazily(&mut self, group: &[u8], count: u32, time: Time) -> Result<(), LogError> {
+        self.make_room(group.len() as u64)?;
+        let Some(current) = &mut self.current else { return Ok(()) };
+        let written = current.file.write_all_at(group, current.end);
+        written.map_err(|source| LogError::io(&current.path, source))?;
+        current.end += group.len() as u64;
+        current.allocated = current.allocated.max(current.end);
+        if let Some(segment) = self.segments.last_mut() {
+            segment.bytes = current.end;
+        }
+        self.next += u64::from(count);
+        self.last_time = time;
+        Ok(())
+    }
+
+    /// Makes everything appended durable.
+    pub fn sync(&mut self) -> Result<(), LogError> {
+        let Some(current) = &mut self.current else { return Ok(()) };
+        current.file.sync_all().map_err(|source| LogError::io(&current.path, source))
+    }
+
     fn make_room(&mut self, bytes: u64) -> Result<(), LogError> {
         if let Some(current) = &mut self.current {
             current.repair()?;
@@ -162,7 +184,8 @@ impl Log {
             if !full {
                 return Ok(());
             }
-            current.dirty = current.allocated > current.end;
+            // The zeros go, and whatever was appended lazily becomes durable.
+            current.dirty = true;
             current.repair()?;
         }
         let path = self.dir.join(format!("{:020}.log", self.next));

@@ -6,6 +6,7 @@ use super::inbox::{Inbox, Notice};
 use super::options::ShardAlerts;
 use crate::log::Appender;
 use crate::store::db::StoreError;
+use crate::store::erasures::Ledger;
 use crate::store::state::{CheckpointMark, ShardStore, WorkspaceCheckpoint};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
@@ -31,6 +32,7 @@ pub(super) struct CheckpointWriter<T> {
     pub alerts: Arc<dyn ShardAlerts>,
     pub inbox: Arc<Inbox<T>>,
     pub log_keep: Duration,
+    pub ledger: Option<Arc<Ledger>>,
     /// Held while a checkpoint is written; who copies the store holds it too.
     pub gate: Arc<Mutex<()>>,
     /// Set when the shard ends without a checkpoint.
@@ -62,6 +64,11 @@ impl<T> CheckpointWriter<T> {
         let _gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
         // What sync holds must not lag behind the state: a replay begins after it.
         self.sink.persist_through(self.shard, job.mark.position)?;
+        for part in &job.parts {
+            if let (Some(ledger), Some(definitions)) = (&self.ledger, &part.changes.definitions) {
+                ledger.note(&part.id, &definitions.tombstones)?;
+            }
+        }
         self.store.commit(job.mark, &job.parts)?;
         self.store.make_durable()?;
         self.store.tidy(&job.parts)

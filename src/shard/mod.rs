@@ -17,4 +17,6 @@ mod start;
 mod state;
 
 #[cfg(test)]
+mod backup_tests;
+#[cfg(test)]
 mod tests;

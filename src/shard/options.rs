@@ -26,6 +26,8 @@ pub struct ShardOptions {
     pub people_cache_bytes: usize,
     /// Log files are kept this long after the checkpoint that covers them.
     pub log_keep: Duration,
+    /// The ledger of erasures, to be kept apart from backups.
+    pub erasures_file: Option<PathBuf>,
     /// Items that a slow watcher may fall behind.
     pub live_items_max: usize,
 }
@@ -42,6 +44,7 @@ impl ShardOptions {
             checkpoint_dirty_bytes: 32 << 20,
             people_cache_bytes: 256 << 20,
             log_keep: Duration::from_secs(7 * 86_400),
+            erasures_file: None,
             live_items_max: 4096,
         }
     }

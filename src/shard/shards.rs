@@ -10,6 +10,7 @@ use super::start::{Common, Shard, start};
 use super::state::Tenant;
 use crate::log::{LogError, Submission};
 use crate::store::db::Db;
+use crate::store::erasures::Ledger;
 use crate::store::journal::Page;
 use crate::store::meta::Meta;
 use engine::effect::Transition;
@@ -52,7 +53,8 @@ impl Shards {
         }
         let live = broadcast::Sender::new(options.live_items_max.max(1));
         let leaps = Arc::new(LeapWatch::new());
-        let common = Common { db, meta, options, clock, sink, alerts, live, leaps };
+        let ledger = options.erasures_file.as_deref().map(Ledger::open).transpose()?.map(Arc::new);
+        let common = Common { db, meta, options, clock, sink, alerts, live, leaps, ledger };
         let starting: Vec<_> = (0..common.meta.shards).map(|number| start(&common, number)).collect();
         let mut shards = Vec::new();
         let mut known = HashSet::new();

@@ -9,6 +9,7 @@ use super::runner::{Figures, Parts, Runner};
 use super::state::Tenants;
 use crate::log::{Appender, DiskFiles, Log};
 use crate::store::db::Db;
+use crate::store::erasures::Ledger;
 use crate::store::meta::Meta;
 use crate::store::state::ShardStore;
 use model::WorkspaceId;
@@ -28,6 +29,7 @@ pub(super) struct Common {
     pub alerts: Arc<dyn ShardAlerts>,
     pub live: broadcast::Sender<Arc<Live>>,
     pub leaps: Arc<LeapWatch>,
+    pub ledger: Option<Arc<Ledger>>,
 }
 
 /// A running shard, from outside.
@@ -92,6 +94,7 @@ pub(super) fn start(common: &Common, number: u32) -> Result<Starting, ShardError
         alerts: common.alerts.clone(),
         inbox: inbox.clone(),
         log_keep: options.log_keep,
+        ledger: common.ledger.clone(),
         gate: gate.clone(),
         abandoned: abandoned.clone(),
     };

@@ -10,13 +10,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-const START: i64 = 1_700_000_000_000_000;
-const DAY: i64 = 86_400_000_000;
+pub(super) const START: i64 = 1_700_000_000_000_000;
+pub(super) const DAY: i64 = 86_400_000_000;
 
 #[derive(Default)]
-struct Sink {
-    positions: Mutex<Vec<u64>>,
-    persisted: Mutex<Vec<u64>>,
+pub(super) struct Sink {
+    pub(super) positions: Mutex<Vec<u64>>,
+    pub(super) persisted: Mutex<Vec<u64>>,
 }
 
 impl EffectSink for Sink {
@@ -30,35 +30,35 @@ impl EffectSink for Sink {
     }
 }
 
-struct World {
-    shards: Shards,
-    clock: Arc<SimulatedClock>,
-    sink: Arc<Sink>,
+pub(super) struct World {
+    pub(super) shards: Shards,
+    pub(super) clock: Arc<SimulatedClock>,
+    pub(super) sink: Arc<Sink>,
 }
 
-fn options(dir: &Path) -> ShardOptions {
+pub(super) fn options(dir: &Path) -> ShardOptions {
     let mut options = ShardOptions::in_dir(dir.join("log"));
     options.limits.free_space_reserve_bytes = 0;
     options.checkpoint_every = Duration::from_secs(3600);
     options
 }
 
-fn open_with(dir: &Path, now: i64, options: ShardOptions) -> Result<World, ShardError> {
+pub(super) fn open_with(dir: &Path, now: i64, options: ShardOptions) -> Result<World, ShardError> {
     let db = Db::open(&dir.join("store"), 8 << 20)?;
     let (clock, sink) = (Arc::new(SimulatedClock::new(Time(now))), Arc::new(Sink::default()));
     let shards = Shards::open(db, options, clock.clone(), sink.clone(), Arc::new(LoggedAlerts))?;
     Ok(World { shards, clock, sink })
 }
 
-fn open(dir: &Path, now: i64) -> World {
+pub(super) fn open(dir: &Path, now: i64) -> World {
     open_with(dir, now, options(dir)).unwrap()
 }
 
-fn shop() -> WorkspaceId {
+pub(super) fn shop() -> WorkspaceId {
     "shop".into()
 }
 
-fn create() -> Vec<Command> {
+pub(super) fn create() -> Vec<Command> {
     let workspace = Command::WorkspacePut {
         name: "Shop".to_owned(),
         time_zone: "America/Mexico_City".to_owned(),
@@ -70,7 +70,7 @@ fn create() -> Vec<Command> {
     vec![workspace, Command::SourcePut(source)]
 }
 
-fn event(person: u64, number: u64, time: i64) -> Command {
+pub(super) fn event(person: u64, number: u64, time: i64) -> Command {
     Command::Event(Box::new(Event {
         source: "web".into(),
         message_id: format!("m{number}"),
@@ -84,22 +84,22 @@ fn event(person: u64, number: u64, time: i64) -> Command {
     }))
 }
 
-fn user(person: u64) -> PersonKey {
+pub(super) fn user(person: u64) -> PersonKey {
     PersonKey::Identity(Identity::user("web", &format!("u{person}")))
 }
 
-async fn submit(world: &World, commands: Vec<Command>) -> Accepted {
+pub(super) async fn submit(world: &World, commands: Vec<Command>) -> Accepted {
     let accepted = world.shards.submit(&shop(), commands).await.unwrap();
     world.shards.applied(&shop(), accepted.position).await.unwrap();
     accepted
 }
 
-async fn info(world: &World) -> WorkspaceInfo {
+pub(super) async fn info(world: &World) -> WorkspaceInfo {
     world.shards.workspace(&shop()).await.unwrap().answer
 }
 
 /// Waits until `holds`, at most ten seconds.
-async fn until<F: Future<Output = bool>>(mut holds: impl FnMut() -> F) {
+pub(super) async fn until<F: Future<Output = bool>>(mut holds: impl FnMut() -> F) {
     let begin = Instant::now();
     while !holds().await {
         assert!(begin.elapsed() < Duration::from_secs(10), "it does not come");
@@ -270,12 +270,12 @@ async fn checkpoints_come_by_themselves_while_events_go_on() {
     world.shards.stop();
 }
 
-fn viewed_within_a_day() -> Command {
+pub(super) fn viewed_within_a_day() -> Command {
     let definition = r#"{"event":"Page Viewed","window":{"last":"1d"}}"#.to_owned();
     Command::SegmentPut(SegmentDefinition { id: "recent".into(), name: "Recent".to_owned(), definition })
 }
 
-async fn members(world: &World) -> u64 {
+pub(super) async fn members(world: &World) -> u64 {
     world.shards.segment(&shop(), &"recent".into()).await.unwrap().answer.members
 }
 

@@ -47,6 +47,7 @@ pub struct Db {
 impl Db {
     /// Opens or creates the database in `dir`.
     pub fn open(dir: &Path, cache_bytes: u64) -> Result<Db, StoreError> {
+        super::compact::settle(dir)?;
         let sled_error = |source| StoreError::Sled { path: dir.to_owned(), source };
         let db = sled::Config::new()
             .path(dir)
@@ -62,6 +63,11 @@ impl Db {
     /// A tree by name, created when missing.
     pub fn tree(&self, name: &str) -> Result<sled::Tree, StoreError> {
         self.db.open_tree(name).map_err(|source| self.failed(source))
+    }
+
+    /// The names of all trees.
+    pub fn tree_names(&self) -> Vec<String> {
+        self.db.tree_names().iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect()
     }
 
     /// Returns when everything written before the call would survive a power loss.

@@ -1,7 +1,11 @@
 //! Everything about sled: opening, durability, key layout, codecs.
 
+pub mod backup;
 pub mod codec;
+pub mod compact;
 pub mod db;
+pub mod erasures;
+mod frames;
 pub mod journal;
 pub mod keys;
 pub mod meta;

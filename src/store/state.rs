@@ -8,10 +8,10 @@ use super::keys::{self, SHARD, kind};
 use super::seen::{NewRun, Seen};
 use engine::effect::Transition;
 use engine::storage::{
-    BitmapKey, Changes, ChunkRecord, MessageKey, OrderKey, OrderRecord, PersonNo, PersonRecord, Saved, Storage,
-    StorageError,
+    BitmapKey, Changes, ChunkRecord, DefinitionsRecord, MessageKey, OrderKey, OrderRecord, PersonNo, PersonRecord,
+    Saved, Storage, StorageError,
 };
-use model::{IdentityKey, Time, WorkspaceId};
+use model::{Identity, IdentityKey, Time, WorkspaceId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -156,6 +156,23 @@ impl ShardStore {
     /// Makes everything committed durable.
     pub fn make_durable(&self) -> Result<(), StoreError> {
         self.db.make_durable()
+    }
+
+    /// Shows every identity of a workspace.
+    pub fn each_identity(&self, number: u32, show: &mut dyn FnMut(&Identity)) -> Result<(), StoreError> {
+        for entry in self.tree.scan_prefix(keys::key(number, kind::PERSON, &[])) {
+            let (_, value) = entry.map_err(|error| self.db.failed(error))?;
+            let person: PersonRecord = decode("person", &value)?;
+            person.nodes.iter().for_each(|node| show(&node.identity));
+        }
+        Ok(())
+    }
+
+    /// Replaces the definitions of a workspace that is not open.
+    pub fn put_definitions(&self, number: u32, definitions: &DefinitionsRecord) -> Result<(), StoreError> {
+        let value = encode("definitions", definitions)?;
+        let put = self.tree.insert(keys::key(number, kind::DEFINITIONS, &[]), value);
+        put.map(drop).map_err(|error| self.db.failed(error))
     }
 
     /// Fills a page of the journal; false when it is full.
