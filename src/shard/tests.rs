@@ -279,7 +279,6 @@ pub(super) async fn members(world: &World) -> u64 {
     world.shards.segment(&shop(), &"recent".into()).await.unwrap().answer.members
 }
 
-#[ignore = "needs the evaluation of conditions"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_segment_fills_in_the_background_and_time_alone_empties_it_also_over_a_restart() {
     let dir = tempfile::tempdir().unwrap();
