@@ -1,1 +1,14 @@
+//! A list at any HTTP endpoint: signed messages that tell who entered and who left.
+//!
+//! Follows Standard Webhooks 1.0. It can't be read back, so it sends signed snapshots from which
+//! the receiver repairs itself.
 
+#![warn(missing_docs)]
+
+mod api;
+pub mod config;
+mod sync;
+pub mod wire;
+
+pub use config::WebhookConfig;
+pub use sync::WebhookDestination;

@@ -1,0 +1,122 @@
+//! The HTTP client of all connectors: bounded in time and size, no redirects, no way inside.
+
+use crate::failure::Failure;
+use crate::guard::{PublicOnly, is_public};
+use futures_util::StreamExt;
+use reqwest::{Client, Response, StatusCode, Url, redirect::Policy};
+use std::sync::Once;
+use std::time::Duration;
+
+/// Bytes read of an answer, after unpacking.
+pub const ANSWER_BYTES_MAX: usize = 1 << 20;
+/// A whole request may take this long.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+static PROVIDER: Once = Once::new();
+
+/// A client that sends nothing to addresses inside unless the operator allows it.
+#[derive(Clone, Debug)]
+pub struct HttpClient {
+    client: Client,
+    allow_private: bool,
+}
+
+/// What came back.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// Seconds of `Retry-After`, when it is there and a whole number.
+    pub retry_after: Option<Duration>,
+    /// The beginning of the body, as text.
+    pub body: String,
+}
+
+impl HttpClient {
+    /// Builds a client. `allow_private` lets it reach loopback and private networks.
+    pub fn new(allow_private: bool) -> Result<HttpClient, Failure> {
+        PROVIDER.call_once(|| {
+            // An error only says that a provider is installed already.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+        });
+        let builder = Client::builder()
+            .redirect(Policy::none())
+            .timeout(REQUEST_TIMEOUT)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .user_agent(concat!("segmentd/", env!("CARGO_PKG_VERSION")));
+        let builder = if allow_private { builder } else { builder.dns_resolver(PublicOnly) };
+        let client = builder.build().map_err(|why| Failure::Refused(format!("no HTTP client: {why}")))?;
+        Ok(HttpClient { client, allow_private })
+    }
+
+    /// Checks an address given by a user: http or https, and no literal inner address.
+    pub fn check(&self, address: &str) -> Result<Url, Failure> {
+        let url = Url::parse(address).map_err(|why| Failure::Refused(format!("not a URL: {why}")))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(Failure::Refused("expected an http or https address".to_owned()));
+        }
+        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        if !self.allow_private && host.parse().is_ok_and(|address| !is_public(address)) {
+            return Err(Failure::Refused("the address is inside the network; the operator has to allow it".to_owned()));
+        }
+        Ok(url)
+    }
+
+    /// Posts a body with headers.
+    pub async fn post(&self, address: &str, headers: &[(&str, String)], body: Vec<u8>) -> Result<Answer, Failure> {
+        let url = self.check(address)?;
+        let mut request = self.client.post(url).body(body);
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        let response = request.send().await.map_err(|why| Failure::retry(reason(&why), None))?;
+        read(response).await
+    }
+}
+
+/// What went wrong, without the address: it may carry a secret in its path.
+fn reason(error: &reqwest::Error) -> String {
+    let what = if error.is_timeout() {
+        "timed out"
+    } else if error.is_connect() {
+        "could not connect"
+    } else {
+        "the connection failed"
+    };
+    what.to_owned()
+}
+
+async fn read(response: Response) -> Result<Answer, Failure> {
+    let status = response.status().as_u16();
+    let header = response.headers().get(reqwest::header::RETRY_AFTER);
+    let seconds = header.and_then(|value| value.to_str().ok()).and_then(|text| text.trim().parse().ok());
+    let mut body = Vec::new();
+    let mut stream = response.bytes_stream();
+    while let Some(part) = stream.next().await {
+        let part = part.map_err(|why| Failure::retry(reason(&why), None))?;
+        if body.len() + part.len() > ANSWER_BYTES_MAX {
+            break;
+        }
+        body.extend_from_slice(&part);
+    }
+    let body = String::from_utf8_lossy(&body).into_owned();
+    Ok(Answer { status, retry_after: seconds.map(Duration::from_secs), body })
+}
+
+impl Answer {
+    /// The usual reading of a status: 2xx is success, everything else a typed failure.
+    pub fn success(self) -> Result<Answer, Failure> {
+        let Ok(status) = StatusCode::from_u16(self.status) else {
+            return Err(Failure::PlatformChanged(format!("status {}", self.status)));
+        };
+        match self.status {
+            200..=299 => Ok(self),
+            401 | 403 => Err(Failure::NeedsAuthorization(format!("status {status}"))),
+            410 => Err(Failure::Gone(format!("status {status}"))),
+            408 | 425 | 429 | 500..=599 => Err(Failure::retry(format!("status {status}"), self.retry_after)),
+            300..=399 => Err(Failure::retry(format!("status {status}: redirects are not followed"), None)),
+            _ => Err(Failure::Refused(format!("status {status}"))),
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The role of a destination: an external list that is brought to what a segment holds.
+
+use crate::failure::Failure;
+
+/// What a destination can do, as data.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SyncCapabilities {
+    /// Changes of one call.
+    pub batch_changes_max: usize,
+    /// Members of one part of a snapshot; 0 when it takes none.
+    pub snapshot_members_max: usize,
+    /// Whether members can be read back.
+    pub read_back: bool,
+}
+
+/// One member to add or remove.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Change {
+    /// The destination's identifier.
+    pub identifier: String,
+    /// The person behind it.
+    pub person: String,
+    /// Whether it is to be a member.
+    pub member: bool,
+    /// Grows with every change of this identifier on this list.
+    pub sequence: u64,
+    /// When it became true, RFC 3339.
+    pub at: String,
+    /// Why: `event`, `time`, `edit`, `merge`, `consent`, `erasure`.
+    pub cause: String,
+}
+
+/// Changes that belong together.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Batch {
+    /// Unique, the same on every retry.
+    pub id: String,
+    /// The list.
+    pub list: String,
+    /// The segment that it follows.
+    pub segment: String,
+    /// The changes, at most one for each identifier.
+    pub changes: Vec<Change>,
+}
+
+/// A part of everything that a list should hold.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SnapshotPart {
+    /// Unique for the part, the same on every retry.
+    pub id: String,
+    /// The same for all parts of a snapshot.
+    pub snapshot: String,
+    /// The list.
+    pub list: String,
+    /// The segment that it follows.
+    pub segment: String,
+    /// The instant for which it holds, RFC 3339.
+    pub as_of: String,
+    /// Changes with a sequence up to this one are in it.
+    pub sequence: u64,
+    /// Which part, from 1.
+    pub part: usize,
+    /// Of how many.
+    pub parts: usize,
+    /// Members: identifier and sequence.
+    pub members: Vec<(String, u64)>,
+}
+
+/// A member that the platform refused, with its reason.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refusal {
+    /// The identifier.
+    pub identifier: String,
+    /// The platform's reason.
+    pub reason: String,
+}
+
+/// Brings a list to its desired state.
+#[async_trait::async_trait]
+pub trait Destination: Send + Sync {
+    /// What it can do.
+    fn capabilities(&self) -> SyncCapabilities;
+
+    /// Makes changes. Whoever is not among the refusals is as asked.
+    async fn push(&self, batch: &Batch) -> Result<Vec<Refusal>, Failure>;
+
+    /// Sends a part of a snapshot. Needs `snapshot_members_max > 0`.
+    async fn snapshot(&self, part: &SnapshotPart) -> Result<(), Failure>;
+}
