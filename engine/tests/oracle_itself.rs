@@ -196,13 +196,25 @@ fn a_browser_never_overrules_a_platform() {
 fn consent_is_of_the_address_and_an_unsubscribe_wins_its_instant() {
     let mut s = script();
     let state = |state: &str| json!({"property": "consent_email", "is": state});
-    s.event("web", "", "user:web:a", json!({"email": "X@x.mx"}));
-    s.consent("web", "email:x@x.mx", "x@x.mx", true);
-    expect(&s, state("subscribed"), START, "email:x@x.mx user:web:a");
+    s.event("web", "", "user:web:a", json!({"email": "X@x.mx", "phone": "none"}));
+    s.consent("web", "device:d", "x@x.mx", true);
+    expect(&s, state("subscribed"), START, "email:x@x.mx");
     s.consent("web", "email:x@x.mx", "x@x.mx", false).consent("web", "email:x@x.mx", "x@x.mx", true);
-    expect(&s, state("unsubscribed"), START, "email:x@x.mx user:web:a");
+    expect(&s, state("unsubscribed"), START, "email:x@x.mx");
     s.at("2026-01-11T00:00:00Z").event("web", "", "user:web:a", json!({"email": "new@x.mx"}));
-    expect(&s, json!({"property": "consent_email", "exists": true}), "2026-01-11T00:00:00Z", "email:x@x.mx");
+    expect(&s, json!({"property": "consent_email", "exists": true}), "2026-01-11T00:00:00Z", "");
+    expect(&s, anyone(), "2026-01-11T00:00:00Z", "email:new@x.mx");
+}
+
+#[test]
+fn what_a_crowded_address_said_holds_for_all_who_give_it() {
+    let mut s = script();
+    for user in ["a", "b", "c"] {
+        s.event("web", "", &format!("user:web:{user}"), json!({"email": "all@x.mx"}));
+    }
+    s.consent("web", "email:all@x.mx", "all@x.mx", true);
+    let subscribed = json!({"property": "consent_email", "is": "subscribed"});
+    expect(&s, subscribed, START, "email:all@x.mx user:web:a user:web:b user:web:c");
 }
 
 #[test]

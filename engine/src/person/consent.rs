@@ -12,6 +12,23 @@ pub fn address(channel: Channel, text: &str) -> Identity {
     }
 }
 
+/// What a trait says about an address, when it can be one: `name@domain`, or `+` and digits.
+pub fn address_of(channel: Channel, value: &Value) -> Option<Identity> {
+    let Value::Text(text) = value else { return None };
+    let text = text.trim();
+    let readable = match channel {
+        Channel::Email => text.split_once('@').is_some_and(|(name, domain)| !name.is_empty() && !domain.is_empty()),
+        Channel::Sms => {
+            let digits = text.strip_prefix('+').unwrap_or_default();
+            !digits.is_empty() && digits.chars().all(|digit| digit.is_ascii_digit())
+        }
+    };
+    readable.then(|| address(channel, text))
+}
+
+/// The channels with the traits that name their addresses.
+pub const ADDRESS_TRAITS: [(Channel, &str); 2] = [(Channel::Email, "email"), (Channel::Sms, "phone")];
+
 impl Person {
     /// The person's address on a channel: the shown property, else the smallest linked one.
     pub fn address(&self, channel: Channel, context: &Context<'_>) -> Option<Identity> {
@@ -19,10 +36,8 @@ impl Person {
             Channel::Email => ("email", IdentityKind::Email),
             Channel::Sms => ("phone", IdentityKind::Phone),
         };
-        match self.shown(property, context) {
-            Some(Value::Text(text)) if !text.trim().is_empty() => Some(address(channel, &text)),
-            _ => self.smallest(kind, None).map(|text| address(channel, text)),
-        }
+        let shown = self.shown(property, context).and_then(|value| address_of(channel, &value));
+        shown.or_else(|| self.smallest(kind, None).map(|text| address(channel, text)))
     }
 
     /// What the address said last, of the statements kept here; of one instant, the unsubscribe.

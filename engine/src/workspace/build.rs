@@ -136,8 +136,8 @@ impl<S: Storage> Workspace<S> {
         let Some(bitmap) = slots.building.filter(wanted) else { return Ok(Applied::Refused("no_such_version")) };
         while !self.build(bitmap, 1_024)? {}
         let new = self.segments.versions.get(&bitmap).map(|version| version.members.clone()).unwrap_or_default();
-        self.switch(id, Some(bitmap), slots.active, &new, when, effects)?;
         self.segments.slots.insert(id.clone(), Slots { active: Some(bitmap), building: None });
+        self.switch(id, Some(bitmap), slots.active, &new, when, effects)?;
         if let Some(old) = slots.active {
             self.drop_version(old);
         }
@@ -179,7 +179,7 @@ impl<S: Storage> Workspace<S> {
                 let wanted: BTreeSet<_> = wanted.map(|(list, id)| (list, id, person.clone())).collect();
                 let none = BTreeSet::new();
                 let (before, after) = if entered { (&none, &wanted) } else { (&wanted, &none) };
-                self.desire(before, after, when, effects);
+                self.desire(before, after, when, effects)?;
             }
             self.people.evict();
         }
@@ -218,7 +218,7 @@ impl<S: Storage> Workspace<S> {
     pub(super) fn reevaluate_all(&mut self, when: When, effects: &mut Vec<Effect>) -> Result<(), StorageError> {
         let everybody: Vec<PersonNo> = self.is_person.iter().collect();
         for no in everybody {
-            let mut touched = super::settle::Touched::new(false);
+            let mut touched = super::settle::Touched::new(true);
             self.capture(no, &mut touched)?;
             self.settle(touched, Scope::All, when, effects)?;
             self.people.evict();

@@ -128,7 +128,7 @@ impl<S: Storage> Workspace<S> {
         self.definitions_changed = true;
         effects.push(Effect::ListDefined(list.clone()));
         let after = self.list_members(&list.id)?;
-        self.desire(&before, &after, when, effects);
+        self.desire(&before, &after, when, effects)?;
         Ok(Applied::Changed { person: None })
     }
 

@@ -4,7 +4,10 @@ use super::settle::{Scope, Touched};
 use super::{Applied, When, Workspace};
 use crate::effect::Effect;
 use crate::identity::cluster::pair;
-use crate::storage::{Storage, StorageError};
+use crate::person::bag::Bag;
+use crate::person::consent::{ADDRESS_TRAITS, address_of};
+use crate::person::fact::Fact;
+use crate::storage::{PersonNo, Storage, StorageError};
 use hmac::{Hmac, KeyInit, Mac};
 use model::{Identity, IdentityKey, SourceId};
 use sha2::Sha256;
@@ -73,6 +76,7 @@ impl<S: Storage> Workspace<S> {
                 }
                 involved.insert(no);
             }
+            self.forget_address(no, gone);
         }
         for no in &involved {
             self.capture(*no, touched)?;
@@ -81,6 +85,30 @@ impl<S: Storage> Workspace<S> {
             touched.insert_new(no);
         }
         Ok(())
+    }
+
+    /// Removes an erased address from what a person, from whom it was cut, gave as their own.
+    fn forget_address(&mut self, no: PersonNo, gone: &BTreeSet<IdentityKey>) {
+        let traits = ADDRESS_TRAITS.map(|(channel, name)| (channel, name, self.names.number(name)));
+        let is_gone = |channel, value| address_of(channel, &value).is_some_and(|address| gone.contains(&address.key()));
+        let names_it = |fact: &Fact| {
+            traits.iter().any(|(channel, _, number)| {
+                number.and_then(|number| fact.traits.get(number)).is_some_and(|value| is_gone(*channel, value))
+            })
+        };
+        if !self.people.get(no).is_some_and(|person| person.facts.iter().any(names_it)) {
+            return;
+        }
+        for mut fact in self.take_facts(no, names_it) {
+            let mut map = fact.traits.decode(&self.names);
+            for (channel, name, _) in traits {
+                if map.get(name).is_some_and(|value| is_gone(channel, value.clone())) {
+                    map.remove(name);
+                }
+            }
+            fact.traits = Bag::encode(&map, &mut self.names).0;
+            self.people.push(no, fact, &self.words);
+        }
     }
 
     /// Removes what came from one source about one person.

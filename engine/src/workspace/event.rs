@@ -5,11 +5,36 @@ use super::{Applied, When, Workspace};
 use crate::effect::{Cause, Effect};
 use crate::identity::anchor::anchor;
 use crate::person::bag::Bag;
-use crate::person::consent::address;
+use crate::person::consent::{ADDRESS_TRAITS, address, address_of};
 use crate::person::fact::Fact;
 use crate::person::orders::id_text;
 use crate::storage::{MessageKey, OrderKey, OrderRecord, PersonNo, Storage, StorageError};
 use model::{Event, EventKind, Identity, IdentityKey, Time};
+
+/// Every identity that an event names: also the addresses among its traits and of its consents.
+fn identities(event: &Event) -> Vec<Identity> {
+    let mut identities = event.identities.clone();
+    let traits = ADDRESS_TRAITS.iter().filter_map(|(channel, name)| address_of(*channel, event.traits.get(*name)?));
+    let consents = event.consent.iter().map(|said| address(said.channel, &said.address));
+    for identity in traits.chain(consents) {
+        if !identities.contains(&identity) {
+            identities.push(identity);
+        }
+    }
+    identities
+}
+
+/// Takes the traits out of a fact of an order, which may come to belong to somebody else; what it
+/// says of the person stays with the identities that it names.
+fn split_traits(fact: &mut Fact) -> Option<Fact> {
+    if fact.traits.is_empty() {
+        return None;
+    }
+    let mut said = fact.clone();
+    fact.traits = Bag::default();
+    (said.name, said.properties) = (None, Bag::default());
+    Some(said)
+}
 
 impl<S: Storage> Workspace<S> {
     pub(super) fn apply_event(
@@ -26,13 +51,7 @@ impl<S: Storage> Workspace<S> {
             self.duplicates += 1;
             return Ok(Applied::Duplicate);
         }
-        let mut identities = event.identities.clone();
-        for said in &event.consent {
-            let identity = address(said.channel, &said.address);
-            if !identities.contains(&identity) {
-                identities.push(identity);
-            }
-        }
+        let identities = identities(event);
         let Some(anchor) = anchor(&identities).cloned() else { return Ok(Applied::Refused("no_identity")) };
         let time = event.time.min(event.received).min(when.found);
         if self.is_erased(&identities, &anchor, time) {
@@ -54,10 +73,15 @@ impl<S: Storage> Workspace<S> {
             }
         }
         let mut fact = self.fact(event, source as u32, message, (anchor.key(), time));
+        let is_order = fact.name.is_some_and(|name| self.words.is_order(name));
+        let said = if is_order { split_traits(&mut fact) } else { None };
         let moved = self.place_order(event, &mut fact, &mut touched)?;
         let affected = self.affected(event, &fact);
         if let Some(no) = self.people.holder(&fact.anchor)? {
             self.people.push(no, fact, &self.words);
+        }
+        if let (Some(said), Some(no)) = (said, self.people.holder(&anchor.key())?) {
+            self.people.push(no, said, &self.words);
         }
         self.keep_consent(event, source as u32, message, (anchor.key(), time), &mut touched)?;
         let scope = if structural || moved { Scope::All } else { Scope::Some(affected) };
@@ -177,7 +201,7 @@ impl<S: Storage> Workspace<S> {
     }
 
     /// Other clusters that were linked to an address which is cut from them.
-    fn sharing(&mut self, no: PersonNo, address: &Identity) -> Result<Vec<PersonNo>, StorageError> {
+    pub(super) fn sharing(&mut self, no: PersonNo, address: &Identity) -> Result<Vec<PersonNo>, StorageError> {
         let node = self.people.get(no).and_then(|person| person.nodes.get(&address.key()));
         let linked: Vec<IdentityKey> = node.map(|node| node.links.keys().copied().collect()).unwrap_or_default();
         let mut others = Vec::new();

@@ -5,7 +5,7 @@ use crate::effect::{Desired, Effect, Transition};
 use crate::eval::{Outcome, Tri, evaluate};
 use crate::person::view::View;
 use crate::storage::{BitmapKey, BitmapKind, PersonNo, Storage, StorageError};
-use model::{Channel, ConsentState, IdentityKind, ListDefinition, ListId, ListIdentifier, Time};
+use model::{Channel, ConsentState, Identity, IdentityKind, ListDefinition, ListId, ListIdentifier, Time};
 use roaring::RoaringBitmap;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -159,7 +159,7 @@ impl<S: Storage> Workspace<S> {
                 let wants = self.wants(no)?;
                 self.wanted(no, &id, &wants, &mut wanted_after);
             }
-            self.desire(&wanted_before, &wanted_after, when, effects);
+            self.desire(&wanted_before, &wanted_after, when, effects)?;
         } else if changed {
             self.desire_changed(&after, &held_before, &held_after, when, effects)?;
         }
@@ -268,23 +268,64 @@ impl<S: Storage> Workspace<S> {
         }
     }
 
-    /// Emits the difference between two sets of wanted members: additions first, so that an
-    /// identifier that passes from one person to another never leaves the list.
-    pub(super) fn desire(&mut self, before: &Wanted, after: &Wanted, when: When, effects: &mut Vec<Effect>) {
-        let added = after.difference(before).map(|wanted| (wanted, true));
-        for ((list, identifier, person), member) in added.chain(before.difference(after).map(|wanted| (wanted, false)))
-        {
+    /// Emits what changed of each identifier. One that passes from one person to another stays,
+    /// and so does one that somebody else still brings, who was not touched.
+    pub(super) fn desire(
+        &mut self,
+        before: &Wanted,
+        after: &Wanted,
+        when: When,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), StorageError> {
+        let (before, after) = (by_identifier(before), by_identifier(after));
+        let identifiers: BTreeSet<&(ListId, String)> = before.keys().chain(after.keys()).collect();
+        for identifier in identifiers {
+            let (was, is) = (before.get(identifier), after.get(identifier));
+            if was == is {
+                continue;
+            }
+            let (person, member) = match (was, is) {
+                (_, Some(person)) => (person.clone(), true),
+                (Some(person), None) => match self.other_bringer(identifier)? {
+                    Some(other) => (other, true),
+                    None => (person.clone(), false),
+                },
+                (None, None) => continue,
+            };
             self.sequence += 1;
             effects.push(Effect::Desired(Desired {
-                list: list.clone(),
-                identifier: identifier.clone(),
-                person: person.clone(),
+                list: identifier.0.clone(),
+                identifier: identifier.1.clone(),
+                person,
                 member,
                 sequence: self.sequence,
                 at: when.at,
                 cause: when.cause,
             }));
         }
+        Ok(())
+    }
+
+    /// Who still brings an identifier to a list: only addresses are shared, by those who were
+    /// linked to them.
+    fn other_bringer(&mut self, (list, identifier): &(ListId, String)) -> Result<Option<String>, StorageError> {
+        let address = match self.lists.get(list).map(|list| &list.identifier) {
+            Some(ListIdentifier::Email) => Identity::email(identifier),
+            Some(ListIdentifier::Phone) => Identity::phone(identifier),
+            _ => return Ok(None),
+        };
+        let Some(holder) = self.people.holder(&address.key())? else { return Ok(None) };
+        self.people.ensure(holder, &self.words)?;
+        let mut candidates = self.sharing(holder, &address)?;
+        candidates.push(holder);
+        let mut brings = Wanted::new();
+        for no in candidates {
+            let wants = self.wants(no)?;
+            if let Some(id) = self.stable_id(no) {
+                self.wanted(no, &id, &wants, &mut brings);
+            }
+        }
+        Ok(by_identifier(&brings).remove(&(list.clone(), identifier.clone())))
     }
 
     /// Memberships changed but neither addresses nor consent: only lists of changed segments differ.
@@ -319,9 +360,17 @@ impl<S: Storage> Workspace<S> {
                 }
             }
         }
-        self.desire(&before, &after, when, effects);
-        Ok(())
+        self.desire(&before, &after, when, effects)
     }
+}
+
+/// The smallest person behind each identifier of each list.
+fn by_identifier(wanted: &Wanted) -> BTreeMap<(ListId, String), String> {
+    let mut people = BTreeMap::new();
+    for (list, identifier, person) in wanted {
+        people.entry((list.clone(), identifier.clone())).or_insert_with(|| person.clone());
+    }
+    people
 }
 
 /// The identifier under which a list may hold a person.

@@ -1,7 +1,7 @@
 //! A definition's truth of one person: true, false, or `None` when it can't be decided.
 
 use super::View;
-use super::orders::{activity, order_key};
+use super::orders::{ORDER_EVENTS, activity};
 use super::values::{compare, descend, folded, number};
 use model::{Map, Time, Value, names};
 use rust_decimal::Decimal;
@@ -81,7 +81,7 @@ impl View {
         let mut happenings = Vec::new();
         for fact in self.facts(person) {
             let Some(name) = activity(fact) else { continue };
-            let kept = order_key(fact).is_some() || self.retained(fact.time);
+            let kept = ORDER_EVENTS.contains(&name) || self.retained(fact.time);
             if wanted(name) && name != names::ORDER_COMPLETED && kept {
                 happenings.push(Happening { time: fact.time, properties: fact.properties.clone() });
             }

@@ -1,8 +1,10 @@
 //! What the records up to an instant leave standing: settings, definitions and facts, after
 //! duplicates, tombstones and erasures.
 
+use super::orders::order_key;
 use super::people::{self, Clusters, anchor};
-use model::{Channel, Command, ConsentChange, Event, Identity, ListDefinition, Record, Source, Time};
+use super::profile::address_of;
+use model::{Channel, Command, ConsentChange, Event, EventKind, Identity, ListDefinition, Map, Record, Source, Time};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A segment as the records left it.
@@ -39,6 +41,12 @@ fn address(said: &ConsentChange) -> Identity {
         Channel::Email => Identity::email(&said.address),
         Channel::Sms => Identity::phone(said.address.trim()),
     }
+}
+
+/// The addresses that an event's traits name.
+fn trait_addresses(event: &Event) -> impl Iterator<Item = Identity> {
+    let of = |(channel, name)| address_of(channel, event.traits.get(name)?);
+    [(Channel::Email, "email"), (Channel::Sms, "phone")].into_iter().filter_map(of)
 }
 
 impl Known {
@@ -109,8 +117,8 @@ impl Known {
     fn event(&mut self, event: &Event) {
         let mut event = event.clone();
         let said = std::mem::take(&mut event.consent);
-        for said in &said {
-            let address = address(said);
+        let addresses: Vec<Identity> = trait_addresses(&event).chain(said.iter().map(address)).collect();
+        for address in addresses {
             if !event.identities.contains(&address) {
                 event.identities.push(address);
             }
@@ -119,15 +127,21 @@ impl Known {
         let strong = event.identities.iter().filter(|identity| identity.kind.is_strong());
         let refused = strong.chain(anchor(&event)).any(entombed);
         let key = (event.source.0.clone(), event.message_id.clone());
-        if !refused && self.seen.insert(key) {
-            self.facts.push(event.clone());
-            // A statement is kept at its address.
-            for said in said {
-                let (identities, kind) = (vec![address(&said)], model::EventKind::Profile);
-                let (properties, traits) = Default::default();
-                self.facts.push(Event { identities, kind, properties, traits, consent: vec![said], ..event.clone() });
+        if refused || !self.seen.insert(key) {
+            return;
+        }
+        let profile = Event { kind: EventKind::Profile, properties: Map::new(), traits: Map::new(), ..event.clone() };
+        // A statement is kept at its address; what an order's fact says of a person, at whom it names.
+        for said in said {
+            self.facts.push(Event { identities: vec![address(&said)], consent: vec![said], ..profile.clone() });
+        }
+        if order_key(&event).is_some() {
+            let traits = std::mem::take(&mut event.traits);
+            if !traits.is_empty() {
+                self.facts.push(Event { traits, ..profile });
             }
         }
+        self.facts.push(event);
     }
 
     /// Who is who among what is known.
@@ -145,7 +159,15 @@ impl Known {
             self.remove(identity, |_| true);
         }
         for fact in self.facts.iter_mut().chain(&mut self.ties) {
-            fact.identities.retain(|identity| !gone.contains(identity));
+            // What is weak was linked to the anchor, and to nothing else.
+            let unanchored = anchor(fact).is_some_and(|anchor| gone.contains(anchor));
+            for (channel, name) in [(Channel::Email, "email"), (Channel::Sms, "phone")] {
+                let named = fact.traits.get(name).and_then(|value| address_of(channel, value));
+                if named.is_some_and(|address| gone.contains(&address)) {
+                    fact.traits.remove(name);
+                }
+            }
+            fact.identities.retain(|identity| !gone.contains(identity) && (identity.kind.is_strong() || !unanchored));
         }
         for identity in gone {
             self.tombstones.insert(identity, at);

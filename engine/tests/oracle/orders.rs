@@ -9,6 +9,10 @@ use std::collections::BTreeMap;
 /// Source and order id; the second part is a message id for completions without an order id.
 pub type OrderKey = (String, bool, String);
 
+/// The events that orders are made of; they are kept for good.
+pub const ORDER_EVENTS: [&str; 4] =
+    [names::ORDER_COMPLETED, names::ORDER_UPDATED, names::ORDER_REFUNDED, names::ORDER_CANCELLED];
+
 /// The name of an activity.
 pub fn activity(event: &Event) -> Option<&str> {
     match &event.kind {
@@ -29,8 +33,7 @@ fn id_text(value: Option<&Value>) -> Option<String> {
 /// The order of which an event is a fact.
 pub fn order_key(event: &Event) -> Option<OrderKey> {
     let name = activity(event)?;
-    let known = [names::ORDER_COMPLETED, names::ORDER_UPDATED, names::ORDER_REFUNDED, names::ORDER_CANCELLED];
-    if !known.contains(&name) {
+    if !ORDER_EVENTS.contains(&name) {
         return None;
     }
     match id_text(event.properties.get("order_id")) {

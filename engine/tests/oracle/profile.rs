@@ -2,8 +2,23 @@
 
 use super::View;
 use super::values::descend;
-use model::{Channel, ConsentState, Event, IdentityKind, Map, SourceKind, Time, Value};
+use model::{Channel, ConsentState, Event, Identity, IdentityKind, Map, SourceKind, Time, Value};
 use std::collections::BTreeMap;
+
+/// The address in a trait, if it reads like one: `name@domain`, or `+` and digits.
+pub fn address_of(channel: Channel, value: &Value) -> Option<Identity> {
+    let Value::Text(text) = value else { return None };
+    let (text, digit) = (text.trim(), |c: char| c.is_ascii_digit());
+    match channel {
+        Channel::Email if text.split_once('@').is_some_and(|(name, domain)| !name.is_empty() && !domain.is_empty()) => {
+            Some(Identity::email(text))
+        }
+        Channel::Sms if text.len() > 1 && text.starts_with('+') && text[1..].chars().all(digit) => {
+            Some(Identity::phone(text))
+        }
+        _ => None,
+    }
+}
 
 impl View {
     /// Every fact that belongs to a person.
@@ -60,13 +75,8 @@ impl View {
             Channel::Email => ("email", IdentityKind::Email),
             Channel::Sms => ("phone", IdentityKind::Phone),
         };
-        match self.shown(person, name) {
-            Some(Value::Text(text)) if !text.trim().is_empty() => match channel {
-                Channel::Email => Some(text.trim().to_lowercase()),
-                Channel::Sms => Some(text.trim().to_owned()),
-            },
-            _ => self.clusters.all[person].smallest(kind, ""),
-        }
+        let shown = self.shown(person, name).and_then(|value| address_of(channel, &value));
+        shown.map(|address| address.value).or_else(|| self.clusters.all[person].smallest(kind, ""))
     }
 
     /// What the person's address last said about a channel.

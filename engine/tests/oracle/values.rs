@@ -59,7 +59,7 @@ pub fn same(left: &Value, right: &Value) -> bool {
 pub fn compare(operator: &str, left: Decimal, operand: &Json) -> Option<bool> {
     let right = || number(&from_json(operand)).expect("a number");
     Some(match operator {
-        "is" => left == right(),
+        "is" | "exactly" => left == right(),
         "is_not" => left != right(),
         "at_least" => left >= right(),
         "more_than" => left > right(),

@@ -39,7 +39,7 @@ fn leaf(dice: &mut Dice, now: Time, others: &[&str]) -> Json {
 }
 
 fn figure(dice: &mut Dice, operands: &[Json]) -> Json {
-    let operator = dice.pick(&["at_least", "more_than", "at_most", "less_than", "is", "is_not"]);
+    let operator = dice.pick(&["at_least", "more_than", "at_most", "less_than", "is", "exactly"]);
     if dice.chance(10) {
         return json!({"between": [operands[0], operands[operands.len() - 1]]});
     }

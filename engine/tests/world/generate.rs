@@ -13,6 +13,9 @@ const MINUTE: i64 = 60_000_000;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
+/// Whether the language knows `{"segment": "vip"}` yet.
+const SEGMENTS_ASK_FOR_SEGMENTS: bool = false;
+
 const ZONES: &[&str] = &[
     "UTC",
     "America/Mexico_City",
@@ -61,8 +64,14 @@ pub fn world(seed: u64, taste: Taste) -> World {
     let mut dice = Dice::new(seed);
     let store = dice.chance(35);
     let start = dice.pick(STARTS);
-    let mut maker =
-        Maker { script: Script::new(start, dice.pick(ZONES), store), dice, store, taste, steps: Vec::new() };
+    let mut maker = Maker {
+        script: Script::new(start, dice.pick(ZONES), store),
+        dice,
+        store,
+        zone: String::new(),
+        taste,
+        steps: Vec::new(),
+    };
     maker.settings();
     maker.flush();
     let settled = maker.steps.len();
@@ -79,6 +88,7 @@ struct Maker {
     script: Script,
     dice: Dice,
     store: bool,
+    zone: String,
     taste: Taste,
     steps: Vec<Step>,
 }
@@ -95,8 +105,9 @@ impl Maker {
         self.steps.push(Step { time: self.script.now, action });
     }
 
-    fn zone(&mut self) {
+    fn put_zone(&mut self) {
         let zone = self.dice.pick(ZONES).to_owned();
+        self.zone = zone.clone();
         let retention = self.dice.one(&[2, 30, 45, 400, 1095]);
         self.script.workspace(&zone, retention, CROWDED_LINKS_MAX);
     }
@@ -106,7 +117,7 @@ impl Maker {
         if let Command::WorkspacePut { crowded_links_max, .. } = &mut self.script.records[0].command {
             *crowded_links_max = crowded;
         }
-        self.zone();
+        self.put_zone();
         if self.dice.chance(30) {
             self.script.source("web", SourceKind::Browser, OrderPolicy::Count);
         }
@@ -134,7 +145,7 @@ impl Maker {
     }
 
     fn segment(&mut self, id: &str) {
-        let others: &[&str] = if matches!(id, "s0" | "s1") { &[] } else { &["s0", "s1"] };
+        let others: &[&str] = if SEGMENTS_ASK_FOR_SEGMENTS && matches!(id, "s2" | "s3") { &["s0", "s1"] } else { &[] };
         let definition = definitions::definition(&mut self.dice, self.script.now, others);
         self.script.put_segment(id, &definition);
     }
@@ -156,7 +167,7 @@ impl Maker {
             _ if self.taste.orderless => self.event(),
             90..94 => self.edit(),
             94 => self.rate(),
-            95 => self.zone(),
+            95 => self.put_zone(),
             96 => {
                 let policy = self.dice.one(&[OrderPolicy::Auto, OrderPolicy::Count, OrderPolicy::Match]);
                 self.script.source("web", SourceKind::Browser, policy);
@@ -179,7 +190,32 @@ impl Maker {
         }
     }
 
+    /// An instant after now at which something said before may change by itself, or just before it.
+    fn edge(&mut self) -> Option<Time> {
+        let zone = jiff::tz::TimeZone::get(&self.zone).expect("a zone");
+        let used = self.steps[self.dice.below(self.steps.len())].time;
+        let from = if self.dice.chance(70) { used } else { self.script.now };
+        let local = from.to_timestamp()?.to_zoned_datetime(zone);
+        let edge = match self.dice.below(6) {
+            0 | 1 => local.datetime().date().tomorrow().ok()?.to_zoned_datetime(local.time_zone().clone()).ok()?,
+            2 => local.checked_add(jiff::Span::new().months(1 + self.dice.below(2) as i64)).ok()?,
+            3 => local.checked_add(jiff::Span::new().years(1)).ok()?,
+            _ => {
+                let hours = self.dice.one(&[36, 24, 48, 24 * 7, 24 * 14, 24 * 30, 24 * 2, 24 * 45]);
+                local.checked_add(jiff::Span::new().hours(hours)).ok()?
+            }
+        };
+        let edge = Time(edge.timestamp().as_microsecond()).plus_micros(-(self.dice.below(2) as i64));
+        Some(edge).filter(|edge| *edge > self.script.now)
+    }
+
     fn pass_time(&mut self) {
+        if self.dice.chance(25)
+            && let Some(edge) = self.edge()
+        {
+            self.script.now = edge;
+            return self.action(Action::Look);
+        }
         let leap = match self.dice.below(20) {
             0..6 => 0,
             6 => 1,

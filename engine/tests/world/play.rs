@@ -9,8 +9,6 @@ use segmentd_engine::workspace::{Applied, PersonName, Workspace};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
-/// Whether the engine evaluates definitions yet.
-const LOOK_AT_SEGMENTS: bool = false;
 /// What the engine may keep of people in memory: nothing in every third world.
 const CACHE_BYTES: [usize; 3] = [0, 1 << 12, 1 << 20];
 /// Properties that are more than what was said.
@@ -127,7 +125,7 @@ impl Play {
         let applied = self.apply(&record)?;
         let fact = matches!(record.command, Command::Event(_) | Command::Erase { .. } | Command::Unlink { .. });
         match (applied, &record.command) {
-            (Applied::Refused(reason), Command::SegmentPut(put)) if LOOK_AT_SEGMENTS => {
+            (Applied::Refused(reason), Command::SegmentPut(put)) => {
                 return Err(failure("refused", format!("refused: {reason}: {}", put.definition)));
             }
             (Applied::Refused(_), _) if !fact => (),
@@ -229,9 +227,6 @@ impl Play {
         let (view, at) = (self.oracle.at(self.now), self.now);
         compare("people", "", at, &self.engine.people_count(), &(view.people().len() as u64))?;
         self.look_at_people(&view)?;
-        if !LOOK_AT_SEGMENTS {
-            return Ok(());
-        }
         for id in view.segments() {
             let (members, unknown) = view.members(&id);
             compare("members", &id, at, &self.members(&id), &members)?;
