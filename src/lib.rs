@@ -3,6 +3,8 @@
 //! Arrows point down only: this crate uses the engine, the connectors and the model; none of
 //! them knows it.
 
+pub mod alerts;
 pub mod log;
 pub mod shard;
 pub mod store;
+pub mod sync;

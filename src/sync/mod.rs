@@ -1,0 +1,16 @@
+//! Brings every external list to exactly the set that its segment holds.
+//!
+//! A list is a state, not a queue of calls: for each identifier it is kept what is desired and
+//! what the destination is known to hold; the difference is the work. Entering and leaving
+//! before anything was sent comes to nothing, and a retry can't put an old intent over a new one.
+
+pub mod commands;
+mod list;
+mod record;
+pub mod service;
+pub mod settings;
+mod snapshot;
+mod worker;
+
+pub use service::SyncService;
+pub use settings::{ListState, ListStatus, SyncDefaults, SyncSettings};

@@ -1,0 +1,103 @@
+//! What an operator sets for a list, and what is shown of it.
+
+use model::ListMode;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// How a list is sent.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SyncSettings {
+    /// Calls a second at most.
+    pub calls_per_second: u32,
+    /// Whether the first sync waits for `start` after showing what it would do.
+    pub dry_run_first: bool,
+    /// When a full snapshot is sent: a cron expression, seconds first, UTC; empty for never.
+    pub snapshot_schedule: String,
+}
+
+impl Default for SyncSettings {
+    fn default() -> SyncSettings {
+        SyncSettings { calls_per_second: 20, dry_run_first: false, snapshot_schedule: "0 17 * * * *".to_owned() }
+    }
+}
+
+/// Bounds that hold for every list.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SyncDefaults {
+    /// A removal of more than this part of a list waits for the operator.
+    pub brake_percent: u32,
+    /// Lists with fewer members have no brake.
+    pub brake_members_min: u64,
+    /// Wait after the first failure, milliseconds; doubles up to `retry_longest_ms`.
+    pub retry_first_ms: u64,
+    /// Longest wait between tries, milliseconds.
+    pub retry_longest_ms: u64,
+}
+
+impl Default for SyncDefaults {
+    fn default() -> SyncDefaults {
+        SyncDefaults { brake_percent: 20, brake_members_min: 100, retry_first_ms: 500, retry_longest_ms: 600_000 }
+    }
+}
+
+/// Where a list stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ListState {
+    /// Changes are sent as they come.
+    Active,
+    /// The first sync waits for `start`.
+    DryRun,
+    /// The operator holds it.
+    Held,
+    /// A removal waits for the operator's word.
+    Braked,
+    /// The destination is gone or refuses our credentials.
+    Stopped,
+    /// It is being emptied before it is unlinked.
+    Emptying,
+    /// No destination is set.
+    Unconfigured,
+}
+
+/// What is shown of a list.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ListStatus {
+    /// Its workspace.
+    pub workspace: String,
+    /// Its id.
+    pub list: String,
+    /// The segment that it follows.
+    pub segment: String,
+    /// Where it stands.
+    pub state: ListState,
+    /// Why, when it does not go on by itself.
+    pub reason: Option<String>,
+    /// Members that it should hold.
+    pub desired: u64,
+    /// Members that the destination is known to hold.
+    pub confirmed: u64,
+    /// Members to add.
+    pub to_add: u64,
+    /// Members to remove.
+    pub to_remove: u64,
+    /// Some identifiers that would be sent next.
+    pub sample: Vec<String>,
+    /// Age of the oldest change that is not sent, milliseconds.
+    pub oldest_pending_ms: u64,
+    /// Failed tries in a row.
+    pub failures: u32,
+    /// The last failure.
+    pub last_error: Option<String>,
+    /// Members that the destination refused, with its reasons; at most 100 are shown.
+    pub refused: BTreeMap<String, String>,
+    /// Messages delivered since the start.
+    pub delivered: u64,
+    /// When the last snapshot was delivered, RFC 3339.
+    pub last_snapshot: Option<String>,
+    /// How it is kept.
+    #[schema(value_type = String)]
+    pub mode: ListMode,
+}
