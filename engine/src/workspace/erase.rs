@@ -40,22 +40,49 @@ impl<S: Storage> Workspace<S> {
         };
         let mut touched = Touched::new(true);
         self.capture(no, &mut touched)?;
+        let neighbours = self.neighbours(no, &mut touched)?;
         let Some(person) = self.people.take(no) else { return Ok(Applied::Refused("no_such_person")) };
-        let mut neighbours: BTreeSet<IdentityKey> = BTreeSet::new();
         for (key, node) in &person.nodes {
             let tombstone = self.tombstone(&node.identity);
             self.tombstones.insert(tombstone, when.found);
             self.people.holders.fresh.insert(*key, None);
-            neighbours.extend(node.links.keys().filter(|key| !person.nodes.contains_key(*key)));
         }
         for (id, _) in &person.chunks {
             self.people.dropped_chunks.fresh.insert(*id, ());
         }
+        self.forget_orders(&person.facts);
         self.people.drop_number(no);
         self.definitions_changed = true;
         self.forget_links(&neighbours, &person.nodes.keys().copied().collect(), &mut touched)?;
         self.settle(touched, Scope::All, when, effects)?;
         Ok(Applied::Changed { person: None })
+    }
+
+    /// Orders whose facts are gone belong to nobody: all facts of an order go together.
+    fn forget_orders(&mut self, gone: &[Fact]) {
+        for order in gone.iter().filter_map(|fact| fact.order.as_ref()) {
+            self.people.orders.fresh.insert(order.0, None);
+        }
+    }
+
+    /// Identities outside a cluster that its own are linked to. Their clusters, and those that they
+    /// may be grouped with anew, are remembered as they are.
+    fn neighbours(&mut self, no: PersonNo, touched: &mut Touched) -> Result<BTreeSet<IdentityKey>, StorageError> {
+        let Some(person) = self.people.get(no) else { return Ok(BTreeSet::new()) };
+        let linked = person.nodes.values().flat_map(|node| node.links.keys());
+        let neighbours: BTreeSet<IdentityKey> =
+            linked.filter(|key| !person.nodes.contains_key(*key)).copied().collect();
+        for key in &neighbours {
+            let Some(holder) = self.people.holder(key)? else { continue };
+            self.capture(holder, touched)?;
+            let node = self.people.get(holder).and_then(|person| person.nodes.get(key));
+            for other in node.map(|node| node.links.keys().copied().collect::<Vec<_>>()).unwrap_or_default() {
+                if let Some(other) = self.people.holder(&other)? {
+                    self.capture(other, touched)?;
+                }
+            }
+        }
+        Ok(neighbours)
     }
 
     /// Removes links to erased identities from those who were linked to them, and regroups them.
@@ -68,7 +95,6 @@ impl<S: Storage> Workspace<S> {
         let mut involved = BTreeSet::new();
         for key in neighbours {
             let Some(no) = self.people.holder(key)? else { continue };
-            self.capture(no, touched)?;
             if let Some(node) = self.people.get_mut(no).and_then(|person| person.nodes.get_mut(key)) {
                 node.links.retain(|other, _| !gone.contains(other));
                 for other in node.links.keys().copied().collect::<Vec<_>>() {
@@ -77,9 +103,6 @@ impl<S: Storage> Workspace<S> {
                 involved.insert(no);
             }
             self.forget_address(no, gone);
-        }
-        for no in &involved {
-            self.capture(*no, touched)?;
         }
         for no in self.regroup(involved)? {
             touched.insert_new(no);
@@ -125,7 +148,8 @@ impl<S: Storage> Workspace<S> {
         };
         let mut touched = Touched::new(true);
         self.capture(no, &mut touched)?;
-        self.take_facts(no, |fact| fact.source == number as u32);
+        let gone = self.take_facts(no, |fact| fact.source == number as u32);
+        self.forget_orders(&gone);
         self.settle(touched, Scope::All, when, effects)?;
         Ok(Applied::Changed { person: None })
     }

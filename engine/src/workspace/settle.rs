@@ -284,13 +284,10 @@ impl<S: Storage> Workspace<S> {
             if was == is {
                 continue;
             }
-            let (person, member) = match (was, is) {
-                (_, Some(person)) => (person.clone(), true),
-                (Some(person), None) => match self.other_bringer(identifier)? {
-                    Some(other) => (other, true),
-                    None => (person.clone(), false),
-                },
-                (None, None) => continue,
+            let Some(person) = is.or(was).cloned() else { continue };
+            let (person, member) = match self.smallest_bringer(identifier)? {
+                Some(smallest) => (smallest, true),
+                None => (person, is.is_some()),
             };
             self.sequence += 1;
             effects.push(Effect::Desired(Desired {
@@ -306,9 +303,9 @@ impl<S: Storage> Workspace<S> {
         Ok(())
     }
 
-    /// Who still brings an identifier to a list: only addresses are shared, by those who were
-    /// linked to them.
-    fn other_bringer(&mut self, (list, identifier): &(ListId, String)) -> Result<Option<String>, StorageError> {
+    /// Of those who bring an address to a list the one with the smallest id. Addresses are shared
+    /// by those who were linked to them; nothing else is shared.
+    fn smallest_bringer(&mut self, (list, identifier): &(ListId, String)) -> Result<Option<String>, StorageError> {
         let address = match self.lists.get(list).map(|list| &list.identifier) {
             Some(ListIdentifier::Email) => Identity::email(identifier),
             Some(ListIdentifier::Phone) => Identity::phone(identifier),

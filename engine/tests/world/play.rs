@@ -219,8 +219,8 @@ impl Play {
         for record in self.log.iter().filter(|record| record.position > from) {
             self.engine.apply(record, &mut effects).map_err(|error| failure("store", error.to_string()))?;
         }
-        let desired = effects.into_iter().filter(|effect| matches!(effect, Effect::Desired(_)));
-        desired.into_iter().try_for_each(|effect| self.effect(effect))
+        let again = effects.into_iter().filter(|effect| !matches!(effect, Effect::Transition(_)));
+        again.into_iter().try_for_each(|effect| self.effect(effect))
     }
 
     fn look(&mut self) -> Result<(), Failure> {
