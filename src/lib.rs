@@ -4,7 +4,10 @@
 //! them knows it.
 
 pub mod alerts;
+pub mod enrich;
+pub mod intake;
 pub mod log;
+pub mod ops;
 pub mod shard;
 pub mod store;
 pub mod sync;

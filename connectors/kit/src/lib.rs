@@ -9,5 +9,6 @@ pub mod backoff;
 pub mod failure;
 pub mod guard;
 pub mod http;
+pub mod normalize;
 pub mod standard_webhooks;
 pub mod sync;

@@ -1,0 +1,59 @@
+//! Events from SDKs: the Segment HTTP Tracking API and RudderStack's dialect of it.
+//!
+//! A request is verified, normalized, and answered once its events are durable in the log.
+//! Nothing slower than that append stands between a sender and its answer.
+
+pub mod auth;
+mod body;
+mod correct;
+pub mod metrics;
+mod normalize;
+mod query;
+mod raw;
+mod refusals;
+pub mod routes;
+mod sdk_config;
+mod traits;
+mod wire;
+
+pub use auth::{SourceEntry, WriteKeys};
+pub use metrics::IntakeMetrics;
+pub use refusals::{Refusals, RefusedEvent};
+pub use routes::{IntakeState, router};
+
+/// Bounds of what a request may carry.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct IntakeLimits {
+    /// Bytes of a body as it comes.
+    pub body_bytes_max: usize,
+    /// Bytes of a body after unpacking.
+    pub unpacked_bytes_max: usize,
+    /// Events of one batch; what is beyond is refused and counted.
+    pub batch_events_max: usize,
+    /// Characters of a message id.
+    pub message_id_chars_max: usize,
+    /// Levels of nesting in properties.
+    pub depth_max: usize,
+    /// Values in the properties of one event.
+    pub values_max: usize,
+    /// Bytes of one text.
+    pub text_bytes_max: usize,
+    /// Characters of a name.
+    pub name_chars_max: usize,
+}
+
+impl Default for IntakeLimits {
+    fn default() -> IntakeLimits {
+        IntakeLimits {
+            body_bytes_max: 5 << 20,
+            unpacked_bytes_max: 5 << 20,
+            batch_events_max: 2_500,
+            message_id_chars_max: 100,
+            depth_max: 16,
+            values_max: 2_000,
+            text_bytes_max: 64 << 10,
+            name_chars_max: 200,
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Running: listener, logs, metrics, health, signals.
+
+use axum::http::HeaderName;
+
+/// The address of whoever sent a request, set by the listener; what a client sends under this
+/// name is removed there.
+pub const PEER_ADDRESS: HeaderName = HeaderName::from_static("x-segmentd-peer");
