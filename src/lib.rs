@@ -4,6 +4,7 @@
 //! them knows it.
 
 pub mod alerts;
+pub mod control;
 pub mod enrich;
 pub mod intake;
 pub mod log;

@@ -1,0 +1,119 @@
+//! Records of sources and destinations.
+
+use super::{Control, ControlError};
+use crate::sync::SyncSettings;
+use model::{ListId, OrderPolicy, SourceKind, WorkspaceId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A tracking source.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SourceRecord {
+    /// Its workspace.
+    pub workspace: String,
+    /// Its id.
+    pub id: String,
+    /// What kind of sender.
+    pub kind: SourceKind,
+    /// What its orders mean.
+    pub orders: OrderPolicy,
+    /// Whether its events are accepted.
+    pub enabled: bool,
+    /// Region of phone numbers without a country code.
+    pub region: Option<String>,
+    /// Sealed write key.
+    pub write_key: String,
+}
+
+/// Where a list is sent, as administrators set it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Destination {
+    /// Where to post, http or https.
+    pub url: String,
+    /// How it is sent.
+    #[serde(default)]
+    pub sync: SyncSettings,
+    /// Signing secrets, the newest first. Made when none is given; shown when the list is set.
+    #[serde(default)]
+    pub secrets: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct DestinationRecord {
+    workspace: String,
+    list: String,
+    url: String,
+    sync: SyncSettings,
+    secrets: Vec<String>,
+    started: bool,
+}
+
+fn destination_key(workspace: &str, list: &str) -> String {
+    format!("list/{workspace}/{list}")
+}
+
+/// A stored destination: workspace, list, destination, and whether its first sync was started.
+pub type StoredDestination = (WorkspaceId, ListId, Destination, bool);
+
+impl Control {
+    /// Keeps a destination; its address and secrets are sealed.
+    pub fn put_destination(
+        &self,
+        workspace: &WorkspaceId,
+        list: &ListId,
+        destination: &Destination,
+        started: bool,
+    ) -> Result<(), ControlError> {
+        let key = destination_key(workspace.as_str(), list.as_str());
+        let seal = |text: &String| self.vault.seal(&key, text);
+        let record = DestinationRecord {
+            workspace: workspace.to_string(),
+            list: list.to_string(),
+            url: seal(&destination.url)?,
+            sync: destination.sync.clone(),
+            secrets: destination.secrets.iter().map(seal).collect::<Result<_, _>>()?,
+            started,
+        };
+        self.put(&key, &record)
+    }
+
+    /// Notes that the first sync of a list was started.
+    pub fn start_destination(&self, workspace: &WorkspaceId, list: &ListId) -> Result<(), ControlError> {
+        match self.destination(workspace, list)? {
+            Some((_, _, destination, false)) => self.put_destination(workspace, list, &destination, true),
+            _ => Ok(()),
+        }
+    }
+
+    /// A destination.
+    pub fn destination(
+        &self,
+        workspace: &WorkspaceId,
+        list: &ListId,
+    ) -> Result<Option<StoredDestination>, ControlError> {
+        let key = destination_key(workspace.as_str(), list.as_str());
+        self.get::<DestinationRecord>(&key)?.map(|record| self.open_destination(record)).transpose()
+    }
+
+    /// Every destination.
+    pub fn destinations(&self) -> Result<Vec<StoredDestination>, ControlError> {
+        let records: Vec<DestinationRecord> = self.all("list/")?;
+        records.into_iter().map(|record| self.open_destination(record)).collect()
+    }
+
+    /// Forgets a destination.
+    pub fn delete_destination(&self, workspace: &WorkspaceId, list: &ListId) -> Result<bool, ControlError> {
+        self.remove(&destination_key(workspace.as_str(), list.as_str()))
+    }
+
+    fn open_destination(&self, record: DestinationRecord) -> Result<StoredDestination, ControlError> {
+        let key = destination_key(&record.workspace, &record.list);
+        let open = |sealed: &String| self.vault.unseal(&key, sealed);
+        let destination = Destination {
+            url: open(&record.url)?,
+            sync: record.sync,
+            secrets: record.secrets.iter().map(open).collect::<Result<_, _>>()?,
+        };
+        Ok((WorkspaceId(record.workspace), ListId(record.list), destination, record.started))
+    }
+}
