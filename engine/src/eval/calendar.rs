@@ -102,6 +102,8 @@ pub fn next_anniversary(date: Date, span: Span, now: Time, zone: &TimeZone) -> A
     };
     let last = today.year().saturating_add(i16::try_from(ahead).unwrap_or(200)).saturating_add(2);
     let first = date.year().max(today.year().saturating_sub(1));
+    // A date that lies years ahead still says when its first day draws near.
+    let last = last.max(date.year());
     let mut answer = Answer::fixed(false);
     for year in first..=last {
         let Some(day) = anniversary(date, year) else { continue };

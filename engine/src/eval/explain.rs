@@ -1,24 +1,27 @@
 //! Why: the tree of conditions, each with its value and what it rests on.
 
-use super::activity::{Frame, Measured, matching, readable, spent_sum};
+use super::activity::{amounts, matching, readable};
+use super::figures::{figure_of, measurable};
+use super::frame::Frame;
 use super::subject::Subject;
-use super::{Tri, node, property};
-use crate::plan::{Kind, Measure, Node, Plan, Window};
+use super::{Memo, Tri, node, property};
+use crate::language::ast::Figure;
+use crate::plan::{Activity, Kind, Measure, Node, Plan, Window};
 use model::Time;
 use serde_json::{Map, Value, json};
 
 /// Happenings shown behind one condition.
-const HAPPENINGS_MAX: usize = 10;
+pub const HAPPENINGS_MAX: usize = 10;
 
 /// The tree of a plan for a person now: each condition in JSON form with its value
 /// (`true`, `false`, `unknown`), what was found, the newest happenings behind it, and the instant
-/// at which it changes if nothing happens.
+/// at which it is looked at again if nothing happens.
 pub fn explain(plan: &Plan, subject: &dyn Subject, now: Time) -> Value {
     explain_node(plan, &plan.root, subject, now)
 }
 
 fn explain_node(plan: &Plan, at: &Node, subject: &dyn Subject, now: Time) -> Value {
-    let outcome = node(plan, at, subject, now);
+    let outcome = node(plan, at, subject, now, &mut Memo::default());
     let mut out = Map::new();
     let value = match outcome.value {
         Tri::True => "true",
@@ -40,50 +43,61 @@ fn explain_node(plan: &Plan, at: &Node, subject: &dyn Subject, now: Time) -> Val
         Kind::Not(child) => {
             out.insert("not".to_owned(), explain_node(plan, child, subject, now));
         }
-        _ => {
+        Kind::Property(name, _) => {
             out.insert("condition".to_owned(), at.source.to_json());
-            found(plan, &at.kind, subject, now, &mut out);
+            let (value, _) = property(plan, name, subject, now);
+            out.insert("found".to_owned(), value.map_or(Value::Null, |value| value.to_json()));
+        }
+        Kind::Activity(activity) => {
+            out.insert("condition".to_owned(), at.source.to_json());
+            happened(plan, activity, subject, now, &mut out);
+        }
+        Kind::Spent(_, currency, window) => {
+            out.insert("condition".to_owned(), at.source.to_json());
+            was_spent(&Frame::new(plan, *window, now), currency, subject, &mut out);
         }
     }
     Value::Object(out)
 }
 
-fn found(plan: &Plan, kind: &Kind, subject: &dyn Subject, now: Time, out: &mut Map<String, Value>) {
-    match kind {
-        Kind::Property(name, _) => {
-            let (value, _) = property(plan, name, subject, now);
-            out.insert("found".to_owned(), value.map_or(Value::Null, |value| value.to_json()));
+fn happened(plan: &Plan, activity: &Activity, subject: &dyn Subject, now: Time, out: &mut Map<String, Value>) {
+    let window = match activity.measure {
+        Measure::First(_) | Measure::Last(_) => Window::EVER,
+        _ => activity.window,
+    };
+    let (mut times, mut values) = (Vec::new(), Vec::new());
+    matching(&Frame::new(plan, window, now), activity, subject, &mut |happening, leaves| {
+        times.push(happening.time());
+        if let Measure::Figure(figure, of, _) = &activity.measure {
+            let value = happening.property(of).and_then(|value| measurable(*figure, value));
+            values.extend(value.map(|value| (leaves, value)));
         }
-        Kind::Spent(_, currency, window) => {
-            let (sum, _) = spent_sum(&Frame::new(plan, *window, now), currency, subject);
-            let sum = sum.map_or(json!("unknown"), |sum| json!(sum.normalize().to_string()));
-            out.insert("found".to_owned(), sum);
-            out.insert("currency".to_owned(), json!(currency));
-        }
-        Kind::Activity(activity) => {
-            let window = match activity.measure {
-                Measure::First(_) | Measure::Last(_) => Window::EVER,
-                _ => activity.window,
-            };
-            let (mut times, mut measured, mut count) = (Vec::new(), Measured::default(), 0u64);
-            matching(&Frame::new(plan, window, now), activity, subject, &mut |happening, _| {
-                times.push(happening.time());
-                count += 1;
-                if let Measure::Figure(_, of, _) = &activity.measure {
-                    measured.add(happening.property(of));
-                }
-                true
-            });
-            let figure = match &activity.measure {
-                Measure::Figure(figure, _, _) => measured.figure(*figure).map_or(Value::Null, readable),
-                Measure::First(_) => times.first().map_or(Value::Null, |time| json!(time.to_string())),
-                Measure::Last(_) => times.last().map_or(Value::Null, |time| json!(time.to_string())),
-                Measure::Count(_) => json!(count),
-            };
-            out.insert("found".to_owned(), figure);
-            let newest = times.iter().rev().take(HAPPENINGS_MAX).map(|time| json!(time.to_string()));
-            out.insert("happenings".to_owned(), newest.collect());
-        }
-        _ => {}
-    }
+        true
+    });
+    let time = |time: Option<&Time>| time.map_or(Value::Null, |time| json!(time.to_string()));
+    let found = match &activity.measure {
+        Measure::Figure(figure, _, _) => figure_of(*figure, &values).map_or(Value::Null, readable),
+        Measure::First(_) => time(times.first()),
+        Measure::Last(_) => time(times.last()),
+        Measure::Count(_) => json!(times.len()),
+    };
+    out.insert("found".to_owned(), found);
+    out.insert("happenings".to_owned(), newest(&times));
+}
+
+fn was_spent(frame: &Frame<'_>, currency: &str, subject: &dyn Subject, out: &mut Map<String, Value>) {
+    let mut times = Vec::new();
+    let amounts = amounts(frame, currency, subject, &mut |time| times.push(time));
+    let known: Option<Vec<_>> =
+        amounts.into_iter().map(|(leaves, amount)| Some((leaves, model::Value::Number(amount?)))).collect();
+    let sum = known.and_then(|known| figure_of(Figure::Sum, &known));
+    let sum = sum.map_or(json!("unknown"), |sum| json!(sum.normalize().to_string()));
+    out.insert("found".to_owned(), sum);
+    out.insert("currency".to_owned(), json!(currency));
+    out.insert("happenings".to_owned(), newest(&times));
+}
+
+/// The newest times, the newest first.
+fn newest(times: &[Time]) -> Value {
+    times.iter().rev().take(HAPPENINGS_MAX).map(|time| json!(time.to_string())).collect()
 }

@@ -7,10 +7,14 @@
 mod activity;
 pub(crate) mod calendar;
 mod explain;
+mod figures;
+mod frame;
+mod memo;
 pub mod subject;
 pub mod values;
 
 pub use explain::explain;
+pub use memo::Memo;
 
 use crate::plan::{Kind, Node, Plan};
 use model::{Time, Value};
@@ -92,40 +96,45 @@ impl Outcome {
 
 /// Evaluates a plan for a person now.
 pub fn evaluate(plan: &Plan, subject: &dyn Subject, now: Time) -> Outcome {
-    node(plan, &plan.root, subject, now)
+    node(plan, &plan.root, subject, now, &mut Memo::default())
 }
 
-fn node(plan: &Plan, at: &Node, subject: &dyn Subject, now: Time) -> Outcome {
+/// Evaluates a plan for a person now, together with other plans of the same workspace: what one
+/// of them found out about a condition on history is not asked again.
+pub fn evaluate_with(plan: &Plan, subject: &dyn Subject, now: Time, memo: &mut Memo) -> Outcome {
+    memo.shared(|memo| node(plan, &plan.root, subject, now, memo))
+}
+
+fn node(plan: &Plan, at: &Node, subject: &dyn Subject, now: Time, memo: &mut Memo) -> Outcome {
     match &at.kind {
-        Kind::All(children) => {
-            let mut all = Outcome::fixed(true);
-            for child in children {
-                all = all.and(node(plan, child, subject, now));
-                // Nothing that follows can change or shorten this answer.
-                if all.value == Tri::False && all.until == Time::MAX {
-                    break;
-                }
-            }
-            all
-        }
-        Kind::Any(children) => {
-            let mut any = Outcome::fixed(false);
-            for child in children {
-                any = any.or(node(plan, child, subject, now));
-                if any.value == Tri::True && any.until == Time::MAX {
-                    break;
-                }
-            }
-            any
-        }
-        Kind::Not(child) => node(plan, child, subject, now).not(),
+        Kind::All(children) => group(plan, children, subject, now, memo, Tri::False),
+        Kind::Any(children) => group(plan, children, subject, now, memo, Tri::True),
+        Kind::Not(child) => node(plan, child, subject, now, memo).not(),
         Kind::Property(name, test) => {
             let (value, until) = property(plan, name, subject, now);
             values::test(value.as_ref(), test, now, &plan.zone).until(until)
         }
-        Kind::Activity(asked) => activity::activity(plan, asked, subject, now),
-        Kind::Spent(bounds, currency, window) => activity::spent(plan, (bounds, currency, *window), subject, now),
+        Kind::Activity(asked) => memo.remember(at.fingerprint, || activity::activity(plan, asked, subject, now)),
+        Kind::Spent(bounds, currency, window) => {
+            memo.remember(at.fingerprint, || activity::spent(plan, (bounds, currency.as_str(), *window), subject, now))
+        }
     }
+}
+
+/// A group, which one child decides whose value is `deciding`: what is cheap to know is asked
+/// first, and nothing more once a child has decided for good.
+fn group(plan: &Plan, children: &[Node], subject: &dyn Subject, now: Time, memo: &mut Memo, deciding: Tri) -> Outcome {
+    let mut so_far = Outcome::fixed(deciding == Tri::False);
+    for asks_history in [false, true] {
+        for child in children.iter().filter(|child| child.asks_history == asks_history) {
+            let answer = node(plan, child, subject, now, memo);
+            so_far = if deciding == Tri::False { so_far.and(answer) } else { so_far.or(answer) };
+            if so_far.value == deciding && so_far.until == Time::MAX {
+                return so_far;
+            }
+        }
+    }
+    so_far
 }
 
 /// A property's value, and until when it is so: `age` follows from `birthday`, which beats a bare `age`.

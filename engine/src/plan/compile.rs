@@ -1,6 +1,6 @@
 //! From a definition to a plan.
 
-use super::{Activity, Const, Filter, Kind, Measure, Node, Plan, Test, TouchedBy, Window};
+use super::{Activity, Constants, Filter, Kind, Measure, Node, Plan, Test, TouchedBy, Window};
 use crate::eval::values::{fold, start_of_day};
 use crate::language::ast::{self, Bounds, PropertyTest};
 use crate::language::{Definition, DefinitionError};
@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use model::Time;
 use regex::RegexBuilder;
 use rust_decimal::Decimal;
+use sha2::{Digest, Sha256};
 use unicode_normalization::UnicodeNormalization;
 
 /// Compiled bytes of one regular expression.
@@ -48,7 +49,28 @@ impl Compiler<'_> {
                 Kind::Spent(spending.bounds, currency, self.window(spending.window.as_ref())?)
             }
         };
-        Ok(Node { source: definition.clone(), kind })
+        let asks_history = match &kind {
+            Kind::All(children) | Kind::Any(children) => children.iter().any(|child| child.asks_history),
+            Kind::Not(child) => child.asks_history,
+            Kind::Property(..) => false,
+            Kind::Activity(_) | Kind::Spent(..) => true,
+        };
+        let fingerprint = self.fingerprint(definition);
+        Ok(Node { source: definition.clone(), kind, asks_history, fingerprint })
+    }
+
+    /// A digest of a condition on history, as long as the workspace's settings stay.
+    fn fingerprint(&self, definition: &Definition) -> u128 {
+        let text = match definition {
+            Definition::Activity(activity) => activity.to_json().to_string(),
+            Definition::Spent(spending) => {
+                let currency = spending.currency.clone().or_else(|| Some(self.currency.to_owned()));
+                ast::Spending { currency, ..spending.clone() }.to_json().to_string()
+            }
+            _ => return 0,
+        };
+        let digest = Sha256::digest(text.as_bytes());
+        digest.iter().take(16).fold(0, |sum, byte| (sum << 8) | u128::from(*byte))
     }
 
     fn activity(&self, activity: &ast::Activity) -> Compiled<Activity> {
@@ -93,12 +115,12 @@ impl Compiler<'_> {
 
     fn test(&self, test: &ast::Test) -> Compiled<Test> {
         Ok(match test {
-            ast::Test::OneOf(values) => Test::OneOf(values.iter().map(constant).collect()),
-            ast::Test::NoneOf(values) => Test::NoneOf(values.iter().map(constant).collect()),
+            ast::Test::OneOf(values) => Test::OneOf(Constants::new(values)),
+            ast::Test::NoneOf(values) => Test::NoneOf(Constants::new(values)),
             ast::Test::Exists(flag) => Test::Exists(*flag),
-            ast::Test::Contains(text) => Test::Contains(fold(text)),
-            ast::Test::StartsWith(text) => Test::StartsWith(fold(text)),
-            ast::Test::EndsWith(text) => Test::EndsWith(fold(text)),
+            ast::Test::Contains(text) => Test::Contains(fold(text).into_owned()),
+            ast::Test::StartsWith(text) => Test::StartsWith(fold(text).into_owned()),
+            ast::Test::EndsWith(text) => Test::EndsWith(fold(text).into_owned()),
             ast::Test::Matches(pattern) => Test::Matches(compile_pattern(pattern)?),
             ast::Test::Number(bounds) => Test::Number(*bounds),
             ast::Test::Before(instant) => Test::Before(self.instant(instant)?),
@@ -113,12 +135,4 @@ fn compile_pattern(pattern: &str) -> Compiled<regex::Regex> {
     let composed: String = pattern.nfc().collect();
     let built = RegexBuilder::new(&composed).case_insensitive(true).size_limit(PATTERN_BYTES_MAX).build();
     built.map_err(|why| DefinitionError::new("matches", format!("not a regular expression: {why}")))
-}
-
-fn constant(value: &ast::Const) -> Const {
-    match value {
-        ast::Const::Bool(flag) => Const::Bool(*flag),
-        ast::Const::Number(number) => Const::Number(*number),
-        ast::Const::Text(text) => Const::Text(fold(text), text.trim().parse().ok()),
-    }
 }

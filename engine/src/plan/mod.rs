@@ -2,9 +2,11 @@
 //! of what could change the answer.
 
 mod compile;
+mod constants;
 mod touched;
 
 pub use compile::compile;
+pub use constants::Constants;
 pub use touched::TouchedBy;
 
 use crate::language::Definition;
@@ -12,7 +14,6 @@ use crate::language::ast::{Bounds, Calendar, Direction, Figure, Span};
 use jiff::tz::TimeZone;
 use model::Time;
 use regex::Regex;
-use rust_decimal::Decimal;
 
 /// A definition ready to be evaluated.
 #[derive(Debug)]
@@ -42,6 +43,10 @@ pub struct Node {
     pub source: Definition,
     /// What is evaluated.
     pub kind: Kind,
+    /// Whether it looks at what happened, which costs more than a look at properties.
+    pub asks_history: bool,
+    /// The same for equal conditions, of other plans of the workspace too.
+    pub fingerprint: u128,
 }
 
 /// What a node asks.
@@ -61,24 +66,13 @@ pub enum Kind {
     Spent(Bounds, String, Window),
 }
 
-/// A constant, ready to compare: text is folded.
-#[derive(Debug)]
-pub enum Const {
-    /// True or false.
-    Bool(bool),
-    /// A number.
-    Number(Decimal),
-    /// Folded text, and the number that it reads as, if it does.
-    Text(String, Option<Decimal>),
-}
-
 /// A test of a value.
 #[derive(Debug)]
 pub enum Test {
     /// Equal to one of these.
-    OneOf(Vec<Const>),
+    OneOf(Constants),
     /// Equal to none of these.
-    NoneOf(Vec<Const>),
+    NoneOf(Constants),
     /// Present or missing.
     Exists(bool),
     /// Contains folded text.

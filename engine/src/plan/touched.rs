@@ -1,6 +1,7 @@
 //! What could change the answer of a plan.
 
-use super::{Kind, Measure, Node, Plan, Test, Window};
+use super::{Activity, Filter, Kind, Measure, Node, Plan, Test, Window};
+use model::names::ORDER_COMPLETED;
 use std::collections::BTreeSet;
 
 /// The inputs of a plan, for an index from what an event says to the plans it could change.
@@ -32,32 +33,44 @@ impl TouchedBy {
             Kind::Not(child) => self.add(child),
             Kind::Property(name, test) => {
                 self.properties.insert(name.clone());
-                self.timed |= name == "age" || matches!(test, Test::Within(..) | Test::Anniversary(_));
-            }
-            Kind::Activity(activity) => {
-                match &activity.event {
-                    Some(name) => {
-                        self.events.insert(name.clone());
-                    }
-                    None => self.any_event = true,
+                let age = name == "age";
+                if age {
+                    self.properties.insert("birthday".to_owned());
                 }
-                let orders_only = activity.event.as_deref().is_some_and(|name| {
-                    use model::names::{ORDER_CANCELLED, ORDER_COMPLETED, ORDER_REFUNDED, ORDER_UPDATED};
-                    [ORDER_COMPLETED, ORDER_UPDATED, ORDER_REFUNDED, ORDER_CANCELLED].contains(&name)
-                });
-                let window = match &activity.measure {
-                    Measure::First(window) | Measure::Last(window) => window,
-                    _ => &activity.window,
-                };
-                // Retention takes every other event out of every window in the end.
-                self.timed |= !orders_only || !matches!(window, Window::Range(..));
+                self.timed |= age || looks_at_the_clock(test);
             }
+            Kind::Activity(activity) => self.add_activity(activity),
             Kind::Spent(_, _, window) => {
                 self.orders = true;
                 self.timed |= !matches!(window, Window::Range(..));
             }
         }
     }
+
+    fn add_activity(&mut self, activity: &Activity) {
+        match &activity.event {
+            Some(name) => {
+                self.events.insert(name.clone());
+            }
+            None => self.any_event = true,
+        }
+        let windows = match &activity.measure {
+            Measure::First(window) | Measure::Last(window) => [&activity.window, window],
+            _ => [&activity.window, &activity.window],
+        };
+        let fixed = windows.iter().all(|window| matches!(window, Window::Range(..)));
+        let filters_turn = activity.filters.iter().any(|filter| match filter {
+            Filter::Property(_, test) => looks_at_the_clock(test),
+            Filter::Item(tests) => tests.iter().any(|(_, test)| looks_at_the_clock(test)),
+        });
+        // Retention takes all that is no counted order out of every window in the end.
+        let kept_for_good = activity.event.as_deref() == Some(ORDER_COMPLETED);
+        self.timed |= !fixed || !kept_for_good || filters_turn;
+    }
+}
+
+fn looks_at_the_clock(test: &Test) -> bool {
+    matches!(test, Test::Within(..) | Test::Anniversary(_))
 }
 
 impl Plan {

@@ -1,0 +1,78 @@
+//! A window as it lies now.
+
+use super::calendar::{earliest, fixed_micros, forward, word_range};
+use crate::language::ast::Span;
+use crate::plan::{Plan, Window};
+use model::Time;
+use std::cell::Cell;
+
+const DAY_MICROS: i64 = 86_400_000_000;
+
+/// A window at one instant, and when what it holds comes to change by time alone.
+pub(super) struct Frame<'a> {
+    pub(super) plan: &'a Plan,
+    /// Nothing earlier is in it.
+    pub(super) from: Time,
+    /// Nothing from here on is in it.
+    pub(super) until: Time,
+    span: Option<Span>,
+    /// When the window comes to mean other instants.
+    pub(super) shifts: Time,
+    pub(super) now: Time,
+    /// When a filter that looks at the clock comes to another answer.
+    filters_hold: Cell<Time>,
+}
+
+impl<'a> Frame<'a> {
+    pub(super) fn new(plan: &'a Plan, window: Window, now: Time) -> Frame<'a> {
+        let frame = |from, until, span, shifts| Frame {
+            plan,
+            from,
+            until,
+            span,
+            shifts,
+            now,
+            filters_hold: Cell::new(Time::MAX),
+        };
+        match window {
+            Window::Range(from, until) => frame(from, until, None, Time::MAX),
+            Window::Last(span) => frame(earliest(now, span), Time::MAX, Some(span), Time::MAX),
+            Window::Calendar(word) => match word_range(word, now, &plan.zone) {
+                Some((from, until, shifts)) => frame(from, until, None, shifts),
+                // Beyond the years that the calendar knows nothing is in it.
+                None => frame(Time::MAX, Time::MAX, None, Time::MAX),
+            },
+        }
+    }
+
+    /// When a happening leaves the window, or is no longer kept; `None` if it is not in it.
+    pub(super) fn leaves(&self, time: Time, kept_for_good: bool) -> Option<Time> {
+        if time < self.from || time >= self.until {
+            return None;
+        }
+        let expires = match self.span {
+            None => self.shifts,
+            Some(span) => match fixed_micros(span) {
+                Some(micros) => time.plus_micros(micros),
+                None => forward(time, span, &self.plan.zone),
+            },
+        };
+        let gone = if kept_for_good { Time::MAX } else { self.forgotten(time) };
+        Some(expires.min(gone)).filter(|leaves| self.now < *leaves)
+    }
+
+    /// Notes until when the answer of a filter holds.
+    pub(super) fn filter_holds_until(&self, until: Time) {
+        self.filters_hold.set(self.filters_hold.get().min(until));
+    }
+
+    /// When the answer may change whatever leaves: the window shifts or a filter turns.
+    pub(super) fn holds_until(&self) -> Time {
+        self.shifts.min(self.filters_hold.get())
+    }
+
+    /// When retention takes a happening.
+    fn forgotten(&self, time: Time) -> Time {
+        time.plus_micros(i64::from(self.plan.retention_days).saturating_mul(DAY_MICROS))
+    }
+}
