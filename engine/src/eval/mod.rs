@@ -10,6 +10,9 @@ mod explain;
 mod figures;
 mod frame;
 mod memo;
+#[cfg(test)]
+#[path = "tests/mod.rs"]
+mod people_by_hand;
 pub mod subject;
 pub mod values;
 
