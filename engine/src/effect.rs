@@ -67,12 +67,19 @@ pub enum Effect {
     /// A list's desired set changed.
     Desired(Desired),
     /// A list was created or changed; its `Desired` effects follow.
-    ListDefined(ListDefinition),
+    ListDefined {
+        /// The list as it is from now on.
+        definition: ListDefinition,
+        /// Counted with those of `Desired`, so that one that comes again is known for old.
+        sequence: u64,
+    },
     /// A list was unlinked.
     ListRemoved {
         /// The list.
         list: ListId,
         /// Whether its members are to be removed there first.
         empty: bool,
+        /// Counted with those of `Desired`: that of every removal that follows from it.
+        sequence: u64,
     },
 }

@@ -149,8 +149,8 @@ impl SyncService {
                         slot.bell.notify_one();
                     }
                 }
-                Effect::ListDefined(definition) => self.define(&batch.workspace, definition)?,
-                Effect::ListRemoved { list, empty } => self.unlink(&batch.workspace, list, *empty)?,
+                Effect::ListDefined { definition, .. } => self.define(&batch.workspace, definition)?,
+                Effect::ListRemoved { list, empty, .. } => self.unlink(&batch.workspace, list, *empty)?,
                 Effect::Transition(_) => {}
             }
         }

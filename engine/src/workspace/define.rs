@@ -126,7 +126,8 @@ impl<S: Storage> Workspace<S> {
         let before = self.list_members(&list.id)?;
         self.lists.insert(list.id.clone(), list.clone());
         self.definitions_changed = true;
-        effects.push(Effect::ListDefined(list.clone()));
+        self.sequence += 1;
+        effects.push(Effect::ListDefined { definition: list.clone(), sequence: self.sequence });
         let after = self.list_members(&list.id)?;
         self.desire(&before, &after, when, effects)?;
         Ok(Applied::Changed { person: None })
@@ -137,7 +138,8 @@ impl<S: Storage> Workspace<S> {
             return Applied::Refused("no_such_list");
         }
         self.definitions_changed = true;
-        effects.push(Effect::ListRemoved { list: id.clone(), empty });
+        self.sequence += 1;
+        effects.push(Effect::ListRemoved { list: id.clone(), empty, sequence: self.sequence });
         Applied::Changed { person: None }
     }
 

@@ -159,7 +159,7 @@ impl Play {
                     self.held.insert(key, (desired.sequence, desired.person, desired.member));
                 }
             }
-            Effect::ListDefined(_) => (),
+            Effect::ListDefined { .. } => (),
             Effect::ListRemoved { list, .. } => self.held.retain(|(of, _), _| *of != list),
         }
         Ok(())
