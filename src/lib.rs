@@ -3,6 +3,7 @@
 //! Arrows point down only: this crate uses the engine, the connectors and the model; none of
 //! them knows it.
 
+pub mod admin;
 pub mod alerts;
 pub mod control;
 pub mod enrich;

@@ -1,0 +1,62 @@
+//! The administration API: REST under `/api/v1`, with its own OpenAPI document.
+
+mod auth;
+mod clock;
+mod keys;
+mod lists;
+mod live;
+mod openapi;
+mod people;
+mod problem;
+mod segments;
+mod sources;
+mod workspaces;
+
+pub use problem::Problem;
+
+use crate::alerts::Alerts;
+use crate::control::Control;
+use crate::intake::Refusals;
+use crate::shard::api::Core;
+use crate::shard::clock::SimulatedClock;
+use crate::sync::SyncService;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use std::sync::Arc;
+
+/// Bytes of a request's body.
+pub const BODY_BYTES_MAX: usize = 1 << 20;
+/// Items of one page.
+pub const PAGE_MAX: usize = 1_000;
+
+/// Everything the API needs. Clones share it.
+#[derive(Clone)]
+pub struct AdminState {
+    /// The shards.
+    pub core: Arc<dyn Core>,
+    /// Keys, sources, destinations.
+    pub control: Arc<Control>,
+    /// Lists.
+    pub sync: Arc<SyncService>,
+    /// What needs a person.
+    pub alerts: Arc<Alerts>,
+    /// What intake refused.
+    pub refusals: Arc<Refusals>,
+    /// The simulated clock, when there is one.
+    pub clock: Option<Arc<SimulatedClock>>,
+    /// Whether lists may be at addresses inside the network.
+    pub allow_private: bool,
+}
+
+/// The routes.
+pub fn router(state: AdminState) -> Router {
+    let mut router = Router::new();
+    for (path, methods) in openapi::routes() {
+        router = router.route(&format!("/api/v1{path}"), methods);
+    }
+    router
+        .fallback(problem::not_found)
+        .method_not_allowed_fallback(problem::method_not_allowed)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(state)
+}
