@@ -1,5 +1,8 @@
 //! What is wrong with a definition, and where.
 
+/// Characters of an unknown key or word that an error repeats.
+pub(super) const KEY_CHARS_SHOWN: usize = 64;
+
 /// A mistake in a definition.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{}: {message}", if path.is_empty() { "definition" } else { path })]
@@ -18,17 +21,23 @@ impl DefinitionError {
 
     /// A key that is not known here, with the nearest known one.
     pub fn unknown_key(path: &str, key: &str, known: &[&str]) -> DefinitionError {
-        let nearest = known.iter().min_by_key(|known| distance(key, known));
+        DefinitionError::unknown(path, "key", key, known)
+    }
+
+    /// A word that is not known here, with the nearest known one. `what` says what kind of word.
+    pub fn unknown(path: &str, what: &str, word: &str, known: &[&str]) -> DefinitionError {
+        let nearest = known.iter().min_by_key(|known| distance(word, known));
         let hint = nearest.map(|nearest| format!("; did you mean \"{nearest}\"?")).unwrap_or_default();
-        DefinitionError::new(path, format!("unknown key \"{key}\"{hint}"))
+        let shown: String = word.chars().take(KEY_CHARS_SHOWN).collect();
+        DefinitionError::new(path, format!("unknown {what} \"{shown}\"{hint}"))
     }
 }
 
-/// Edits between two words.
+/// Edits between two words, of which the first counts up to a length.
 pub(super) fn distance(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.chars().collect();
     let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.chars().take(64).enumerate() {
+    for (i, a) in left.chars().take(KEY_CHARS_SHOWN).enumerate() {
         let mut diagonal = i;
         let mut last = i + 1;
         let mut next = vec![last];
@@ -48,8 +57,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn edits_are_counted() {
+        for (left, right, edits) in
+            [("", "", 0), ("is", "is", 0), ("", "any", 3), ("cuont", "count", 2), ("al", "all", 1)]
+        {
+            assert_eq!((distance(left, right), distance(right, left)), (edits, edits), "{left} {right}");
+        }
+    }
+
+    #[test]
     fn the_nearest_key_is_named() {
         let error = DefinitionError::unknown_key("all[0]", "evnet", &["property", "event", "spent"]);
         assert_eq!(error.to_string(), "all[0]: unknown key \"evnet\"; did you mean \"event\"?");
+    }
+
+    #[test]
+    fn a_long_key_is_repeated_in_part() {
+        let error = DefinitionError::unknown_key("", &"x".repeat(100_000), &["all"]);
+        assert!(error.message.len() < 150);
     }
 }

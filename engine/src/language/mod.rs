@@ -1,25 +1,45 @@
 //! The definition language: a tree of `all` / `any` / `not` over conditions, in JSON.
+//!
+//! It never knows of people or of a time zone: dates stay as written until a plan is compiled.
 
 pub mod ast;
 pub mod error;
+mod json;
 mod parse;
+mod pattern;
 mod print;
 mod terms;
+#[cfg(test)]
+mod tests;
 
 pub use ast::Definition;
 pub use error::DefinitionError;
+pub(crate) use pattern::pattern;
 
+/// Bytes of a definition's JSON text.
+pub const DEFINITION_BYTES_MAX: usize = 256 << 10;
 /// Levels of nesting.
 pub const DEPTH_MAX: usize = 24;
-/// Conditions and groups of one definition.
+/// Groups, conditions and filters of one definition.
 pub const NODES_MAX: usize = 500;
 /// Values of one `in` list, children of one group, filters of one condition.
 pub const LIST_MAX: usize = 1_000;
-/// Characters of a text constant or pattern.
+/// Characters of a text constant, a name or a pattern.
 pub const TEXT_CHARS_MAX: usize = 1_000;
+/// Regular expressions of one definition.
+pub const PATTERNS_MAX: usize = 20;
+/// Bytes of memory of one compiled regular expression.
+pub const PATTERN_BYTES_MAX: usize = 1 << 20;
 
 /// Reads a definition from its JSON form.
-pub fn parse(json: &str) -> Result<Definition, DefinitionError> {
-    let value = serde_json::from_str(json).map_err(|why| DefinitionError::new("", format!("not JSON: {why}")))?;
+///
+/// What it accepts can be compiled in every time zone. Errors name the place and, of an unknown
+/// key, the nearest known one.
+pub fn parse(text: &str) -> Result<Definition, DefinitionError> {
+    if text.len() > DEFINITION_BYTES_MAX {
+        return Err(DefinitionError::new("", format!("longer than {DEFINITION_BYTES_MAX} bytes")));
+    }
+    let json::Strict(value) =
+        serde_json::from_str(text).map_err(|why| DefinitionError::new("", format!("no JSON: {why}")))?;
     parse::definition(&value)
 }

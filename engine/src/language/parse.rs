@@ -2,8 +2,9 @@
 
 use super::ast::{Activity, Definition, Direction, Figure, Filter, Measure, PropertyTest, Spending, Test};
 use super::error::{DefinitionError, distance};
+use super::pattern::pattern;
 use super::terms::{bounds, comparison, constant, instant, list, object, span, text, window};
-use super::{DEPTH_MAX, NODES_MAX};
+use super::{DEPTH_MAX, NODES_MAX, PATTERNS_MAX};
 use serde_json::{Map, Value};
 
 type Result<T> = std::result::Result<T, DefinitionError>;
@@ -43,22 +44,30 @@ const FIGURES: &[(&str, Figure)] = &[
 ];
 
 pub(super) fn definition(value: &Value) -> Result<Definition> {
-    let mut reader = Reader { nodes: 0 };
+    let mut reader = Reader::default();
     reader.node(value, "", 0)
 }
 
+/// What was read so far, for the limits.
+#[derive(Default)]
 struct Reader {
     nodes: usize,
+    patterns: usize,
 }
 
 impl Reader {
-    fn node(&mut self, value: &Value, path: &str, depth: usize) -> Result<Definition> {
+    fn count_node(&mut self, path: &str) -> Result<()> {
         self.nodes += 1;
+        match self.nodes > NODES_MAX {
+            true => Err(DefinitionError::new(path, format!("more than {NODES_MAX} groups, conditions and filters"))),
+            false => Ok(()),
+        }
+    }
+
+    fn node(&mut self, value: &Value, path: &str, depth: usize) -> Result<Definition> {
+        self.count_node(path)?;
         if depth > DEPTH_MAX {
             return Err(DefinitionError::new(path, format!("nested deeper than {DEPTH_MAX} levels")));
-        }
-        if self.nodes > NODES_MAX {
-            return Err(DefinitionError::new(path, format!("more than {NODES_MAX} conditions")));
         }
         let object = object(value, path)?;
         if let Some(later) = LATER.iter().find(|key| object.contains_key(**key)) {
@@ -67,8 +76,8 @@ impl Reader {
         let form = FORMS.iter().find(|key| object.contains_key(**key)).copied();
         match form {
             Some(key @ ("all" | "any" | "not")) => self.group(key, object, path, depth),
-            Some("property") => property(object, path).map(Definition::Property),
-            Some("event") => activity(object, path).map(Definition::Activity),
+            Some("property") => self.property(object, path).map(Definition::Property),
+            Some("event") => self.activity(object, path).map(Definition::Activity),
             Some("spent") => spending(object, path).map(Definition::Spent),
             _ => match object.keys().min_by_key(|key| FORMS.iter().map(|form| distance(key, form)).min()) {
                 Some(key) => Err(DefinitionError::unknown_key(path, key, FORMS)),
@@ -92,57 +101,113 @@ impl Reader {
         }
         Ok(if key == "all" { Definition::All(children) } else { Definition::Any(children) })
     }
+
+    fn property(&mut self, object: &Map<String, Value>, path: &str) -> Result<PropertyTest> {
+        let name = object.get("property").map(|name| text(name, &join(path, "property"))).transpose()?;
+        let name = name.filter(|name| !name.is_empty());
+        let name = name.ok_or_else(|| DefinitionError::new(path, "expected the name of a property"))?;
+        let mut found = None;
+        for (key, operand) in object.iter().filter(|(key, _)| *key != "property") {
+            let test = self.test(key, operand, path)?;
+            if found.replace(test).is_some() {
+                return Err(DefinitionError::new(path, "expected one operator; use \"all\" for several"));
+            }
+        }
+        let test =
+            found.ok_or_else(|| DefinitionError::new(path, "expected an operator such as \"is\" or \"exists\""))?;
+        Ok(PropertyTest { name, test })
+    }
+
+    fn test(&mut self, key: &str, operand: &Value, path: &str) -> Result<Test> {
+        let here = join(path, key);
+        let constants = || -> Result<Vec<_>> {
+            let items = list(operand, &here)?.iter().enumerate();
+            items.map(|(place, item)| constant(item, &format!("{here}[{place}]"))).collect()
+        };
+        Ok(match key {
+            "is" => Test::OneOf(vec![constant(operand, &here)?]),
+            "is_not" => Test::NoneOf(vec![constant(operand, &here)?]),
+            "in" => Test::OneOf(constants()?),
+            "not_in" => Test::NoneOf(constants()?),
+            "exists" => {
+                Test::Exists(operand.as_bool().ok_or_else(|| DefinitionError::new(&here, "expected true or false"))?)
+            }
+            "contains" => Test::Contains(text(operand, &here)?),
+            "starts_with" => Test::StartsWith(text(operand, &here)?),
+            "ends_with" => Test::EndsWith(text(operand, &here)?),
+            "matches" => Test::Matches(self.pattern(operand, &here)?),
+            "before" => Test::Before(instant(operand, &here)?),
+            "after" => Test::After(instant(operand, &here)?),
+            "within" => {
+                let (direction, span) = directed(operand, &here)?;
+                Test::Within(direction, span)
+            }
+            "anniversary" => match directed(operand, &here)? {
+                (Direction::Next, span) => Test::Anniversary(span),
+                _ => return Err(DefinitionError::new(&here, "expected {\"next\": \"7d\"}")),
+            },
+            _ => match comparison(key, operand, &here)? {
+                Some(bounds) => Test::Number(bounds),
+                None => return Err(DefinitionError::unknown_key(path, key, TESTS)),
+            },
+        })
+    }
+
+    fn pattern(&mut self, operand: &Value, path: &str) -> Result<String> {
+        self.patterns += 1;
+        if self.patterns > PATTERNS_MAX {
+            return Err(DefinitionError::new(path, format!("more than {PATTERNS_MAX} regular expressions")));
+        }
+        let text = text(operand, path)?;
+        pattern(&text).map_err(|why| DefinitionError::new(path, why))?;
+        Ok(text)
+    }
+
+    fn activity(&mut self, object: &Map<String, Value>, path: &str) -> Result<Activity> {
+        if let Some(key) = object.keys().find(|key| !ACTIVITY.contains(&key.as_str())) {
+            return Err(DefinitionError::unknown_key(path, key, ACTIVITY));
+        }
+        let name = object.get("event").map(|name| text(name, &join(path, "event"))).transpose()?.unwrap_or_default();
+        let event = match name.trim() {
+            "" => return Err(DefinitionError::new(&join(path, "event"), "expected an event's name, or \"*\" for any")),
+            "*" => None,
+            name => Some(model::names::canonical_event_name(name)),
+        };
+        let mut filters = Vec::new();
+        if let Some(where_) = object.get("where") {
+            let here = join(path, "where");
+            for (place, filter_value) in list(where_, &here)?.iter().enumerate() {
+                filters.push(self.filter(filter_value, &format!("{here}[{place}]"))?);
+            }
+        }
+        let when = object.get("window").map(|value| window(value, &join(path, "window"))).transpose()?;
+        let measure = measure(object, path)?;
+        if matches!(measure, Measure::First(_) | Measure::Last(_)) && when.is_some() {
+            return Err(DefinitionError::new(path, "\"first\" and \"last\" carry their own window"));
+        }
+        Ok(Activity { event, filters, window: when, measure })
+    }
+
+    fn filter(&mut self, value: &Value, path: &str) -> Result<Filter> {
+        self.count_node(path)?;
+        let fields = object(value, path)?;
+        let Some(items) = fields.get("item") else { return self.property(fields, path).map(Filter::Property) };
+        if fields.len() != 1 {
+            return Err(DefinitionError::new(path, "\"item\" stands alone"));
+        }
+        let here = join(path, "item");
+        let mut tests = Vec::new();
+        for (place, test) in list(items, &here)?.iter().enumerate() {
+            let here = format!("{here}[{place}]");
+            self.count_node(&here)?;
+            tests.push(self.property(object(test, &here)?, &here)?);
+        }
+        Ok(Filter::Item(tests))
+    }
 }
 
 fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
-}
-
-fn property(object: &Map<String, Value>, path: &str) -> Result<PropertyTest> {
-    let name = object.get("property").map(|name| text(name, &join(path, "property"))).transpose()?;
-    let name = name.filter(|name| !name.is_empty());
-    let name = name.ok_or_else(|| DefinitionError::new(path, "expected the name of a property"))?;
-    let mut found = None;
-    for (key, operand) in object.iter().filter(|(key, _)| *key != "property") {
-        let test = test(key, operand, path)?;
-        if found.replace(test).is_some() {
-            return Err(DefinitionError::new(path, "expected one operator; use \"all\" for several"));
-        }
-    }
-    let test = found.ok_or_else(|| DefinitionError::new(path, "expected an operator such as \"is\" or \"exists\""))?;
-    Ok(PropertyTest { name, test })
-}
-
-fn test(key: &str, operand: &Value, path: &str) -> Result<Test> {
-    let here = join(path, key);
-    let constants = || -> Result<Vec<_>> { list(operand, &here)?.iter().map(|item| constant(item, &here)).collect() };
-    Ok(match key {
-        "is" => Test::OneOf(vec![constant(operand, &here)?]),
-        "is_not" => Test::NoneOf(vec![constant(operand, &here)?]),
-        "in" => Test::OneOf(constants()?),
-        "not_in" => Test::NoneOf(constants()?),
-        "exists" => {
-            Test::Exists(operand.as_bool().ok_or_else(|| DefinitionError::new(&here, "expected true or false"))?)
-        }
-        "contains" => Test::Contains(text(operand, &here)?),
-        "starts_with" => Test::StartsWith(text(operand, &here)?),
-        "ends_with" => Test::EndsWith(text(operand, &here)?),
-        "matches" => Test::Matches(text(operand, &here)?),
-        "before" => Test::Before(instant(operand, &here)?),
-        "after" => Test::After(instant(operand, &here)?),
-        "within" => {
-            let (direction, span) = directed(operand, &here)?;
-            Test::Within(direction, span)
-        }
-        "anniversary" => match directed(operand, &here)? {
-            (Direction::Next, span) => Test::Anniversary(span),
-            _ => return Err(DefinitionError::new(&here, "expected {\"next\": \"7d\"}")),
-        },
-        _ => match comparison(key, operand, &here)? {
-            Some(bounds) => Test::Number(bounds),
-            None => return Err(DefinitionError::unknown_key(path, key, TESTS)),
-        },
-    })
 }
 
 fn directed(value: &Value, path: &str) -> Result<(Direction, super::ast::Span)> {
@@ -156,46 +221,6 @@ fn directed(value: &Value, path: &str) -> Result<(Direction, super::ast::Span)> 
         _ => return Err(DefinitionError::unknown_key(path, key, &["last", "next"])),
     };
     Ok((direction, span(operand, &join(path, key))?))
-}
-
-fn activity(object: &Map<String, Value>, path: &str) -> Result<Activity> {
-    if let Some(key) = object.keys().find(|key| !ACTIVITY.contains(&key.as_str())) {
-        return Err(DefinitionError::unknown_key(path, key, ACTIVITY));
-    }
-    let name = object.get("event").map(|name| text(name, &join(path, "event"))).transpose()?.unwrap_or_default();
-    let event = match name.trim() {
-        "" => return Err(DefinitionError::new(&join(path, "event"), "expected an event's name, or \"*\" for any")),
-        "*" => None,
-        name => Some(model::names::canonical_event_name(name)),
-    };
-    let mut filters = Vec::new();
-    if let Some(where_) = object.get("where") {
-        let here = join(path, "where");
-        for (place, filter_value) in list(where_, &here)?.iter().enumerate() {
-            filters.push(filter(filter_value, &format!("{here}[{place}]"))?);
-        }
-    }
-    let when = object.get("window").map(|value| window(value, &join(path, "window"))).transpose()?;
-    let measure = measure(object, path)?;
-    if matches!(measure, Measure::First(_) | Measure::Last(_)) && when.is_some() {
-        return Err(DefinitionError::new(path, "\"first\" and \"last\" carry their own window"));
-    }
-    Ok(Activity { event, filters, window: when, measure })
-}
-
-fn filter(value: &Value, path: &str) -> Result<Filter> {
-    let fields = object(value, path)?;
-    let Some(items) = fields.get("item") else { return property(fields, path).map(Filter::Property) };
-    if fields.len() != 1 {
-        return Err(DefinitionError::new(path, "\"item\" stands alone"));
-    }
-    let here = join(path, "item");
-    let mut tests = Vec::new();
-    for (place, test) in list(items, &here)?.iter().enumerate() {
-        let here = format!("{here}[{place}]");
-        tests.push(property(object(test, &here)?, &here)?);
-    }
-    Ok(Filter::Item(tests))
 }
 
 fn measure(object: &Map<String, Value>, path: &str) -> Result<Measure> {

@@ -3,6 +3,7 @@
 use super::ast::{Bounds, Calendar, Const, Span, Unit, Window};
 use super::error::DefinitionError;
 use super::{LIST_MAX, TEXT_CHARS_MAX};
+use model::Time;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
@@ -77,7 +78,11 @@ pub(super) fn number(value: &Value, path: &str) -> Result<Decimal> {
 pub(super) fn constant(value: &Value, path: &str) -> Result<Const> {
     match value {
         Value::Bool(flag) => Ok(Const::Bool(*flag)),
-        Value::Number(_) => number(value, path).map(Const::Number),
+        // A number that no reader of JSON would keep as it is stays text, which compares with numbers too.
+        Value::Number(_) => number(value, path).map(|number| match model::Value::Number(number).to_json() {
+            Value::String(digits) => Const::Text(digits),
+            _ => Const::Number(number),
+        }),
         Value::String(_) => text(value, path).map(Const::Text),
         _ => Err(DefinitionError::new(path, "expected text, a number, true or false")),
     }
@@ -108,7 +113,13 @@ pub(super) fn comparison(word: &str, operand: &Value, path: &str) -> Result<Opti
         "less_than" => Bounds { low: None, high: one(false)? },
         "exactly" | "is" => Bounds { low: one(true)?, high: one(true)? },
         "between" => match list(operand, path)? {
-            [low, high] => Bounds { low: Some((number(low, path)?, true)), high: Some((number(high, path)?, true)) },
+            [low, high] => {
+                let (low, high) = (number(low, &format!("{path}[0]"))?, number(high, &format!("{path}[1]"))?);
+                if low > high {
+                    return Err(DefinitionError::new(path, "the first number is greater than the second"));
+                }
+                Bounds { low: Some((low, true)), high: Some((high, true)) }
+            }
             _ => return Err(DefinitionError::new(path, "expected two numbers")),
         },
         _ => return Ok(None),
@@ -133,7 +144,7 @@ pub(super) fn span(value: &Value, path: &str) -> Result<Span> {
 /// An instant: RFC 3339 or a day.
 pub(super) fn instant(value: &Value, path: &str) -> Result<String> {
     let text = text(value, path)?;
-    let known = model::Time::parse(&text).is_some() || text.trim().parse::<jiff::civil::Date>().is_ok();
+    let known = Time::parse(&text).is_some() || day(&text).is_some();
     if !known {
         return Err(DefinitionError::new(
             path,
@@ -158,7 +169,13 @@ pub(super) fn window(value: &Value, path: &str) -> Result<Window> {
         "since" => instant(operand, &here).map(Window::Since),
         "before" => instant(operand, &here).map(Window::Before),
         "between" => match list(operand, &here)? {
-            [from, until] => Ok(Window::Between(instant(from, &here)?, instant(until, &here)?)),
+            [from, until] => {
+                let (from, until) = (instant(from, &format!("{here}[0]"))?, instant(until, &format!("{here}[1]"))?);
+                match is_turned(&from, &until) {
+                    true => Err(DefinitionError::new(&here, "ends before it begins")),
+                    false => Ok(Window::Between(from, until)),
+                }
+            }
             _ => Err(DefinitionError::new(&here, "expected two instants")),
         },
         "calendar" => calendar(operand, &here).map(Window::Calendar),
@@ -166,11 +183,26 @@ pub(super) fn window(value: &Value, path: &str) -> Result<Window> {
     }
 }
 
+/// A day as `2026-03-01`; a time of day without an offset would not say when.
+fn day(text: &str) -> Option<jiff::civil::Date> {
+    let text = text.trim();
+    text.parse().ok().filter(|day: &jiff::civil::Date| day.to_string() == text)
+}
+
+/// Whether an end is not after its beginning, as far as that can be told in every time zone.
+fn is_turned(from: &str, until: &str) -> bool {
+    match (Time::parse(from), Time::parse(until)) {
+        (Some(from), Some(until)) => from >= until,
+        (None, None) => day(from) >= day(until),
+        _ => false,
+    }
+}
+
 fn calendar(value: &Value, path: &str) -> Result<Calendar> {
     let word = text(value, path)?.trim().to_lowercase().replace(' ', "_");
     let words: Vec<&str> = CALENDAR.iter().map(|(word, _)| *word).collect();
     let found = CALENDAR.iter().find(|(known, _)| *known == word).map(|(_, calendar)| *calendar);
-    found.ok_or_else(|| DefinitionError::unknown_key(path, &word, &words))
+    found.ok_or_else(|| DefinitionError::unknown(path, "word", &word, &words))
 }
 
 pub(super) fn span_text(span: Span) -> String {

@@ -3,16 +3,11 @@
 use super::{Activity, Constants, Filter, Kind, Measure, Node, Plan, Test, TouchedBy, Window};
 use crate::eval::values::{fold, start_of_day};
 use crate::language::ast::{self, Bounds, PropertyTest};
-use crate::language::{Definition, DefinitionError};
+use crate::language::{Definition, DefinitionError, pattern};
 use jiff::tz::TimeZone;
 use model::Time;
-use regex::RegexBuilder;
 use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
-use unicode_normalization::UnicodeNormalization;
-
-/// Compiled bytes of one regular expression.
-const PATTERN_BYTES_MAX: usize = 1 << 20;
 
 /// Compiles a definition for a workspace's settings.
 pub fn compile(
@@ -121,7 +116,9 @@ impl Compiler<'_> {
             ast::Test::Contains(text) => Test::Contains(fold(text).into_owned()),
             ast::Test::StartsWith(text) => Test::StartsWith(fold(text).into_owned()),
             ast::Test::EndsWith(text) => Test::EndsWith(fold(text).into_owned()),
-            ast::Test::Matches(pattern) => Test::Matches(compile_pattern(pattern)?),
+            ast::Test::Matches(text) => {
+                Test::Matches(pattern(text).map_err(|why| DefinitionError::new("matches", why))?)
+            }
             ast::Test::Number(bounds) => Test::Number(*bounds),
             ast::Test::Before(instant) => Test::Before(self.instant(instant)?),
             ast::Test::After(instant) => Test::After(self.instant(instant)?),
@@ -129,10 +126,4 @@ impl Compiler<'_> {
             ast::Test::Anniversary(span) => Test::Anniversary(*span),
         })
     }
-}
-
-fn compile_pattern(pattern: &str) -> Compiled<regex::Regex> {
-    let composed: String = pattern.nfc().collect();
-    let built = RegexBuilder::new(&composed).case_insensitive(true).size_limit(PATTERN_BYTES_MAX).build();
-    built.map_err(|why| DefinitionError::new("matches", format!("not a regular expression: {why}")))
 }

@@ -1,0 +1,338 @@
+//! Reading and printing definitions.
+
+use super::ast::*;
+use super::*;
+use proptest::prelude::*;
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+
+const CANONICAL: &[&str] = &[
+    r#"{"all":[{"property":"country","in":["MX","AR"]},{"not":{"event":"Link Clicked","window":{"last":"60d"}}}]}"#,
+    r#"{"any":[{"count":{"at_least":2},"event":"*","window":{"last":"1mo"}},{"property":"age","between":[18,30]}]}"#,
+    r#"{"spent":{"at_least":"500.5","currency":"MXN"},"window":{"calendar":"this_month"}}"#,
+    r#"{"spent":{"between":["1","2.5"]}}"#,
+    r#"{"event":"Played","of":"total","avg":{"more_than":10.25},"where":[{"item":[{"property":"sku","is":"A1"}]}]}"#,
+    r#"{"event":"*","first":{"between":["2026-01-01","2026-02-01"]}}"#,
+    r#"{"event":"*","last":{"since":"2026-01-01T00:00:00-06:00"},"where":[{"property":"n","not_in":[1,"x",true]}]}"#,
+    r#"{"property":"birthday","anniversary":{"next":"7d"}}"#,
+    r#"{"property":"renews","within":{"last":"2y"}}"#,
+    r#"{"property":"vip","exists":false}"#,
+    r#"{"property":"vip","is":true}"#,
+    r#"{"property":"city","matches":"^le(o|\u00f3)n$"}"#,
+];
+
+fn refused(text: &str) -> String {
+    parse(text).unwrap_err().to_string()
+}
+
+#[test]
+fn a_canonical_form_prints_as_it_was_read() {
+    for text in CANONICAL {
+        let parsed = parse(text).unwrap();
+        assert_eq!(parsed.to_json(), serde_json::from_str::<Value>(text).unwrap());
+        assert_eq!(parse(&parsed.to_json().to_string()).unwrap(), parsed);
+    }
+}
+
+#[test]
+fn what_can_be_written_in_several_ways_is_printed_in_one() {
+    let cases = [
+        (r#"{"property":"x","in":["a"]}"#, json!({"property": "x", "is": "a"})),
+        (r#"{"property":"x","exactly":"5.0"}"#, json!({"property": "x", "exactly": 5})),
+        (
+            r#"{"event":"completed order","count":{"is":2}}"#,
+            json!({"event": "Order Completed", "count": {"exactly": 2}}),
+        ),
+        (
+            r#"{"event":" Played ","window":{"calendar":"This Week"}}"#,
+            json!({"event": "Played", "window": {"calendar": "this_week"}}),
+        ),
+        (r#"{"spent":{"at_least":500,"currency":"mxn"}}"#, json!({"spent": {"at_least": "500", "currency": "MXN"}})),
+        (r#"{"event":"x","window":{"last":" 07 d"}}"#, json!({"event": "x", "window": {"last": "7d"}})),
+        (r#"{"property":"x","is":1e20}"#, json!({"property": "x", "is": "100000000000000000000"})),
+    ];
+    for (text, printed) in cases {
+        let parsed = parse(text).unwrap();
+        assert_eq!(parsed.to_json(), printed, "{text}");
+        assert_eq!(parse(&printed.to_string()).unwrap(), parsed, "{text}");
+    }
+}
+
+#[test]
+fn mistakes_are_named_with_their_place() {
+    let cases = [
+        (r#"{"all":[{"propery":"x","is":1}]}"#, "all[0]: unknown key \"propery\"; did you mean \"property\"?"),
+        (r#"{"event":"x","window":{"last":"30x"}}"#, "window.last: expected a length such as \"30d\""),
+        (r#"{"event":"x","window":{"lst":"30d"}}"#, "window: unknown key \"lst\"; did you mean \"last\"?"),
+        (
+            r#"{"event":"x","window":{"calendar":"this yeer"}}"#,
+            "unknown word \"this_yeer\"; did you mean \"this_year\"?",
+        ),
+        (r#"{"event":"x","cuont":{"at_least":1}}"#, "did you mean \"count\"?"),
+        (r#"{"event":"x","count":{"at_lest":1}}"#, "count: unknown key \"at_lest\"; did you mean \"at_least\"?"),
+        (r#"{"event":"x","count":{}}"#, "count: expected a comparison"),
+        (r#"{"event":"x","count":{"at_least":1,"at_most":2}}"#, "count: expected one comparison"),
+        (r#"{"event":"x","count":{"between":[2,1]}}"#, "count.between: the first number is greater"),
+        (r#"{"event":"x","sum":{"at_least":1}}"#, "\"sum\" needs \"of\""),
+        (r#"{"event":"x","count":{"at_least":1},"of":"n"}"#, "\"of\" can't stand beside \"count\""),
+        (r#"{"event":"x","of":"n"}"#, "\"of\" needs sum, avg, min, max or distinct"),
+        (r#"{"event":"x","count":{"is":1},"last":{"last":"1d"}}"#, "can't stand beside"),
+        (r#"{"event":"x","first":{"last":"1d"},"window":{"last":"1d"}}"#, "carry their own window"),
+        (r#"{"event":" "}"#, "event: expected an event's name"),
+        (r#"{"event":"x","where":[{"item":[{"property":"sku"}]}]}"#, "where[0].item[0]: expected an operator"),
+        (r#"{"event":"x","where":[{"item":[],"property":"x"}]}"#, "where[0]: \"item\" stands alone"),
+        (r#"{"property":"x","is_nt":1}"#, "did you mean \"is_not\"?"),
+        (r#"{"property":"x","is":1,"contains":"a"}"#, "expected one operator"),
+        (r#"{"property":"x","in":["a",{"b":1}]}"#, "in[1]: expected text, a number, true or false"),
+        (r#"{"property":"x","is":null}"#, "is: expected text"),
+        (r#"{"property":"","is":1}"#, "expected the name of a property"),
+        (r#"{"any":[{"property":"x","matches":"(a"}]}"#, "any[0].matches: no regular expression: unclosed group"),
+        (r#"{"property":"x","anniversary":{"last":"7d"}}"#, "anniversary: expected {\"next\": \"7d\"}"),
+        (r#"{"property":"x","before":"2026-03-01T12:00"}"#, "before: expected an instant"),
+        (r#"{"event":"x","window":{"between":["2026-03-01","2026-03-01"]}}"#, "window.between: ends before it begins"),
+        (r#"{"segment":"vip"}"#, "\"segment\" is not supported in this version"),
+        (r#"{"sample":10,"of":{"event":"x"}}"#, "\"sample\" is not supported in this version"),
+        (r#"{"event":"x","then":{"event":"y"}}"#, "\"then\" is not supported in this version"),
+        (r#"{"all":[]}"#, "all: expected 1 to 1000 entries"),
+        (r#"{"all":[{"event":"x"}],"any":[]}"#, "\"any\" can't stand beside \"all\""),
+        (r#"{"not":[{"event":"x"}]}"#, "not: expected an object"),
+        (r#"{"spent":{"at_least":"many"}}"#, "spent.at_least: expected a number"),
+        (r#"{"spent":{"at_least":"1","currency":"pesos"}}"#, "spent.currency: expected an ISO 4217 code"),
+        (r#"{"event":"x","event":"y"}"#, "\"event\" is given twice"),
+        ("{}", "definition: expected a condition, found nothing"),
+        ("[]", "definition: expected an object"),
+        ("nonsense", "definition: no JSON"),
+    ];
+    for (text, expected) in cases {
+        let error = refused(text);
+        assert!(error.contains(expected), "{text}: {error}");
+    }
+}
+
+#[test]
+fn every_limit_holds_on_both_sides() {
+    let nested = |levels: usize| format!("{}{}{}", r#"{"not":"#.repeat(levels), r#"{"event":"x"}"#, "}".repeat(levels));
+    assert!(parse(&nested(DEPTH_MAX)).is_ok());
+    assert!(refused(&nested(DEPTH_MAX + 1)).contains("nested deeper than 24 levels"));
+    assert!(refused(&nested(500)).contains("no JSON: recursion limit exceeded"));
+
+    let wide = |count: usize| json!({"any": vec![json!({"event": "x"}); count]}).to_string();
+    assert!(parse(&wide(NODES_MAX - 1)).is_ok());
+    assert!(refused(&wide(NODES_MAX)).contains("more than 500 groups"));
+    let filters =
+        |count: usize| json!({"event": "x", "where": vec![json!({"property": "p", "is": 1}); count]}).to_string();
+    assert!(parse(&filters(NODES_MAX - 1)).is_ok());
+    assert!(refused(&filters(NODES_MAX)).contains("where[499]: more than 500"));
+
+    let list = |count: usize| json!({"property": "x", "in": vec![1; count]}).to_string();
+    assert!(parse(&list(LIST_MAX)).is_ok());
+    assert!(refused(&list(LIST_MAX + 1)).contains("in: expected 1 to 1000 entries"));
+
+    let text = |count: usize| json!({"property": "x", "is": "\u{f3}".repeat(count)}).to_string();
+    assert!(parse(&text(TEXT_CHARS_MAX)).is_ok());
+    assert!(refused(&text(TEXT_CHARS_MAX + 1)).contains("is: longer than 1000 characters"));
+
+    let patterns = |count: usize| json!({"all": vec![json!({"property": "x", "matches": "a"}); count]}).to_string();
+    assert!(parse(&patterns(PATTERNS_MAX)).is_ok());
+    assert!(refused(&patterns(PATTERNS_MAX + 1)).contains("all[20].matches: more than 20 regular expressions"));
+
+    let long = |bytes: usize| format!("{}{}", r#"{"event":"x"}"#, " ".repeat(bytes - 13));
+    assert!(parse(&long(DEFINITION_BYTES_MAX)).is_ok());
+    assert!(refused(&long(DEFINITION_BYTES_MAX + 1)).contains("longer than 262144 bytes"));
+
+    for span in ["1m", "100y", "1200mo"] {
+        assert!(parse(&json!({"event": "x", "window": {"last": span}}).to_string()).is_ok(), "{span}");
+    }
+    for span in ["0d", "101y", "-1d", "1.5d", "d", "", "99999999999999999999d"] {
+        assert!(parse(&json!({"event": "x", "window": {"last": span}}).to_string()).is_err(), "{span}");
+    }
+}
+
+fn number() -> impl Strategy<Value = Decimal> {
+    (-1_000_000_000i64..1_000_000_000, 0..6u32).prop_map(|(digits, scale)| Decimal::new(digits, scale))
+}
+
+fn name() -> impl Strategy<Value = String> {
+    "[a-z_]{1,8}(\\.[a-z]{1,5})?"
+}
+
+fn constant() -> impl Strategy<Value = Const> {
+    prop_oneof![any::<bool>().prop_map(Const::Bool), number().prop_map(Const::Number), ".{0,12}".prop_map(Const::Text)]
+}
+
+fn constants() -> impl Strategy<Value = Vec<Const>> {
+    prop::collection::vec(constant(), 1..5)
+}
+
+/// Bounds that JSON has a word for.
+fn bounds() -> impl Strategy<Value = Bounds> {
+    (number(), number(), 0..6).prop_map(|(one, other, word)| match word {
+        0 => Bounds { low: Some((one, true)), high: None },
+        1 => Bounds { low: Some((one, false)), high: None },
+        2 => Bounds { low: None, high: Some((one, true)) },
+        3 => Bounds { low: None, high: Some((one, false)) },
+        4 => Bounds { low: Some((one, true)), high: Some((one, true)) },
+        _ => Bounds { low: Some((one.min(other), true)), high: Some((one.max(other), true)) },
+    })
+}
+
+fn span() -> impl Strategy<Value = Span> {
+    let unit = prop::sample::select(vec![Unit::Minute, Unit::Hour, Unit::Day, Unit::Week, Unit::Month, Unit::Year]);
+    (1..100u32, unit).prop_map(|(count, unit)| Span { count, unit })
+}
+
+/// An instant of a year.
+fn instant(year: u32) -> impl Strategy<Value = String> {
+    (1..13u32, 1..29u32, any::<bool>()).prop_map(move |(month, day, with_time)| match with_time {
+        true => format!("{year}-{month:02}-{day:02}T10:30:00-03:00"),
+        false => format!("{year}-{month:02}-{day:02}"),
+    })
+}
+
+fn window() -> impl Strategy<Value = Window> {
+    use Calendar::*;
+    let words = vec![Today, Yesterday, ThisWeek, LastWeek, ThisMonth, LastMonth, ThisYear, LastYear];
+    prop_oneof![
+        span().prop_map(Window::Last),
+        instant(2025).prop_map(Window::Since),
+        instant(2025).prop_map(Window::Before),
+        (instant(2025), instant(2026)).prop_map(|(from, until)| Window::Between(from, until)),
+        prop::sample::select(words).prop_map(Window::Calendar),
+    ]
+}
+
+fn test() -> impl Strategy<Value = Test> {
+    prop_oneof![
+        constants().prop_map(Test::OneOf),
+        constants().prop_map(Test::NoneOf),
+        any::<bool>().prop_map(Test::Exists),
+        ".{0,12}".prop_map(Test::Contains),
+        ".{0,12}".prop_map(Test::StartsWith),
+        ".{0,12}".prop_map(Test::EndsWith),
+        "[a-z]{0,5}\\.\\*".prop_map(Test::Matches),
+        bounds().prop_map(Test::Number),
+        instant(2026).prop_map(Test::Before),
+        instant(2026).prop_map(Test::After),
+        (prop::sample::select(vec![Direction::Last, Direction::Next]), span())
+            .prop_map(|(direction, span)| Test::Within(direction, span)),
+        span().prop_map(Test::Anniversary),
+    ]
+}
+
+fn property() -> impl Strategy<Value = PropertyTest> {
+    (name(), test()).prop_map(|(name, test)| PropertyTest { name, test })
+}
+
+fn activity() -> impl Strategy<Value = Activity> {
+    let figures = vec![Figure::Sum, Figure::Avg, Figure::Min, Figure::Max, Figure::Distinct];
+    let filter = prop_oneof![
+        property().prop_map(Filter::Property),
+        prop::collection::vec(property(), 1..3).prop_map(Filter::Item),
+    ];
+    let measure = prop_oneof![
+        Just(Measure::Once),
+        bounds().prop_map(Measure::Count),
+        (prop::sample::select(figures), name(), bounds())
+            .prop_map(|(figure, of, bounds)| Measure::Figure(figure, of, bounds)),
+        window().prop_map(Measure::First),
+        window().prop_map(Measure::Last),
+    ];
+    let event = prop::option::of("[A-Z][a-z]{2,6}");
+    (event, prop::collection::vec(filter, 0..3), prop::option::of(window()), measure).prop_map(
+        |(event, filters, window, measure)| {
+            let own = matches!(measure, Measure::First(_) | Measure::Last(_));
+            Activity { event, filters, window: window.filter(|_| !own), measure }
+        },
+    )
+}
+
+fn definition() -> impl Strategy<Value = Definition> {
+    let spending = (bounds(), prop::option::of("[A-Z]{3}"), prop::option::of(window()))
+        .prop_map(|(bounds, currency, window)| Spending { bounds, currency, window });
+    let leaf = prop_oneof![
+        property().prop_map(Definition::Property),
+        activity().prop_map(Definition::Activity),
+        spending.prop_map(Definition::Spent),
+    ];
+    leaf.prop_recursive(4, 20, 4, |inner| {
+        let list = prop::collection::vec(inner.clone(), 1..4);
+        prop_oneof![
+            list.clone().prop_map(Definition::All),
+            list.prop_map(Definition::Any),
+            inner.prop_map(|child| Definition::Not(Box::new(child))),
+        ]
+    })
+}
+
+/// JSON made of the language's own words, mostly in the wrong place.
+fn jumble() -> impl Strategy<Value = Value> {
+    let words = vec![
+        "all",
+        "any",
+        "not",
+        "property",
+        "event",
+        "spent",
+        "window",
+        "where",
+        "item",
+        "last",
+        "next",
+        "between",
+        "is",
+        "in",
+        "count",
+        "sum",
+        "of",
+        "first",
+        "currency",
+        "matches",
+        "within",
+        "30d",
+        "*",
+        "2026-01-01",
+        "calendar",
+        "today",
+    ];
+    let word = prop::sample::select(words);
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        word.clone().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(5, 30, 4, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec((word.clone(), inner), 0..4)
+                .prop_map(|entries| entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn printing_and_reading_give_the_same_definition(definition in definition()) {
+        let printed = definition.to_json().to_string();
+        let read = parse(&printed);
+        prop_assert_eq!(read.as_ref(), Ok(&definition), "{}", printed);
+        prop_assert_eq!(read.map(|read| read.to_json().to_string()), Ok(printed));
+    }
+
+    #[test]
+    fn whatever_can_be_read_can_be_compiled_in_every_zone(definition in definition()) {
+        for zone in ["UTC", "America/Sao_Paulo", "Pacific/Apia"] {
+            let zone = jiff::tz::TimeZone::get(zone).unwrap();
+            prop_assert!(crate::plan::compile(&definition, zone, "MXN", 30).is_ok());
+        }
+    }
+
+    #[test]
+    fn no_text_is_too_odd_to_be_refused(json in jumble(), text in ".{0,40}") {
+        if let Ok(definition) = parse(&json.to_string()) {
+            prop_assert_eq!(parse(&definition.to_json().to_string()), Ok(definition));
+        }
+        prop_assert!(parse(&text).is_err());
+    }
+}
