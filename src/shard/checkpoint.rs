@@ -43,6 +43,7 @@ impl<T> CheckpointWriter<T> {
     /// Runs until the other end is gone.
     pub fn run(&self, jobs: &Receiver<Job>) {
         while let Ok(job) = jobs.recv() {
+            let gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
             let mut failed = false;
             while let Err(error) = self.write(&job) {
                 failed = true;
@@ -56,12 +57,15 @@ impl<T> CheckpointWriter<T> {
                 self.alerts.checkpoint_works(self.shard);
             }
             self.inbox.tell(Notice::Checkpointed(job.mark));
+            if let Err(error) = self.store.tidy(&job.parts) {
+                tracing::warn!(shard = self.shard, %error, "message runs could not be merged");
+            }
+            drop(gate);
             self.trim(job.mark);
         }
     }
 
     fn write(&self, job: &Job) -> Result<(), StoreError> {
-        let _gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
         // What sync holds must not lag behind the state: a replay begins after it.
         self.sink.persist_through(self.shard, job.mark.position)?;
         for part in &job.parts {
@@ -69,9 +73,7 @@ impl<T> CheckpointWriter<T> {
                 ledger.note(&part.id, &definitions.tombstones)?;
             }
         }
-        self.store.commit(job.mark, &job.parts)?;
-        self.store.make_durable()?;
-        self.store.tidy(&job.parts)
+        self.store.commit(job.mark, &job.parts)
     }
 
     fn trim(&self, mark: CheckpointMark) {

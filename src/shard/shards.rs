@@ -13,6 +13,7 @@ use crate::store::db::Db;
 use crate::store::erasures::Ledger;
 use crate::store::journal::Page;
 use crate::store::meta::Meta;
+use crate::store::state::CheckpointMark;
 use engine::effect::Transition;
 use model::{Command, ListId, SegmentId, Time, WorkspaceId};
 use std::collections::HashSet;
@@ -105,6 +106,13 @@ impl Shards {
     /// Every shard's log, by number.
     pub fn logs(&self) -> impl Iterator<Item = (u32, &crate::log::Appender)> {
         self.shards.iter().map(|shard| (shard.number, &shard.appender))
+    }
+
+    /// The newest checkpoint of a shard.
+    pub fn mark(&self, shard: u32) -> Result<CheckpointMark, ShardError> {
+        let why = "there is no such shard".to_owned();
+        let found = self.shards.iter().find(|one| one.number == shard);
+        Ok(found.ok_or(ShardError::Thread { shard, why })?.store.mark()?)
     }
 
     /// The store that they share.

@@ -70,9 +70,9 @@ impl Starting {
 /// Opens log and store of a shard and starts its threads.
 pub(super) fn start(common: &Common, number: u32) -> Result<Starting, ShardError> {
     let options = &common.options;
-    let store = Arc::new(ShardStore::open(&common.db, number)?);
-    let mark = store.mark()?;
     let dir = options.log_dir.join(ShardStore::tree_name(number));
+    let store = Arc::new(ShardStore::open(&common.db, number, &dir)?);
+    let mark = store.mark()?;
     let (log, cut) = Log::open(&dir, Arc::new(DiskFiles), options.log, mark.position)?;
     if let Some(cut) = cut {
         let what = format!("{} at byte {}: {}", cut.path.display(), cut.offset, cut.why);

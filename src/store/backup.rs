@@ -83,7 +83,7 @@ pub fn write(shards: &Shards, path: &Path) -> Result<Summary, BackupError> {
         }
     }
     for (shard, log) in shards.logs() {
-        let before = ShardStore::open(shards.db(), shard)?.mark()?.position;
+        let before = shards.mark(shard)?.position;
         output.write(LOG, &[&encode("log of a backup", &LogHead { shard, before })?])?;
         frames += 1;
         for record in log.read_from(before + 1)? {
@@ -148,7 +148,7 @@ pub fn restore(path: &Path, to: &RestoreTo) -> Result<Summary, BackupError> {
     };
     let meta = Meta::open(&db, logs.len() as u32)?;
     for (head, mut records) in logs {
-        let store = ShardStore::open(&db, head.shard)?;
+        let store = ShardStore::open(&db, head.shard, &to.log_dir.join(ShardStore::tree_name(head.shard)))?;
         let again = erasures::again(&store, &meta.tombstone_key, &ledger, &records)?;
         summary.erasures += again.len() as u64;
         let after = records.last().map_or(store.mark()?.time, |record| record.time);

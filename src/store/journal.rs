@@ -4,6 +4,7 @@
 use super::codec;
 use super::db::{Db, StoreError};
 use super::keys::{self, kind};
+use super::redo::Writes;
 use engine::effect::{Cause, Transition};
 use model::{SegmentId, Time};
 use serde::{Deserialize, Serialize};
@@ -71,13 +72,13 @@ fn from_record(record: TransitionRecord) -> Result<Transition, StoreError> {
     })
 }
 
-/// Adds transitions, in order of position, to a checkpoint's batch.
-pub fn write(batch: &mut sled::Batch, workspace: u32, transitions: &[Transition]) -> Result<(), StoreError> {
+/// Adds transitions, in order of position, to a checkpoint.
+pub fn write(writes: &mut Writes, workspace: u32, transitions: &[Transition]) -> Result<(), StoreError> {
     for (number, blob) in transitions.chunks(BLOB_TRANSITIONS).enumerate() {
         let Some(first) = blob.first() else { continue };
         let records: Vec<_> = blob.iter().map(to_record).collect();
         let key = [&first.position.to_be_bytes()[..], &(number as u32).to_be_bytes()];
-        batch.insert(keys::key(workspace, kind::JOURNAL, &key), codec::encode("part of the journal", &records)?);
+        writes.insert(keys::key(workspace, kind::JOURNAL, &key), codec::encode("part of the journal", &records)?);
     }
     Ok(())
 }
@@ -149,11 +150,11 @@ pub fn read(db: &Db, tree: &sled::Tree, workspace: u32, page: &mut Page) -> Resu
     Ok(true)
 }
 
-/// Removes what the journal says of erased people, as part of a checkpoint's batch.
+/// Removes what the journal says of erased people, as part of a checkpoint.
 pub fn erase(
     db: &Db,
     tree: &sled::Tree,
-    batch: &mut sled::Batch,
+    writes: &mut Writes,
     workspace: u32,
     people: &BTreeSet<String>,
 ) -> Result<(), StoreError> {
@@ -166,9 +167,9 @@ pub fn erase(
         let before = records.len();
         records.retain(|record| !people.contains(&record.person));
         if records.is_empty() {
-            batch.remove(key);
+            writes.remove(key.to_vec());
         } else if records.len() < before {
-            batch.insert(key, codec::encode("part of the journal", &records)?);
+            writes.insert(key.to_vec(), codec::encode("part of the journal", &records)?);
         }
     }
     Ok(())

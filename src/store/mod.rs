@@ -9,6 +9,7 @@ mod frames;
 pub mod journal;
 pub mod keys;
 pub mod meta;
+pub mod redo;
 pub mod seen;
 pub mod state;
 

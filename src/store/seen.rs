@@ -23,7 +23,7 @@ const BLOOM_BITS_PER_KEY: usize = 10;
 const BLOOM_PROBES: u64 = 7;
 
 type Key = [u8; KEY_BYTES];
-/// A key and a value for a batch.
+/// A key and a value.
 type KeyValue = (Vec<u8>, Vec<u8>);
 
 /// A run as it is listed in the store.
@@ -88,7 +88,7 @@ pub struct Seen {
 /// A run that is being written: its records, and what becomes visible afterwards.
 pub struct NewRun {
     run: Arc<Run>,
-    /// Keys and values for the batch.
+    /// Keys and values to be written.
     pub records: Vec<KeyValue>,
 }
 
@@ -102,9 +102,22 @@ impl Seen {
         };
         let next_run = listed.iter().map(|run| run.id + 1).max().unwrap_or(0);
         let seen = Seen { tree, workspace, runs: RwLock::default(), next_run: Mutex::new(next_run) };
+        seen.remove_leftovers(&listed)?;
         let runs: Result<Vec<_>, _> = listed.into_iter().map(|record| seen.load(record)).collect();
         *seen.runs.write().unwrap_or_else(PoisonError::into_inner) = runs?;
         Ok(seen)
+    }
+
+    /// Removes parts of runs that are not listed.
+    fn remove_leftovers(&self, listed: &[RunRecord]) -> Result<(), StoreError> {
+        for key in self.tree.scan_prefix(keys::key(self.workspace, kind::SEEN_PART, &[])).keys() {
+            let key = key.map_err(sled_failed)?;
+            let run = keys::rest(&key).first_chunk::<8>().map(|run| u64::from_be_bytes(*run));
+            if !listed.iter().any(|one| Some(one.id) == run) {
+                self.tree.remove(&key).map_err(sled_failed)?;
+            }
+        }
+        Ok(())
     }
 
     fn load(&self, record: RunRecord) -> Result<Arc<Run>, StoreError> {
@@ -156,7 +169,7 @@ impl Seen {
         Ok(false)
     }
 
-    /// Makes a run of new messages, to be written in one batch with the rest of a checkpoint,
+    /// Makes a run of new messages, to be written with the rest of a checkpoint,
     /// and then shown by [`Seen::show`].
     pub fn prepare(&self, messages: &[MessageKey]) -> Result<Option<NewRun>, StoreError> {
         if messages.is_empty() {
@@ -220,21 +233,20 @@ impl Seen {
         all.sort_unstable();
         all.dedup();
         let (run, records) = self.build(all)?;
-        let mut batch = sled::Batch::default();
-        records.into_iter().for_each(|(key, value)| batch.insert(key, value));
-        self.tree.apply_batch(batch).map_err(sled_failed)?;
+        for (key, value) in records {
+            self.tree.insert(key, value).map_err(sled_failed)?;
+        }
         let list: Vec<_> = kept.iter().chain([&run]).map(|run| run.record.clone()).collect();
         // Readers know the new run before the old ones go; who was still reading an old one
-        // looks again. A crash in between leaves parts of a run that is not listed: its number
-        // is given again.
+        // looks again. What a crash leaves over goes when the store is opened.
         *self.runs.write().unwrap_or_else(PoisonError::into_inner) = kept.into_iter().chain([run]).collect();
-        let mut batch = sled::Batch::default();
         let (key, value) = self.list(&list)?;
-        batch.insert(key, value);
+        self.tree.insert(key, value).map_err(sled_failed)?;
         for old in &merged {
-            (0..old.record.parts).for_each(|part| batch.remove(self.part_key(old.record.id, part)));
+            for part in 0..old.record.parts {
+                self.tree.remove(self.part_key(old.record.id, part)).map_err(sled_failed)?;
+            }
         }
-        self.tree.apply_batch(batch).map_err(sled_failed)?;
         Ok(true)
     }
 }

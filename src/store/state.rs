@@ -5,6 +5,7 @@ use super::codec::{decode, decode_timers, encode, encode_timers};
 use super::db::{Db, StoreError};
 use super::journal;
 use super::keys::{self, SHARD, kind};
+use super::redo::{RedoFile, Writes};
 use super::seen::{NewRun, Seen};
 use engine::effect::Transition;
 use engine::storage::{
@@ -14,6 +15,7 @@ use engine::storage::{
 use model::{Identity, IdentityKey, Time, WorkspaceId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Where a shard's newest checkpoint stands.
@@ -49,6 +51,7 @@ pub struct WorkspaceCheckpoint {
 pub struct ShardStore {
     db: Db,
     tree: sled::Tree,
+    redo: RedoFile,
     seen: Mutex<BTreeMap<u32, Arc<Seen>>>,
 }
 
@@ -58,10 +61,14 @@ impl ShardStore {
         format!("shard-{shard}")
     }
 
-    /// Opens the tree of a shard.
-    pub fn open(db: &Db, shard: u32) -> Result<ShardStore, StoreError> {
+    /// Opens the tree of a shard; `dir` is the folder of its log. A checkpoint that a crash
+    /// interrupted is carried out.
+    pub fn open(db: &Db, shard: u32, dir: &Path) -> Result<ShardStore, StoreError> {
         let tree = db.tree(&ShardStore::tree_name(shard))?;
-        Ok(ShardStore { db: db.clone(), tree, seen: Mutex::default() })
+        std::fs::create_dir_all(dir).map_err(|source| StoreError::Io { path: dir.to_owned(), source })?;
+        let redo = RedoFile::in_dir(dir);
+        redo.recover(db, &tree)?;
+        Ok(ShardStore { db: db.clone(), tree, redo, seen: Mutex::default() })
     }
 
     /// The newest checkpoint; position 0 in a new store.
@@ -124,25 +131,25 @@ impl ShardStore {
         Ok(seen)
     }
 
-    /// Writes a checkpoint in one atomic batch. It is durable after [`Db::make_durable`].
+    /// Writes a checkpoint, whole or not at all. It is durable when this returns.
     pub fn commit(&self, mark: CheckpointMark, parts: &[WorkspaceCheckpoint]) -> Result<(), StoreError> {
-        let mut batch = sled::Batch::default();
+        let mut writes = Writes::default();
         let mut runs: Vec<(Arc<Seen>, NewRun)> = Vec::new();
         for part in parts {
             let seen = self.seen(part.number)?;
-            write_changes(&mut batch, part)?;
-            journal::erase(&self.db, &self.tree, &mut batch, part.number, &part.erased)?;
-            journal::write(&mut batch, part.number, &part.transitions)?;
+            write_changes(&mut writes, part)?;
+            journal::erase(&self.db, &self.tree, &mut writes, part.number, &part.erased)?;
+            journal::write(&mut writes, part.number, &part.transitions)?;
             if let Some(mut run) = seen.prepare(&part.changes.messages)? {
-                std::mem::take(&mut run.records).into_iter().for_each(|(key, value)| batch.insert(key, value));
+                std::mem::take(&mut run.records).into_iter().for_each(|(key, value)| writes.insert(key, value));
                 runs.push((seen, run));
             }
         }
         let record = MarkRecord { position: mark.position, time: mark.time.0 };
-        batch.insert(keys::key(SHARD, kind::CHECKPOINT, &[]), encode("checkpoint", &record)?);
-        self.tree.apply_batch(batch).map_err(|error| self.db.failed(error))?;
+        writes.insert(keys::key(SHARD, kind::CHECKPOINT, &[]), encode("checkpoint", &record)?);
+        self.redo.write(&self.db, &self.tree, &writes)?;
         runs.iter().for_each(|(seen, run)| seen.show(run));
-        Ok(())
+        self.redo.finish(&self.db)
     }
 
     /// Merges runs of message keys where they are many. Not beside [`ShardStore::commit`].
@@ -151,11 +158,6 @@ impl ShardStore {
             while self.seen(part.number)?.merge()? {}
         }
         Ok(())
-    }
-
-    /// Makes everything committed durable.
-    pub fn make_durable(&self) -> Result<(), StoreError> {
-        self.db.make_durable()
     }
 
     /// Shows every identity of a workspace.
@@ -199,51 +201,51 @@ fn broken_key(what: &'static str) -> StoreError {
 }
 
 fn put<T: Serialize>(
-    batch: &mut sled::Batch,
+    writes: &mut Writes,
     what: &'static str,
     key: Vec<u8>,
     value: Option<&T>,
 ) -> Result<(), StoreError> {
     match value {
-        Some(value) => batch.insert(key, encode(what, value)?),
-        None => batch.remove(key),
+        Some(value) => writes.insert(key, encode(what, value)?),
+        None => writes.remove(key),
     }
     Ok(())
 }
 
-fn write_changes(batch: &mut sled::Batch, part: &WorkspaceCheckpoint) -> Result<(), StoreError> {
+fn write_changes(writes: &mut Writes, part: &WorkspaceCheckpoint) -> Result<(), StoreError> {
     let (number, changes) = (part.number, &part.changes);
     let at = |kind, rest: &[u8]| keys::key(number, kind, &[rest]);
-    put(batch, "number of a workspace", keys::key(SHARD, kind::WORKSPACE, &[part.id.0.as_bytes()]), Some(&number))?;
-    put(batch, "counters", at(kind::COUNTERS, &[]), Some(&changes.counters))?;
+    put(writes, "number of a workspace", keys::key(SHARD, kind::WORKSPACE, &[part.id.0.as_bytes()]), Some(&number))?;
+    put(writes, "counters", at(kind::COUNTERS, &[]), Some(&changes.counters))?;
     if let Some(definitions) = &changes.definitions {
-        put(batch, "definitions", at(kind::DEFINITIONS, &[]), Some(definitions))?;
+        put(writes, "definitions", at(kind::DEFINITIONS, &[]), Some(definitions))?;
     }
     if let Some((first, names)) = &changes.names {
-        put(batch, "names", at(kind::NAMES, &first.to_be_bytes()), Some(names))?;
+        put(writes, "names", at(kind::NAMES, &first.to_be_bytes()), Some(names))?;
     }
     for (person, record) in &changes.persons {
-        put(batch, "person", at(kind::PERSON, &person.to_be_bytes()), record.as_ref())?;
+        put(writes, "person", at(kind::PERSON, &person.to_be_bytes()), record.as_ref())?;
     }
     for (chunk, record) in &changes.chunks {
-        put(batch, "chunk of history", at(kind::CHUNK, &chunk.to_be_bytes()), record.as_ref())?;
+        put(writes, "chunk of history", at(kind::CHUNK, &chunk.to_be_bytes()), record.as_ref())?;
     }
     for (key, holder) in &changes.holders {
-        put(batch, "holder of an identity", at(kind::HOLDER, &key.0), holder.as_ref())?;
+        put(writes, "holder of an identity", at(kind::HOLDER, &key.0), holder.as_ref())?;
     }
     for (key, order) in &changes.orders {
-        put(batch, "order", at(kind::ORDER, &key.0), order.as_ref())?;
+        put(writes, "order", at(kind::ORDER, &key.0), order.as_ref())?;
     }
     for (key, bytes) in &changes.bitmaps {
         match bytes {
             Some(bytes) => {
-                batch.insert(keys::bitmap(number, key), [&[super::codec::VALUE_VERSION], &bytes[..]].concat())
+                writes.insert(keys::bitmap(number, key), [&[super::codec::VALUE_VERSION], &bytes[..]].concat())
             }
-            None => batch.remove(keys::bitmap(number, key)),
+            None => writes.remove(keys::bitmap(number, key)),
         }
     }
     for (block, timers) in &changes.timers {
-        batch.insert(at(kind::TIMERS, &block.to_be_bytes()), encode_timers(timers));
+        writes.insert(at(kind::TIMERS, &block.to_be_bytes()), encode_timers(timers));
     }
     Ok(())
 }

@@ -13,6 +13,10 @@ fn db(dir: &tempfile::TempDir) -> Db {
     Db::open(dir.path(), 8 << 20).unwrap()
 }
 
+fn open(dir: &tempfile::TempDir) -> Result<ShardStore, super::db::StoreError> {
+    ShardStore::open(&db(dir), 0, &dir.path().join("log"))
+}
+
 fn part(changes: Changes) -> WorkspaceCheckpoint {
     WorkspaceCheckpoint { number: 1, id: "shop".into(), changes, transitions: Arc::default(), erased: BTreeSet::new() }
 }
@@ -91,12 +95,11 @@ fn a_checkpoint_comes_back_whole_after_reopening_and_removals_remove() {
     let dir = tempfile::tempdir().unwrap();
     let changes = everything();
     {
-        let store = ShardStore::open(&db(&dir), 0).unwrap();
+        let store = open(&dir).unwrap();
         assert_eq!(store.mark().unwrap().position, 0);
         store.commit(mark(3), &[part(changes.clone())]).unwrap();
-        store.make_durable().unwrap();
     }
-    let store = ShardStore::open(&db(&dir), 0).unwrap();
+    let store = open(&dir).unwrap();
     assert_eq!(store.mark().unwrap(), mark(3));
     assert_eq!(store.workspaces().unwrap(), [(1, "shop".into())]);
     let saved = store.load(1).unwrap();
@@ -133,7 +136,7 @@ fn a_checkpoint_comes_back_whole_after_reopening_and_removals_remove() {
 #[test]
 fn messages_stay_known_through_merges_and_reopening() {
     let dir = tempfile::tempdir().unwrap();
-    let store = ShardStore::open(&db(&dir), 0).unwrap();
+    let store = open(&dir).unwrap();
     let storage = store.storage(1).unwrap();
     let per_run = 300;
     for run in 0..70 {
@@ -151,7 +154,7 @@ fn messages_stay_known_through_merges_and_reopening() {
     check(&storage);
     drop(storage);
     let database = db(&dir);
-    let store = ShardStore::open(&database, 0).unwrap();
+    let store = ShardStore::open(&database, 0, &dir.path().join("log")).unwrap();
     check(&store.storage(1).unwrap());
     let parts = database.tree("shard-0").unwrap().scan_prefix([0, 0, 0, 1, b'M']).count();
     assert!(parts < 30, "runs are merged: {parts} parts are left");
@@ -160,7 +163,7 @@ fn messages_stay_known_through_merges_and_reopening() {
 #[test]
 fn another_workspace_of_the_shard_sees_nothing_of_it() {
     let dir = tempfile::tempdir().unwrap();
-    let store = ShardStore::open(&db(&dir), 0).unwrap();
+    let store = open(&dir).unwrap();
     store.commit(mark(3), &[part(everything())]).unwrap();
     let other = store.storage(2).unwrap();
     assert_eq!(other.person(7).unwrap(), None);
@@ -171,7 +174,7 @@ fn another_workspace_of_the_shard_sees_nothing_of_it() {
 #[test]
 fn the_journal_is_read_in_pages_that_end_between_positions() {
     let dir = tempfile::tempdir().unwrap();
-    let store = ShardStore::open(&db(&dir), 0).unwrap();
+    let store = open(&dir).unwrap();
     for (checkpoint, positions) in [(1, 1..=4_u64), (2, 5..=9)] {
         let mut part = part(Changes::default());
         part.transitions = Arc::new(positions.flat_map(|at| [transition(at, "p_1"), transition(at, "p_2")]).collect());
@@ -194,7 +197,7 @@ fn the_journal_is_read_in_pages_that_end_between_positions() {
 #[test]
 fn erased_people_leave_the_journal() {
     let dir = tempfile::tempdir().unwrap();
-    let store = ShardStore::open(&db(&dir), 0).unwrap();
+    let store = open(&dir).unwrap();
     let mut first = part(Changes::default());
     first.transitions = Arc::new(vec![transition(1, "p_1"), transition(2, "p_2")]);
     store.commit(mark(2), &[first]).unwrap();
