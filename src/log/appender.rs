@@ -219,6 +219,13 @@ impl Appender {
         lock(&self.shared.queue).shown
     }
 
+    /// Whether so little space is free that even the daemon's own writes should wait: a
+    /// quarter of the reserve.
+    pub fn space_is_short(&self) -> bool {
+        let free = lock(&self.shared.log).free_bytes().unwrap_or(u64::MAX);
+        free < self.shared.limits.free_space_reserve_bytes / 4
+    }
+
     /// Bytes of records in the log.
     pub fn log_bytes(&self) -> u64 {
         self.shared.log_bytes.load(Ordering::Relaxed)

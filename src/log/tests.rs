@@ -378,6 +378,10 @@ fn a_full_disk_refuses_what_comes_from_outside_until_there_is_space() {
         answer.blocking_recv().unwrap()
     };
     assert!(send(false).is_ok());
+    files.free(25);
+    assert!(!appender.space_is_short());
+    files.free(24);
+    assert!(appender.space_is_short());
     files.free(99);
     std::thread::sleep(Duration::from_millis(600));
     assert!(matches!(send(false), Err(SubmitError::NotDurable { .. })));

@@ -66,6 +66,11 @@ impl<T> CheckpointWriter<T> {
     }
 
     fn write(&self, job: &Job) -> Result<(), StoreError> {
+        // sled refuses everything after a failed write until it is reopened: better not to try.
+        if self.appender.space_is_short() {
+            let source = std::io::Error::from(std::io::ErrorKind::StorageFull);
+            return Err(StoreError::Io { path: "checkpoint".into(), source });
+        }
         // What sync holds must not lag behind the state: a replay begins after it.
         self.sink.persist_through(self.shard, job.mark.position)?;
         for part in &job.parts {
