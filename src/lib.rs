@@ -5,7 +5,10 @@
 
 pub mod admin;
 pub mod alerts;
+pub mod cli;
+pub mod config;
 pub mod control;
+pub mod daemon;
 pub mod enrich;
 pub mod intake;
 pub mod log;

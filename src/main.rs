@@ -1,1 +1,55 @@
-fn main() {}
+//! The command line of segmentd.
+
+use clap::Parser;
+use segmentd::cli::{Cli, Task, client};
+use segmentd::config::{self, Config};
+use segmentd::{daemon, ops};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let result = match done {
+        Ok(runtime) => {
+            let result = runtime.block_on(run(cli));
+            runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+            result
+        }
+        Err(why) => Err(format!("no runtime: {why}")),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("segmentd: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<(), String> {
+    let text = |why: client::ClientError| why.to_string();
+    match cli.command {
+        None | Some(Task::Run) => {
+            let config = Config::load(cli.config.as_deref()).map_err(|why| why.to_string())?;
+            let level = ops::logging::start(&config.log.format, &config.log.level).map_err(|why| why.to_string())?;
+            daemon::run(config, cli.config, level).await.map_err(|why| why.to_string())
+        }
+        Some(Task::Check) => {
+            Config::load(cli.config.as_deref()).map_err(|why| why.to_string())?;
+            println!("the settings are good");
+            Ok(())
+        }
+        Some(Task::DefaultConfig) => {
+            print!("{}", config::DEFAULT);
+            Ok(())
+        }
+        Some(Task::Segments(target)) => client::segments(&target).await.map_err(text),
+        Some(Task::Explain { segment, person, target }) => {
+            client::explain(&target, &segment, &person).await.map_err(text)
+        }
+        Some(Task::Members { segment, target }) => client::members(&target, &segment).await.map_err(text),
+        Some(Task::Sync(target)) => client::sync(&target).await.map_err(text),
+        Some(Task::Alerts(target)) => client::alerts(&target).await.map_err(text),
+        Some(Task::Tail(target)) => client::tail(&target).await.map_err(text),
+    }
+}

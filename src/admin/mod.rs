@@ -12,6 +12,7 @@ mod segments;
 mod sources;
 mod workspaces;
 
+pub(crate) use lists::connect;
 pub use problem::Problem;
 
 use crate::alerts::Alerts;

@@ -1,4 +1,9 @@
-//! Running: listener, logs, metrics, health, signals.
+//! Running: listener, logs, metrics, health, signals to the service manager.
+
+pub mod listener;
+pub mod logging;
+pub mod metrics;
+pub mod notify;
 
 use axum::http::HeaderName;
 

@@ -34,7 +34,7 @@ impl DefinitionError {
 }
 
 /// Edits between two words, of which the first counts up to a length.
-pub(super) fn distance(left: &str, right: &str) -> usize {
+pub fn distance(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.chars().collect();
     let mut row: Vec<usize> = (0..=right.len()).collect();
     for (i, a) in left.chars().take(KEY_CHARS_SHOWN).enumerate() {

@@ -6,6 +6,10 @@ use crate::storage::{MessageKey, OrderKey, OrderRecord, PersonNo, Storage, Stora
 use model::IdentityKey;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+/// People looked at in one go of eviction: while most wait to be written, a longer look would find
+/// nothing and cost every record.
+const EVICT_LOOKS_MAX: usize = 16;
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {
     Clean,
@@ -187,7 +191,7 @@ impl<S: Storage> People<S> {
 
     /// Drops people from the cache until it is within its bound; what is not written stays.
     pub(super) fn evict(&mut self) {
-        let mut looked_at = self.order_of_use.len();
+        let mut looked_at = self.order_of_use.len().min(EVICT_LOOKS_MAX);
         while self.bytes > self.bytes_max && looked_at > 0 {
             looked_at -= 1;
             let Some(no) = self.order_of_use.pop_front() else { break };

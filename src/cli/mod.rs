@@ -1,0 +1,53 @@
+//! The command line.
+
+pub mod client;
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Customer segments over e-commerce events, exact at every instant.
+#[derive(Parser, Debug)]
+#[command(name = "segmentd", version)]
+pub struct Cli {
+    /// Settings; without it the annotated default holds.
+    #[arg(long, global = true, env = "SEGMENTD_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// What to do; without it the daemon runs.
+    #[command(subcommand)]
+    pub command: Option<Task>,
+}
+
+/// What can be done.
+#[derive(Subcommand, Debug)]
+pub enum Task {
+    /// Run the daemon (the default).
+    Run,
+    /// Check the settings and say what is wrong with them.
+    Check,
+    /// Print the annotated default settings.
+    DefaultConfig,
+    /// List segments with their counts.
+    Segments(client::Target),
+    /// Say why a person is or is not in a segment.
+    Explain {
+        /// The segment.
+        segment: String,
+        /// `p_...`, `email:ADDRESS`, `phone:NUMBER` or `user:SOURCE:ID`.
+        person: String,
+        #[command(flatten)]
+        target: client::Target,
+    },
+    /// List the members of a segment.
+    Members {
+        /// The segment.
+        segment: String,
+        #[command(flatten)]
+        target: client::Target,
+    },
+    /// Show where lists stand.
+    Sync(client::Target),
+    /// Show alerts.
+    Alerts(client::Target),
+    /// Follow events and transitions as they happen.
+    Tail(client::Target),
+}

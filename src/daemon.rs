@@ -1,0 +1,272 @@
+//! Builds the parts, starts them, stops them in order.
+
+use crate::admin::{self, AdminState};
+use crate::alerts::Alerts;
+use crate::config::{Config, ConfigError};
+use crate::control::vault::VaultError;
+use crate::control::{Control, ControlError, Vault};
+use crate::enrich::Enrich;
+use crate::intake::{self, IntakeMetrics, IntakeState, Refusals};
+use crate::ops::listener::{ListenerOptions, serve};
+use crate::ops::logging::{self, LevelHandle};
+use crate::ops::metrics::{self, OpsState};
+use crate::ops::notify;
+use crate::shard::api::Core;
+use crate::shard::clock::{Clock, ClockAlert, SimulatedClock, SystemClock};
+use crate::shard::options::{ShardAlerts, ShardError, ShardOptions};
+use crate::shard::shards::Shards;
+use crate::store::db::{Db, StoreError};
+use crate::sync::{SyncDefaults, SyncService};
+use axum::Router;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// The file in the data folder that holds the first administrator's key.
+pub const ADMIN_KEY_FILE: &str = "admin-key";
+
+/// Why the daemon can't run.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// Settings.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Shards.
+    #[error(transparent)]
+    Shard(#[from] ShardError),
+    /// Control plane.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// Master key.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The system.
+    #[error("{what}: {source}")]
+    System {
+        /// What was tried.
+        what: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// GeoIP.
+    #[error("{0}")]
+    Geo(String),
+}
+
+fn system(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> DaemonError {
+    let what = what.into();
+    move |source| DaemonError::System { what, source }
+}
+
+/// What shards tell becomes alerts; a leap of the clock holds removals until it is confirmed.
+struct Told {
+    alerts: Arc<Alerts>,
+    sync: Arc<SyncService>,
+}
+
+impl ClockAlert for Told {
+    fn leapt(&self, leap_micros: i64) {
+        let what = format!("the wall clock leapt by {} s", leap_micros / 1_000_000);
+        self.alerts.raise("clock", "wall", None, &what, "check the clock, then restart the daemon to let removals go");
+        self.sync.hold_removals(Some(what));
+    }
+}
+
+impl ShardAlerts for Told {
+    fn stopped(&self, shard: u32, reason: &str) {
+        let subject = format!("shard-{shard}");
+        self.alerts.raise("shard", &subject, None, reason, "mend what it names and restart the daemon");
+    }
+
+    fn checkpoint_failed(&self, shard: u32, reason: &str) {
+        let subject = format!("checkpoint-{shard}");
+        self.alerts.raise("checkpoint", &subject, None, reason, "make room on the disk or mend it");
+    }
+
+    fn checkpoint_works(&self, shard: u32) {
+        self.alerts.clear("checkpoint", &format!("checkpoint-{shard}"), None);
+    }
+
+    fn log_cut(&self, shard: u32, what: &str) {
+        tracing::warn!(shard, what, "the end of the log was cut");
+    }
+}
+
+/// Options of the shards by the settings.
+pub fn shard_options(config: &Config) -> ShardOptions {
+    let data = &config.data;
+    let mut options = ShardOptions::in_dir(data.dir.join("log"));
+    options.shards = data.shards;
+    options.checkpoint_every = Duration::from_secs(data.checkpoint_s);
+    options.people_cache_bytes = data.people_cache_mib << 20;
+    options.log_keep = Duration::from_secs(data.log_keep_days * 86_400);
+    options.limits.free_space_reserve_bytes = data.free_space_reserve_mib << 20;
+    options.erasures_file = Some(data.dir.join("erasures"));
+    options
+}
+
+/// The parts of a running daemon.
+struct Parts {
+    shards: Arc<Shards>,
+    sync: Arc<SyncService>,
+    enrich: Arc<Enrich>,
+    ready: Arc<AtomicBool>,
+    router: Router,
+}
+
+fn build(config: &Config) -> Result<Parts, DaemonError> {
+    let data = &config.data;
+    std::fs::create_dir_all(&data.dir).map_err(system(format!("data.dir {}", data.dir.display())))?;
+    let db = Db::open(&data.dir.join("store"), data.cache_mib << 20)?;
+    let alerts = Arc::new(Alerts::default());
+    let defaults = SyncDefaults {
+        brake_percent: config.sync.brake_percent,
+        brake_members_min: config.sync.brake_members_min,
+        retry_first_ms: config.sync.retry_first_ms,
+        retry_longest_ms: config.sync.retry_longest_ms,
+    };
+    let runtime = tokio::runtime::Handle::current();
+    let sync = SyncService::open(db.clone(), Arc::clone(&alerts), defaults, runtime)?;
+    let simulated = config.simulated_start().map(|start| Arc::new(SimulatedClock::new(start)));
+    let clock: Arc<dyn Clock> = match &simulated {
+        Some(clock) => Arc::clone(clock) as Arc<dyn Clock>,
+        None => Arc::new(SystemClock),
+    };
+    let told = Arc::new(Told { alerts: Arc::clone(&alerts), sync: Arc::clone(&sync) });
+    let sink = Arc::clone(&sync) as Arc<dyn crate::shard::api::EffectSink>;
+    let shards = Arc::new(Shards::open(db.clone(), shard_options(config), Arc::clone(&clock), sink, told)?);
+    let control = Arc::new(Control::open(db.clone(), Vault::open(&config.master_key_file())?)?);
+    control.bootstrap(&data.dir.join(ADMIN_KEY_FILE))?;
+    let allow_private = config.sync.allow_private_destinations;
+    for (workspace, list, destination, started) in control.destinations()? {
+        let place = (&workspace, &list);
+        if let Err(why) = admin::connect(&sync, place, &destination, (started, allow_private)) {
+            let what_to_do = "set the list's destination again, or unlink it";
+            alerts.raise("destination", list.as_str(), Some(workspace.as_str()), &why, what_to_do);
+        }
+    }
+    let enrich = Arc::new(Enrich::open(config.geoip()).map_err(DaemonError::Geo)?);
+    let (intake_metrics, refusals) = (Arc::new(IntakeMetrics::default()), Arc::new(Refusals::default()));
+    let core = Arc::clone(&shards) as Arc<dyn Core>;
+    let ready = Arc::new(AtomicBool::new(false));
+    let router = intake::router(IntakeState {
+        core: Arc::clone(&core),
+        keys: control.write_keys(),
+        enrich: Arc::clone(&enrich),
+        limits: config.intake,
+        metrics: Arc::clone(&intake_metrics),
+        refusals: Arc::clone(&refusals),
+        clock,
+        public_url: config.listen.public_url.clone(),
+    });
+    let ops = OpsState {
+        core: Arc::clone(&core),
+        sync: Arc::clone(&sync),
+        intake: intake_metrics,
+        refusals: Arc::clone(&refusals),
+        alerts: Arc::clone(&alerts),
+        db,
+        data_dir: data.dir.clone(),
+        ready: Arc::clone(&ready),
+    };
+    let state =
+        AdminState { core, control, sync: Arc::clone(&sync), alerts, refusals, clock: simulated, allow_private };
+    let router = router.merge(metrics::router(ops)).merge(admin::router(state));
+    Ok(Parts { shards, sync, enrich, ready, router })
+}
+
+/// Runs until it is told to stop. Reads the settings from `path` again on SIGHUP.
+pub async fn run(config: Config, path: Option<PathBuf>, level: LevelHandle) -> Result<(), DaemonError> {
+    let parts = build(&config)?;
+    let address = config.listen.address;
+    let listener = TcpListener::bind(address).await.map_err(system(format!("listen.address {address}")))?;
+    let bound = listener.local_addr().map_err(system("the listener's address"))?;
+    let options = ListenerOptions {
+        max_connections: config.listen.max_connections,
+        trusted_proxies: config.listen.trusted_proxies.clone(),
+    };
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(serve(listener, parts.router, options, stop.clone()));
+    parts.ready.store(true, Ordering::Release);
+    notify::ready();
+    tracing::info!(address = %bound, version = env!("CARGO_PKG_VERSION"), "ready");
+    watch(&parts.shards);
+    wait(path.as_deref(), &config, &level, &parts.enrich).await?;
+    tracing::info!("stopping");
+    notify::stopping();
+    parts.ready.store(false, Ordering::Release);
+    stop.cancel();
+    if let Err(why) = serving.await {
+        tracing::error!(%why, "the listener ended badly");
+    }
+    parts.sync.stop();
+    let shards = parts.shards;
+    if tokio::task::spawn_blocking(move || shards.stop()).await.is_err() {
+        tracing::error!("the shards ended badly; the log is replayed at the next start");
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Tells the service manager that we are alive, as long as the shards answer.
+fn watch(shards: &Arc<Shards>) {
+    let Some(interval) = notify::watchdog_interval() else { return };
+    let shards = Arc::clone(shards);
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(interval).await;
+            let mut answered = true;
+            for workspace in shards.workspaces().await {
+                let id = model::WorkspaceId(workspace.id);
+                let asked = tokio::time::timeout(interval, shards.as_of(&id)).await;
+                answered &= matches!(asked, Ok(Ok(_)));
+            }
+            if answered {
+                notify::alive();
+            }
+        }
+    });
+}
+
+/// Waits for SIGTERM or SIGINT; reloads on SIGHUP.
+async fn wait(path: Option<&Path>, config: &Config, level: &LevelHandle, enrich: &Enrich) -> Result<(), DaemonError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(system("SIGTERM"))?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(system("SIGINT"))?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(system("SIGHUP"))?;
+    let mut current = config.clone();
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = hangup.recv() => match Config::load(path) {
+                Ok(new) => current = reload(&current, new, level, enrich),
+                Err(why) => tracing::error!(%why, "the settings were not reloaded"),
+            },
+        }
+    }
+}
+
+/// Takes over what can change while running (log level, GeoIP database), and says what can't.
+fn reload(current: &Config, new: Config, level: &LevelHandle, enrich: &Enrich) -> Config {
+    if let Err(why) = logging::set_level(level, &new.log.level) {
+        tracing::error!(%why, "the log level was not changed");
+    }
+    if let Err(why) = enrich.reload(new.geoip()) {
+        tracing::error!(%why, "the GeoIP database was not reloaded");
+    }
+    let mut merged = current.clone();
+    merged.log.level.clone_from(&new.log.level);
+    merged.geoip = new.geoip.clone();
+    if format!("{merged:?}") != format!("{new:?}") {
+        tracing::warn!("settings other than log.level and geoip.database changed: they need a restart");
+    }
+    tracing::info!("reloaded log.level and geoip.database");
+    merged
+}
