@@ -95,21 +95,18 @@ pub fn anniversary(date: Date, year: i16) -> Option<Date> {
 /// Whether an anniversary lies at most `span` ahead (its whole day counts), and until when that holds.
 pub fn next_anniversary(date: Date, span: Span, now: Time, zone: &TimeZone) -> Answer {
     let Some(today) = day_of(now, zone) else { return Answer::fixed(false) };
-    let ahead = match span.unit {
-        Unit::Year => span.count,
-        Unit::Month => span.count / 12,
-        _ => (fixed_micros(span).unwrap_or_default() / (365 * 86_400_000_000)) as u32,
-    };
-    let last = today.year().saturating_add(i16::try_from(ahead).unwrap_or(200)).saturating_add(2);
-    let first = date.year().max(today.year().saturating_sub(1));
-    // A date that lies years ahead still says when its first day draws near.
-    let last = last.max(date.year());
     let mut answer = Answer::fixed(false);
-    for year in first..=last {
-        let Some(day) = anniversary(date, year) else { continue };
+    for year in date.year().max(today.year())..=Date::MAX.year() {
+        // A day that is over has no say.
+        let Some(day) = anniversary(date, year).filter(|day| *day >= today) else { continue };
         let Some(start) = start_of_day(day, zone) else { continue };
         let Some(end) = day.tomorrow().ok().and_then(|day| start_of_day(day, zone)) else { continue };
-        answer = answer.or(Answer::during(back(start, span, zone), end, now));
+        let from = back(start, span, zone);
+        answer = answer.or(Answer::during(from, end, now));
+        // Those of later years begin later still.
+        if from > now {
+            break;
+        }
     }
     answer
 }
@@ -126,5 +123,94 @@ pub fn age(birthday: Date, now: Time, zone: &TimeZone) -> (Option<i64>, Time) {
     match celebrated {
         Some(day) if day > today => (Some(years - 1), next(today.year())),
         _ => (Some(years), next(today.year().saturating_add(1))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::eval::{Outcome, Tri};
+
+    fn zone(name: &str) -> TimeZone {
+        TimeZone::get(name).unwrap()
+    }
+
+    fn at(text: &str) -> Time {
+        Time::parse(text).unwrap()
+    }
+
+    fn span(count: u32, unit: Unit) -> Span {
+        Span { count, unit }
+    }
+
+    #[test]
+    fn months_move_the_wall_clock_and_stop_at_the_last_day() {
+        let new_york = zone("America/New_York");
+        let month = span(1, Unit::Month);
+        let check = |from: &str, until: &str| assert_eq!(forward(at(from), month, &new_york), at(until), "{from}");
+        check("2026-01-31T09:00:00-05:00", "2026-02-28T09:00:00-05:00");
+        check("2026-02-28T09:00:00-05:00", "2026-03-28T09:00:00-04:00");
+        // 02:30 does not exist on 8 March; the clock shows 03:30 then.
+        check("2026-02-08T02:30:00-05:00", "2026-03-08T03:30:00-04:00");
+        // 01:30 comes twice on 1 November; the first is meant.
+        check("2026-10-01T01:30:00-04:00", "2026-11-01T01:30:00-04:00");
+        assert_eq!(back(at("2026-03-31T09:00:00-04:00"), month, &new_york), at("2026-02-28T09:00:00-05:00"));
+        assert_eq!(forward(at("2024-02-29T00:00:00Z"), span(1, Unit::Year), &zone("UTC")), at("2025-02-28T00:00:00Z"));
+    }
+
+    #[test]
+    fn weeks_and_days_are_fixed_lengths() {
+        let sao_paulo = zone("America/Sao_Paulo");
+        let from = at("2018-11-03T12:00:00-03:00");
+        assert_eq!(forward(from, span(1, Unit::Day), &sao_paulo), at("2018-11-04T13:00:00-02:00"));
+        assert_eq!(forward(from, span(1, Unit::Week), &sao_paulo), from.plus_micros(7 * 86_400_000_000));
+    }
+
+    #[test]
+    fn nothing_in_a_span_lies_before_its_earliest() {
+        for zone in [zone("UTC"), zone("America/New_York"), zone("Pacific/Apia")] {
+            for unit in [Unit::Hour, Unit::Week, Unit::Month, Unit::Year] {
+                for hours in 0..400 {
+                    let from = at("2011-11-20T07:00:00Z").plus_micros(hours * 5 * 3_600_000_000);
+                    let last = forward(from, span(3, unit), &zone).plus_micros(-1);
+                    assert!(earliest(last, span(3, unit)) <= from, "{from} {unit:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn beyond_the_years_that_the_calendar_knows_nothing_panics() {
+        let utc = zone("UTC");
+        for far in [Time::MIN, Time::MAX, at("9999-12-30T00:00:00Z"), at("-009999-01-03T00:00:00Z")] {
+            let century = span(100, Unit::Year);
+            let _ = (forward(far, century, &utc), back(far, century, &utc), earliest(far, century));
+            let date = Date::constant(9999, 12, 31);
+            let _ = (next_anniversary(date, century, far, &utc), age(date, far, &utc));
+            let _ = word_range(Calendar::LastYear, far, &utc);
+        }
+    }
+
+    #[test]
+    fn lengths_beyond_a_year_always_hold_some_anniversary() {
+        let found = next_anniversary(
+            Date::constant(1990, 3, 10),
+            span(13, Unit::Month),
+            at("2026-05-01T00:00:00Z"),
+            &zone("UTC"),
+        );
+        assert_eq!(found.value, Tri::True);
+    }
+
+    #[test]
+    fn a_day_that_never_was_counts_as_the_next() {
+        // Samoa skipped 2011-12-30.
+        let apia = zone("Pacific/Apia");
+        let found =
+            next_anniversary(Date::constant(1990, 12, 30), span(1, Unit::Day), at("2011-12-01T00:00:00Z"), &apia);
+        assert_eq!(
+            found,
+            Outcome { value: Tri::False, until: at("2011-12-30T10:00:00Z").plus_micros(-86_400_000_000) }
+        );
     }
 }
