@@ -1,8 +1,11 @@
 //! What could change the answer of a plan.
 
 use super::{Activity, Filter, Kind, Measure, Node, Plan, Test, Window};
-use model::names::ORDER_COMPLETED;
+use model::names::{ORDER_CANCELLED, ORDER_COMPLETED, ORDER_REFUNDED, ORDER_UPDATED};
 use std::collections::BTreeSet;
+
+/// Events that are kept for good.
+const ORDER_EVENTS: [&str; 4] = [ORDER_COMPLETED, ORDER_UPDATED, ORDER_REFUNDED, ORDER_CANCELLED];
 
 /// The inputs of a plan, for an index from what an event says to the plans it could change.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -63,8 +66,8 @@ impl TouchedBy {
             Filter::Property(_, test) => looks_at_the_clock(test),
             Filter::Item(tests) => tests.iter().any(|(_, test)| looks_at_the_clock(test)),
         });
-        // Retention takes all that is no counted order out of every window in the end.
-        let kept_for_good = activity.event.as_deref() == Some(ORDER_COMPLETED);
+        // Retention takes all but the events of orders out of every window in the end.
+        let kept_for_good = activity.event.as_deref().is_some_and(|name| ORDER_EVENTS.contains(&name));
         self.timed |= !fixed || !kept_for_good || filters_turn;
     }
 }

@@ -134,7 +134,7 @@ fn a_plan_knows_whether_time_alone_can_change_its_answer() {
         r#"{"event":"Order Completed","window":{"last":"1d"}}"#,
         r#"{"event":"Order Completed","last":{"calendar":"today"}}"#,
         r#"{"event":"Link Clicked"}"#,
-        r#"{"event":"Order Refunded","window":{"since":"2026-01-01"}}"#,
+        r#"{"event":"Link Clicked","window":{"since":"2026-01-01"}}"#,
         r#"{"event":"*"}"#,
         r#"{"spent":{"at_least":"1"},"window":{"last":"1d"}}"#,
         r#"{"property":"age","at_least":18}"#,
@@ -146,6 +146,7 @@ fn a_plan_knows_whether_time_alone_can_change_its_answer() {
     }
     for fixed in [
         r#"{"event":"Order Completed"}"#,
+        r#"{"event":"Order Refunded","window":{"since":"2026-01-01"}}"#,
         r#"{"event":"Order Completed","first":{"before":"2026-01-01"}}"#,
         r#"{"spent":{"at_least":"1"}}"#,
         r#"{"property":"renews","before":"2026-01-01"}"#,
