@@ -1,0 +1,156 @@
+//! The real binary on loopback, for tests that run through it.
+
+#![allow(dead_code)]
+
+use serde_json::{Value, json};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const START_WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// A running daemon with a folder of its own.
+pub struct Daemon {
+    pub url: String,
+    pub key: String,
+    pub dir: tempfile::TempDir,
+    child: Option<Child>,
+    extra: String,
+    port: u16,
+}
+
+pub fn client() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().timeout(Duration::from_secs(30)).build().unwrap()
+}
+
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+impl Daemon {
+    /// Starts a daemon with extra settings (whole sections).
+    pub async fn start(extra: &str) -> Daemon {
+        let port = free_port();
+        let mut daemon = Daemon {
+            url: format!("http://127.0.0.1:{port}"),
+            key: String::new(),
+            dir: tempfile::tempdir().unwrap(),
+            child: None,
+            extra: extra.to_owned(),
+            port,
+        };
+        daemon.start_again().await;
+        daemon
+    }
+
+    /// Starts it again on the same folder and waits until it is ready.
+    pub async fn start_again(&mut self) {
+        let config = self.dir.path().join("config.toml");
+        let data = self.dir.path().join("data");
+        let text = format!(
+            "[listen]\naddress = \"127.0.0.1:{0}\"\npublic_url = \"http://127.0.0.1:{0}\"\n\
+             [data]\ndir = {data:?}\nfree_space_reserve_mib = 16\n[sync]\nallow_private_destinations = true\n\
+             retry_first_ms = 20\nretry_longest_ms = 200\n{1}",
+            self.port, self.extra
+        );
+        std::fs::write(&config, text).unwrap();
+        let log = std::fs::File::options().append(true).create(true).open(self.log_path()).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_segmentd"))
+            .arg("--config")
+            .arg(&config)
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.child = Some(child);
+        let began = Instant::now();
+        let client = client();
+        loop {
+            if let Ok(answer) = client.get(format!("{}/readyz", self.url)).send().await
+                && answer.status().is_success()
+            {
+                break;
+            }
+            let log = || std::fs::read_to_string(self.log_path()).unwrap_or_default();
+            assert!(began.elapsed() < START_WAIT_MAX, "the daemon did not become ready:\n{}", log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.key = std::fs::read_to_string(data.join("admin-key")).unwrap().trim().to_owned();
+    }
+
+    pub fn log_path(&self) -> PathBuf {
+        self.dir.path().join("log")
+    }
+
+    /// kill -9.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// SIGTERM; returns the exit code.
+    pub fn stop(&mut self) -> Option<i32> {
+        let mut child = self.child.take()?;
+        let pid = child.id().to_string();
+        Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+        child.wait().unwrap().code()
+    }
+
+    pub async fn send(&self, method: reqwest::Method, path: &str, body: Value) -> (u16, Value) {
+        let request = client().request(method, format!("{}/api/v1{path}", self.url)).bearer_auth(&self.key);
+        let request = if body.is_null() { request } else { request.json(&body) };
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap_or_default())
+    }
+
+    pub async fn put(&self, path: &str, body: Value) -> Value {
+        let (status, answer) = self.send(reqwest::Method::PUT, path, body).await;
+        assert_eq!(status, 200, "{path}: {answer}");
+        answer
+    }
+
+    pub async fn get(&self, path: &str) -> Value {
+        let (status, answer) = self.send(reqwest::Method::GET, path, Value::Null).await;
+        assert_eq!(status, 200, "{path}: {answer}");
+        answer
+    }
+
+    /// A workspace `main` with a server source; returns its write key.
+    pub async fn workspace(&self) -> String {
+        let settings = json!({"name": "Main", "time_zone": "America/Mexico_City", "currency": "MXN"});
+        self.put("/workspaces/main", settings).await;
+        let source = self.put("/workspaces/main/sources/web", json!({"kind": "server"})).await;
+        source["write_key"].as_str().unwrap().to_owned()
+    }
+
+    /// Waits until a segment is in force with this many members.
+    pub async fn wait_members(&self, segment: &str, members: u64) {
+        self.wait(&format!("/workspaces/main/segments/{segment}"), |answer| {
+            answer["state"] == "active" && answer["members"] == members
+        })
+        .await;
+    }
+
+    /// Asks until an answer is as wanted.
+    pub async fn wait(&self, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let began = Instant::now();
+        loop {
+            let answer = self.get(path).await;
+            if wanted(&answer) {
+                return answer;
+            }
+            assert!(began.elapsed() < Duration::from_secs(20), "{path} stays {answer}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
