@@ -207,8 +207,8 @@ impl List {
         !self.pending.is_empty()
     }
 
-    /// The next changes to send, without removals if those wait. They are marked as begun; the caller makes that durable before
-    /// it sends anything.
+    /// The next changes to send, without removals if those wait. They are marked as begun; the
+    /// caller makes that durable before it sends anything.
     pub(super) fn begin(&mut self, limit: usize, removals: bool) -> Result<Vec<Change>, StoreError> {
         let wanted = self.pending.iter().filter(|(_, addition)| removals || **addition);
         let next: Vec<(String, bool)> =

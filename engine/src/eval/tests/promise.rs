@@ -124,7 +124,9 @@ proptest! {
     }
 
     #[test]
-    fn a_rolling_count_changes_at_until(fake in person(), now in day_and_hours(), count in 0..5u32, exactly in any::<bool>()) {
+    fn a_rolling_count_changes_at_until(
+        fake in person(), now in day_and_hours(), count in 0..5u32, exactly in any::<bool>(),
+    ) {
         let word = if exactly { "exactly" } else { "at_least" };
         let plan = plan_in("America/New_York", &format!(r#"{{"event":"*","count":{{"{word}":{count}}},"window":{{"last":"1mo"}}}}"#));
         let found = at(&plan, &fake, now, now);
@@ -136,7 +138,9 @@ proptest! {
     }
 
     #[test]
-    fn what_was_spent_in_a_rolling_window_changes_at_until(fake in person(), now in day_and_hours(), amount in 1..6u32) {
+    fn what_was_spent_in_a_rolling_window_changes_at_until(
+        fake in person(), now in day_and_hours(), amount in 1..6u32,
+    ) {
         let plan = plan_in("UTC", &format!(r#"{{"spent":{{"at_least":"{amount}"}},"window":{{"last":"20d"}}}}"#));
         let found = at(&plan, &fake, now, now);
         if found.until != Time::MAX {
