@@ -11,6 +11,7 @@ pub mod control;
 pub mod daemon;
 pub mod enrich;
 pub mod intake;
+pub mod links;
 pub mod log;
 pub mod ops;
 pub mod shard;

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// Upper bounds of the latency buckets, seconds.
 pub const LATENCY_BUCKETS_S: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
 
-/// Counters of the intake. All only grow.
+/// Counters of the intake. All but one only grow.
 #[derive(Default, Debug)]
 pub struct IntakeMetrics {
     /// Requests on tracking routes.
@@ -19,6 +19,10 @@ pub struct IntakeMetrics {
     pub clicks: AtomicU64,
     /// Clicks by previews and bots.
     pub bot_clicks: AtomicU64,
+    /// Clicks that could be recorded nowhere.
+    pub clicks_lost: AtomicU64,
+    /// Clicks in the store that wait for the log; the one figure that falls again.
+    pub clicks_spooled: AtomicU64,
     buckets: [AtomicU64; 13],
     latency_micros: AtomicU64,
 }

@@ -1,0 +1,168 @@
+//! A core that keeps what it is given, and sources with fixed write keys.
+
+#![allow(dead_code)]
+
+use model::{Command, Event, ListId, OrderPolicy, SegmentId, Source, SourceKind, Time, WorkspaceId};
+use segmentd::enrich::Enrich;
+use segmentd::intake::{IntakeLimits, IntakeMetrics, IntakeState, Refusals, SourceEntry, WriteKeys};
+use segmentd::shard::api::*;
+use segmentd::shard::clock::SimulatedClock;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
+use tokio::sync::broadcast;
+
+/// Keeps every submission; answers with errors when told to.
+#[derive(Default)]
+pub struct FakeCore {
+    pub submissions: Mutex<Vec<(WorkspaceId, Vec<Command>)>>,
+    pub failures: Mutex<VecDeque<SubmitError>>,
+}
+
+impl FakeCore {
+    pub fn fail_next(&self, errors: impl IntoIterator<Item = SubmitError>) {
+        self.failures.lock().unwrap().extend(errors);
+    }
+
+    pub fn events(&self) -> Vec<Event> {
+        let submissions = self.submissions.lock().unwrap();
+        let commands = submissions.iter().flat_map(|(_, commands)| commands);
+        let event = |command: &Command| match command {
+            Command::Event(event) => Some(event.as_ref().clone()),
+            _ => None,
+        };
+        commands.filter_map(event).collect()
+    }
+}
+
+fn no<T>() -> Result<T, QueryError> {
+    Err(QueryError::Unavailable("only submissions are kept".to_owned()))
+}
+
+#[async_trait::async_trait]
+impl Core for FakeCore {
+    async fn submit(&self, workspace: &WorkspaceId, commands: Vec<Command>) -> Result<Accepted, SubmitError> {
+        if let Some(error) = self.failures.lock().unwrap().pop_front() {
+            return Err(error);
+        }
+        let mut submissions = self.submissions.lock().unwrap();
+        submissions.push((workspace.clone(), commands));
+        Ok(Accepted { time: Time(0), position: submissions.len() as u64 })
+    }
+    async fn applied(&self, _: &WorkspaceId, _: u64) -> Result<(), QueryError> {
+        no()
+    }
+    async fn as_of(&self, _: &WorkspaceId) -> Result<Time, QueryError> {
+        no()
+    }
+    async fn workspaces(&self) -> Vec<WorkspaceInfo> {
+        Vec::new()
+    }
+    async fn workspace(&self, _: &WorkspaceId) -> Result<AsOf<WorkspaceInfo>, QueryError> {
+        no()
+    }
+    async fn segments(&self, _: &WorkspaceId) -> Result<AsOf<Items<SegmentInfo>>, QueryError> {
+        no()
+    }
+    async fn segment(&self, _: &WorkspaceId, _: &SegmentId) -> Result<AsOf<SegmentInfo>, QueryError> {
+        no()
+    }
+    async fn check_definition(&self, _: &WorkspaceId, _: &str) -> Result<String, QueryError> {
+        no()
+    }
+    async fn members(
+        &self,
+        _: &WorkspaceId,
+        _: &SegmentId,
+        _: Option<String>,
+        _: usize,
+    ) -> Result<AsOf<MemberPage>, QueryError> {
+        no()
+    }
+    async fn explain(&self, _: &WorkspaceId, _: &SegmentId, _: &PersonKey) -> Result<AsOf<Explanation>, QueryError> {
+        no()
+    }
+    async fn preview(&self, _: &WorkspaceId, _: &str) -> Result<AsOf<Preview>, QueryError> {
+        no()
+    }
+    async fn person(&self, _: &WorkspaceId, _: &PersonKey) -> Result<AsOf<PersonInfo>, QueryError> {
+        no()
+    }
+    async fn transitions(
+        &self,
+        _: &WorkspaceId,
+        _: Option<&SegmentId>,
+        _: u64,
+        _: usize,
+    ) -> Result<AsOf<Items<TransitionInfo>>, QueryError> {
+        no()
+    }
+    async fn desired(&self, _: &WorkspaceId, _: &ListId) -> Result<(u64, Vec<(String, String)>), QueryError> {
+        no()
+    }
+    fn live(&self) -> broadcast::Receiver<Arc<Live>> {
+        broadcast::channel(1).1
+    }
+    fn stats(&self) -> Vec<ShardStats> {
+        Vec::new()
+    }
+}
+
+/// Write keys known to the tests: `WRITE_KEY_1` of a server, `BROWSER` of a browser, `OFF` switched off.
+pub struct FakeKeys(pub BTreeMap<String, Arc<SourceEntry>>);
+
+impl FakeKeys {
+    pub fn new() -> FakeKeys {
+        let entry = |id: &str, kind, enabled| {
+            let source = Source { id: id.into(), kind, orders: OrderPolicy::Auto };
+            let entry = SourceEntry { workspace: "shop".into(), source, enabled, region: Some("MX".to_owned()) };
+            Arc::new(entry)
+        };
+        FakeKeys(BTreeMap::from([
+            ("WRITE_KEY_1".to_owned(), entry("server", SourceKind::Server, true)),
+            ("BROWSER".to_owned(), entry("web", SourceKind::Browser, true)),
+            ("OFF".to_owned(), entry("old", SourceKind::Server, false)),
+        ]))
+    }
+}
+
+impl WriteKeys for FakeKeys {
+    fn find(&self, key: &str) -> Option<Arc<SourceEntry>> {
+        self.0.get(key).cloned()
+    }
+}
+
+/// The receive time of every test: 2026-11-24T12:00:00Z.
+pub fn now() -> Time {
+    Time::parse("2026-11-24T12:00:00Z").unwrap()
+}
+
+/// An intake over a fake core.
+pub struct Bench {
+    pub core: Arc<FakeCore>,
+    pub state: IntakeState,
+}
+
+impl Bench {
+    pub fn new() -> Bench {
+        Bench::with_limits(IntakeLimits::default())
+    }
+
+    pub fn with_limits(limits: IntakeLimits) -> Bench {
+        let core = Arc::new(FakeCore::default());
+        let state = IntakeState {
+            core: core.clone(),
+            keys: Arc::new(FakeKeys::new()),
+            enrich: Arc::new(Enrich::default()),
+            limits,
+            metrics: Arc::new(IntakeMetrics::default()),
+            refusals: Arc::new(Refusals::default()),
+            clock: Arc::new(SimulatedClock::new(now())),
+            public_url: "http://127.0.0.1:8787".to_owned(),
+        };
+        Bench { core, state }
+    }
+
+    pub fn router(&self) -> axum::Router {
+        segmentd::intake::router(self.state.clone())
+    }
+}
