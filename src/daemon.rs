@@ -29,6 +29,13 @@ use tokio_util::sync::CancellationToken;
 /// The file in the data folder that holds the first administrator's key.
 pub const ADMIN_KEY_FILE: &str = "admin-key";
 
+/// Folder of the store in the data folder.
+pub const STORE_DIR: &str = "store";
+/// Folder of the logs in the data folder.
+pub const LOG_DIR: &str = "log";
+/// The ledger of erasures in the data folder.
+pub const ERASURES_FILE: &str = "erasures";
+
 /// Why the daemon can't run.
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
@@ -102,13 +109,13 @@ impl ShardAlerts for Told {
 /// Options of the shards by the settings.
 pub fn shard_options(config: &Config) -> ShardOptions {
     let data = &config.data;
-    let mut options = ShardOptions::in_dir(data.dir.join("log"));
+    let mut options = ShardOptions::in_dir(data.dir.join(LOG_DIR));
     options.shards = data.shards;
     options.checkpoint_every = Duration::from_secs(data.checkpoint_s);
     options.people_cache_bytes = data.people_cache_mib << 20;
     options.log_keep = Duration::from_secs(data.log_keep_days * 86_400);
     options.limits.free_space_reserve_bytes = data.free_space_reserve_mib << 20;
-    options.erasures_file = Some(data.dir.join("erasures"));
+    options.erasures_file = Some(data.dir.join(ERASURES_FILE));
     options
 }
 
@@ -124,7 +131,7 @@ struct Parts {
 fn build(config: &Config) -> Result<Parts, DaemonError> {
     let data = &config.data;
     std::fs::create_dir_all(&data.dir).map_err(system(format!("data.dir {}", data.dir.display())))?;
-    let db = Db::open(&data.dir.join("store"), data.cache_mib << 20)?;
+    let db = Db::open(&data.dir.join(STORE_DIR), data.cache_mib << 20)?;
     let alerts = Arc::new(Alerts::default());
     let defaults = SyncDefaults {
         brake_percent: config.sync.brake_percent,
@@ -176,8 +183,16 @@ fn build(config: &Config) -> Result<Parts, DaemonError> {
         data_dir: data.dir.clone(),
         ready: Arc::clone(&ready),
     };
-    let state =
-        AdminState { core, control, sync: Arc::clone(&sync), alerts, refusals, clock: simulated, allow_private };
+    let state = AdminState {
+        core,
+        shards: Some(Arc::clone(&shards)),
+        control,
+        sync: Arc::clone(&sync),
+        alerts,
+        refusals,
+        clock: simulated,
+        allow_private,
+    };
     let router = router.merge(metrics::router(ops)).merge(admin::router(state));
     Ok(Parts { shards, sync, enrich, ready, router })
 }

@@ -1,8 +1,9 @@
 //! The command line of segmentd.
 
 use clap::Parser;
-use segmentd::cli::{Cli, Task, client};
+use segmentd::cli::{Cli, StoreTask, Task, client};
 use segmentd::config::{self, Config};
+use segmentd::store::{backup, compact};
 use segmentd::{daemon, ops};
 use std::process::ExitCode;
 
@@ -41,6 +42,25 @@ async fn run(cli: Cli) -> Result<(), String> {
         }
         Some(Task::DefaultConfig) => {
             print!("{}", config::DEFAULT);
+            Ok(())
+        }
+        Some(Task::Backup { out, target }) => client::backup(&target, &out).await.map_err(text),
+        Some(Task::Restore { from, erasures }) => {
+            let data = Config::load(cli.config.as_deref()).map_err(|why| why.to_string())?.data.dir;
+            let erasures_file = Some(erasures.unwrap_or_else(|| data.join(daemon::ERASURES_FILE)));
+            let (store_dir, log_dir) = (data.join(daemon::STORE_DIR), data.join(daemon::LOG_DIR));
+            let to = backup::RestoreTo { store_dir, log_dir, erasures_file };
+            let done = backup::restore(&from, &to).map_err(|why| why.to_string())?;
+            println!(
+                "{} entries and {} records are back; {} erasures repeated",
+                done.entries, done.records, done.erasures
+            );
+            Ok(())
+        }
+        Some(Task::Store(StoreTask::Compact)) => {
+            let data = Config::load(cli.config.as_deref()).map_err(|why| why.to_string())?.data.dir;
+            let (before, after) = compact::compact(&data.join(daemon::STORE_DIR)).map_err(|why| why.to_string())?;
+            println!("{before} bytes before, {after} bytes after");
             Ok(())
         }
         Some(Task::Segments(target)) => client::segments(&target).await.map_err(text),

@@ -234,3 +234,41 @@ async fn the_api_refuses_with_problems_and_tells_health_and_figures() {
     assert_eq!(asked("/workspaces/main/people/p_1").await.unwrap().status().as_u16(), 403);
     assert_eq!(asked("/keys").await.unwrap().status().as_u16(), 403);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_of_a_running_daemon_comes_back_and_an_erased_person_stays_away() {
+    let mut daemon = Daemon::start("").await;
+    let key = daemon.workspace().await;
+    daemon
+        .put("/workspaces/main/segments/buyers", json!({"name": "B", "definition": {"event": "Order Completed"}}))
+        .await;
+    for user in ["u1", "u2", "u3"] {
+        track(&daemon, &key, order(user, user, "10")).await;
+    }
+    daemon.wait_members("buyers", 3).await;
+    let copy = daemon.dir.path().join("copy");
+    let (status, answer) = daemon.send(Method::POST, "/backup", json!({"path": copy})).await;
+    assert_eq!(status, 200, "{answer}");
+    let (status, _) = daemon.send(Method::DELETE, "/workspaces/main/people/user:web:u2", Value::Null).await;
+    assert_eq!(status, 204);
+    daemon.wait_members("buyers", 2).await;
+    daemon.stop();
+    let data = daemon.dir.path().join("data");
+    for part in ["store", "log"] {
+        std::fs::rename(data.join(part), data.join(format!("old-{part}"))).unwrap();
+    }
+    let config = daemon.dir.path().join("config.toml");
+    let restore = |command: &[&str]| {
+        let binary = env!("CARGO_BIN_EXE_segmentd");
+        std::process::Command::new(binary).arg("--config").arg(&config).args(command).output().unwrap()
+    };
+    let done = restore(&["restore", "--from", copy.to_str().unwrap()]);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let done = restore(&["store", "compact"]);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    daemon.start_again().await;
+    daemon.wait_members("buyers", 2).await;
+    assert_eq!(daemon.send(Method::GET, "/workspaces/main/people/user:web:u2", Value::Null).await.0, 404);
+    assert_eq!(track(&daemon, &key, order("u4", "u4", "10")).await, 200);
+    daemon.wait_members("buyers", 3).await;
+}

@@ -1,6 +1,7 @@
 //! The administration API: REST under `/api/v1`, with its own OpenAPI document.
 
 mod auth;
+mod backup;
 mod clock;
 mod keys;
 mod lists;
@@ -35,6 +36,8 @@ pub const PAGE_MAX: usize = 1_000;
 pub struct AdminState {
     /// The shards.
     pub core: Arc<dyn Core>,
+    /// The shards' own handle, for backups; absent in tests with another core.
+    pub shards: Option<Arc<crate::shard::shards::Shards>>,
     /// Keys, sources, destinations.
     pub control: Arc<Control>,
     /// Lists.

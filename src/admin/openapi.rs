@@ -1,6 +1,6 @@
 //! The routes, and the OpenAPI 3.1 document made from the code that serves them.
 
-use super::{AdminState, clock, keys, lists, live, people, segments, sources, workspaces};
+use super::{AdminState, backup, clock, keys, lists, live, people, segments, sources, workspaces};
 use axum::Json;
 use axum::routing::{MethodRouter, delete, get, post, put};
 use utoipa::OpenApi;
@@ -15,7 +15,8 @@ use utoipa::openapi::OpenApi as Document;
         workspaces::alerts, sources::list, sources::put, sources::delete, segments::list, segments::show,
         segments::put, segments::delete, segments::preview, segments::members, segments::explain,
         segments::transitions, people::show, people::erase, live::stream, lists::list, lists::show, lists::put,
-        lists::delete, lists::command, keys::list, keys::create, keys::delete, clock::advance
+        lists::delete, lists::command, keys::list, keys::create, keys::delete, clock::advance,
+        backup::take
     )
 )]
 struct Api;
@@ -55,6 +56,7 @@ pub(super) fn routes() -> Vec<(&'static str, MethodRouter<AdminState>)> {
         ("/keys", get(keys::list).post(keys::create)),
         ("/keys/{key}", delete(keys::delete)),
         ("/clock", post(clock::advance)),
+        ("/backup", post(backup::take)),
     ]
 }
 

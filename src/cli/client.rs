@@ -3,7 +3,7 @@
 use clap::Args;
 use futures_util::StreamExt;
 use serde_json::Value;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Which daemon, as whom, about what.
@@ -51,11 +51,20 @@ impl Target {
     }
 
     async fn send(&self, path: &str) -> Result<reqwest::Response, ClientError> {
+        self.request(path, None).await
+    }
+
+    async fn request(&self, path: &str, body: Option<Value>) -> Result<reqwest::Response, ClientError> {
         // An error only says that a provider is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().connect_timeout(Duration::from_secs(5)).build();
         let client = client.map_err(|why| ClientError::Refused(why.to_string()))?;
-        let request = client.get(format!("{}/api/v1{path}", self.url)).bearer_auth(self.key()?);
+        let url = format!("{}/api/v1{path}", self.url);
+        let request = match body {
+            Some(body) => client.post(url).json(&body),
+            None => client.get(url),
+        };
+        let request = request.bearer_auth(self.key()?);
         let answer = request.send().await.map_err(|_| ClientError::Unreachable { url: self.url.clone() })?;
         if answer.status().is_success() {
             return Ok(answer);
@@ -125,6 +134,15 @@ pub async fn members(target: &Target, segment: &str) -> Result<(), ClientError> 
 pub async fn sync(target: &Target) -> Result<(), ClientError> {
     let answer = target.get(&format!("/workspaces/{}/lists", target.workspace)).await?;
     target.print(&answer, &["list", "segment", "state", "desired", "confirmed", "to_add", "to_remove", "last_error"]);
+    Ok(())
+}
+
+/// Takes a backup.
+pub async fn backup(target: &Target, out: &Path) -> Result<(), ClientError> {
+    let path = std::path::absolute(out).map_err(|why| ClientError::Refused(why.to_string()))?;
+    let answer = target.request("/backup", Some(serde_json::json!({"path": path}))).await?;
+    let taken: Value = answer.json().await.map_err(|why| ClientError::Refused(why.to_string()))?;
+    println!("{} entries and {} records are in {}", taken["entries"], taken["records"], path.display());
     Ok(())
 }
 

@@ -26,6 +26,27 @@ pub enum Task {
     Check,
     /// Print the annotated default settings.
     DefaultConfig,
+    /// Take a consistent copy of a running daemon into a file.
+    Backup {
+        /// The file to write, on the daemon's machine.
+        #[arg(long)]
+        out: PathBuf,
+        #[command(flatten)]
+        target: client::Target,
+    },
+    /// Put a copy into the (empty) data folder of the settings. The daemon must not run.
+    Restore {
+        /// The file to read.
+        #[arg(long)]
+        from: PathBuf,
+        /// The ledger of erasures of the daemon that was backed up, if it is elsewhere: those that the copy
+        /// does not know are repeated.
+        #[arg(long)]
+        erasures: Option<PathBuf>,
+    },
+    /// Look after the store. The daemon must not run.
+    #[command(subcommand)]
+    Store(StoreTask),
     /// List segments with their counts.
     Segments(client::Target),
     /// Say why a person is or is not in a segment.
@@ -50,4 +71,11 @@ pub enum Task {
     Alerts(client::Target),
     /// Follow events and transitions as they happen.
     Tail(client::Target),
+}
+
+/// What can be done with the store.
+#[derive(Subcommand, Debug)]
+pub enum StoreTask {
+    /// Rewrite it without the space that it no longer needs.
+    Compact,
 }
