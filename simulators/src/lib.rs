@@ -1,1 +1,7 @@
+//! Doubles of platforms and endpoints: real HTTP servers with their documented rules.
+//!
+//! A double shares no code with the connector that talks to it.
 
+#![warn(missing_docs)]
+
+pub mod receiver;

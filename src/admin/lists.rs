@@ -73,6 +73,7 @@ impl From<CommandError> for Problem {
         let status = match error {
             CommandError::NoSuchList(_) => StatusCode::NOT_FOUND,
             CommandError::BadSetting(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            CommandError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
         Problem::new(status, error.to_string())
     }

@@ -1,138 +1,155 @@
 //! One list: its members in the store, and the work in memory.
 
-use super::record::{Confirmed, Member};
-use super::settings::{ListState, ListStatus, SyncDefaults, SyncSettings};
+use super::brake::Brake;
+use super::record::{Confirmed, ListRecord, Member, prefix};
+use super::settings::{ListState, SyncSettings};
+use super::work::Work;
 use crate::store::db::{Db, StoreError};
 use engine::effect::Desired;
-use kit::sync::{Change, Destination};
-use model::{ListDefinition, ListMode, Time, WorkspaceId};
-use std::collections::BTreeMap;
+use kit::pace::Pace;
+use kit::sync::{Batch, Change, Destination, SnapshotMember, SnapshotPart};
+use model::ListMode;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+/// Refusals that are kept to be shown.
 const REFUSED_SHOWN_MAX: usize = 100;
-const SAMPLE_MAX: usize = 10;
+
+/// A batch that was begun, and is sent as it is until it is taken or out of date.
+pub(super) struct InFlight {
+    pub(super) batch: Arc<Batch>,
+    identifiers: BTreeSet<String>,
+    removes: bool,
+    /// Something of it is desired otherwise by now.
+    stale: bool,
+    /// Its intent survives a crash.
+    pub(super) durable: bool,
+}
 
 /// A list's members, work and state. One lock guards all of it.
 pub(super) struct List {
-    pub(super) workspace: WorkspaceId,
-    pub(super) definition: ListDefinition,
+    pub(super) record: ListRecord,
     pub(super) settings: SyncSettings,
     pub(super) destination: Option<Arc<dyn Destination>>,
-    db: Db,
-    tree: sled::Tree,
-    prefix: Vec<u8>,
-    /// What is to be sent: identifier, and whether it is an addition.
-    pending: BTreeMap<String, bool>,
-    pending_since: Option<Instant>,
-    removals: u64,
-    desired: u64,
-    confirmed: u64,
+    pub(super) pace: Arc<Pace>,
+    pub(super) db: Db,
+    pub(super) lists_tree: sled::Tree,
+    pub(super) tree: sled::Tree,
+    pub(super) prefix: Vec<u8>,
+    pub(super) work: Work,
+    pub(super) brake: Brake,
+    pub(super) in_flight: Option<InFlight>,
+    /// Parts of a snapshot that are still to be sent.
+    pub(super) snapshot: VecDeque<Arc<SnapshotPart>>,
+    pub(super) snapshot_wanted: bool,
+    pub(super) desired: u64,
+    pub(super) confirmed: u64,
+    /// Members that the destination may hold: confirmed, or begun.
+    held_there: u64,
     pub(super) newest_sequence: u64,
-    refused: BTreeMap<String, String>,
-    pub(super) held: Option<String>,
-    /// The first sync was shown and started, or needs no showing.
-    pub(super) started: bool,
-    pub(super) emptying: bool,
+    pub(super) refused: BTreeMap<String, String>,
+    pub(super) refused_count: u64,
+    /// Members of whom nothing need be known after the next checkpoint but one.
+    pub(super) over: (Vec<String>, Vec<String>),
+    /// Why it waits, by who says so (a segment that is built, a source that is read in).
+    pub(super) waits: BTreeMap<String, String>,
+    /// Removals wait for the operator, by the brake or because all removals are held.
+    pub(super) removals_wait: bool,
     pub(super) stopped: Option<String>,
-    brake_released: bool,
-    pub(super) braked: bool,
     pub(super) failures: u32,
     pub(super) last_error: Option<String>,
     pub(super) delivered: u64,
     pub(super) last_snapshot: Option<String>,
-    pub(super) snapshot_wanted: bool,
-}
-
-/// The key under which everything of a list stands.
-pub(super) fn prefix(workspace: &WorkspaceId, list: &model::ListId) -> Vec<u8> {
-    let mut key = vec![b'm'];
-    for part in [workspace.as_str(), list.as_str()] {
-        key.extend_from_slice(&(part.len() as u16).to_be_bytes());
-        key.extend_from_slice(part.as_bytes());
-    }
-    key
 }
 
 impl List {
     /// Opens a list and works out what is to be done.
     pub(super) fn open(
-        workspace: WorkspaceId,
-        definition: ListDefinition,
+        record: ListRecord,
         db: Db,
+        lists_tree: sled::Tree,
         tree: sled::Tree,
     ) -> Result<List, StoreError> {
-        let prefix = prefix(&workspace, &definition.id);
+        let settings = SyncSettings::default();
         let mut list = List {
-            workspace,
-            definition,
-            settings: SyncSettings::default(),
+            prefix: prefix(&record.workspace, &record.definition.id),
+            pace: Arc::new(Pace::new(settings.calls_per_second)),
+            newest_sequence: record.sequence.max(record.forgotten_sequence),
+            record,
+            settings,
             destination: None,
             db,
+            lists_tree,
             tree,
-            prefix,
-            pending: BTreeMap::new(),
-            pending_since: None,
-            removals: 0,
+            work: Work::default(),
+            brake: Brake::default(),
+            in_flight: None,
+            snapshot: VecDeque::new(),
+            snapshot_wanted: false,
             desired: 0,
             confirmed: 0,
-            newest_sequence: 0,
+            held_there: 0,
             refused: BTreeMap::new(),
-            held: None,
-            started: true,
-            emptying: false,
+            refused_count: 0,
+            over: (Vec::new(), Vec::new()),
+            waits: BTreeMap::new(),
+            removals_wait: false,
             stopped: None,
-            brake_released: false,
-            braked: false,
             failures: 0,
             last_error: None,
             delivered: 0,
             last_snapshot: None,
-            snapshot_wanted: false,
         };
-        for entry in list.tree.scan_prefix(&list.prefix) {
-            let (key, value) = entry.map_err(|why| list.db.failed(why))?;
-            let member = Member::decode(&value)?;
-            let identifier = key.get(list.prefix.len()..).map(|id| String::from_utf8_lossy(id).into_owned());
+        for entry in list.entries() {
+            let (identifier, member) = entry?;
             list.count(&Member::default(), &member);
-            list.plan(&identifier.unwrap_or_default(), &member);
+            list.plan(&identifier, &Member::default(), &member);
         }
         Ok(list)
+    }
+
+    /// Every identifier with what is known of it.
+    pub(super) fn entries(&self) -> impl Iterator<Item = Result<(String, Member), StoreError>> + use<> {
+        let (db, skip) = (self.db.clone(), self.prefix.len());
+        self.tree.scan_prefix(&self.prefix).map(move |entry| {
+            let (key, value) = entry.map_err(|why| db.failed(why))?;
+            let identifier = String::from_utf8_lossy(key.get(skip..).unwrap_or_default()).into_owned();
+            Ok((identifier, Member::decode(&value)?))
+        })
     }
 
     fn key(&self, identifier: &str) -> Vec<u8> {
         [self.prefix.as_slice(), identifier.as_bytes()].concat()
     }
 
-    fn member(&self, identifier: &str) -> Result<Member, StoreError> {
+    /// What is known of an identifier.
+    pub(super) fn member(&self, identifier: &str) -> Result<Member, StoreError> {
         match self.tree.get(self.key(identifier)).map_err(|why| self.db.failed(why))? {
             Some(bytes) => Member::decode(&bytes),
             None => Ok(Member::default()),
         }
     }
 
-    fn removes(&self) -> bool {
-        self.definition.mode != ListMode::AddOnly || self.emptying
+    /// Whether members are ever removed.
+    pub(super) fn removes(&self) -> bool {
+        self.record.definition.mode != ListMode::AddOnly || self.record.emptying
     }
 
     fn count(&mut self, before: &Member, after: &Member) {
-        self.desired = self.desired + u64::from(after.desired()) - u64::from(before.desired());
-        let held = |member: &Member| u64::from(member.confirmed == Confirmed::In);
-        self.confirmed = self.confirmed + held(after) - held(before);
+        let change =
+            |total: u64, before: bool, after: bool| (total + u64::from(after)).saturating_sub(u64::from(before));
+        self.desired = change(self.desired, before.desired, after.desired);
+        let is_in = |member: &Member| member.confirmed == Confirmed::In;
+        self.confirmed = change(self.confirmed, is_in(before), is_in(after));
+        self.held_there = change(self.held_there, before.may_be_held(), after.may_be_held());
+        self.refused_count = change(self.refused_count, before.refusal.is_some(), after.refusal.is_some());
         self.newest_sequence = self.newest_sequence.max(after.sequence);
     }
 
-    fn plan(&mut self, identifier: &str, member: &Member) {
-        let before = match member.work(self.removes()) {
-            Some(addition) => {
-                self.pending_since.get_or_insert_with(Instant::now);
-                self.removals += u64::from(!addition);
-                self.pending.insert(identifier.to_owned(), addition)
-            }
-            None => self.pending.remove(identifier),
-        };
-        self.removals -= u64::from(before == Some(false));
-        match &member.refusal {
+    fn plan(&mut self, identifier: &str, before: &Member, after: &Member) {
+        self.work.set(identifier, after.work(self.removes()));
+        match &after.refusal {
             Some(reason) if self.refused.len() < REFUSED_SHOWN_MAX => {
                 self.refused.insert(identifier.to_owned(), reason.clone());
             }
@@ -141,9 +158,9 @@ impl List {
                 self.refused.remove(identifier);
             }
         }
-        if self.pending.is_empty() {
-            self.pending_since = None;
-            self.brake_released = false;
+        // A replay can bring it back until a checkpoint has passed.
+        if after.is_over() && (before.sequence != after.sequence || !before.is_over()) {
+            self.over.0.push(identifier.to_owned());
         }
     }
 
@@ -151,7 +168,14 @@ impl List {
         let bytes = after.encode()?;
         self.tree.insert(self.key(identifier), bytes).map_err(|why| self.db.failed(why))?;
         self.count(before, after);
-        self.plan(identifier, after);
+        self.plan(identifier, before, after);
+        Ok(())
+    }
+
+    /// Writes what is kept of the list as a whole.
+    pub(super) fn save(&self) -> Result<(), StoreError> {
+        let bytes = self.record.encode()?;
+        self.lists_tree.insert(&self.prefix, bytes).map_err(|why| self.db.failed(why))?;
         Ok(())
     }
 
@@ -159,9 +183,32 @@ impl List {
     pub(super) fn desire(&mut self, desired: &Desired) -> Result<(), StoreError> {
         let before = self.member(&desired.identifier)?;
         let mut after = before.clone();
-        let change = (desired.sequence, desired.at, desired.cause);
-        if after.take(&desired.person, desired.member, change) {
-            self.write(&desired.identifier, &before, &after)?;
+        // Older than the newest definition is only what a replay brings again.
+        if desired.sequence <= self.record.sequence || !after.take(desired) {
+            return Ok(());
+        }
+        let known = self.in_flight.as_mut().filter(|sent| sent.identifiers.contains(&desired.identifier));
+        if let Some(in_flight) = known {
+            in_flight.stale = true;
+        }
+        self.write(&desired.identifier, &before, &after)
+    }
+
+    /// Changes what is known of one identifier by other means than a change or a delivery.
+    pub(super) fn amend(&mut self, identifier: &str, change: impl FnOnce(&mut Member)) -> Result<(), StoreError> {
+        let before = self.member(identifier)?;
+        let mut after = before.clone();
+        change(&mut after);
+        if after == before { Ok(()) } else { self.write(identifier, &before, &after) }
+    }
+
+    /// Works out anew what is to be done for everybody: the mode changed.
+    pub(super) fn plan_anew(&mut self) -> Result<(), StoreError> {
+        self.work.clear();
+        let removes = self.removes();
+        for entry in self.entries() {
+            let (identifier, member) = entry?;
+            self.work.set(&identifier, member.work(removes));
         }
         Ok(())
     }
@@ -172,154 +219,133 @@ impl List {
             ListState::Unconfigured
         } else if self.stopped.is_some() {
             ListState::Stopped
-        } else if self.emptying {
+        } else if self.record.emptying {
             ListState::Emptying
-        } else if self.held.is_some() {
+        } else if self.record.held.is_some() || !self.waits.is_empty() {
             ListState::Held
-        } else if !self.started {
+        } else if !self.record.started {
             ListState::DryRun
-        } else if self.braked {
+        } else if self.removals_wait {
             ListState::Braked
         } else {
             ListState::Active
         }
     }
 
-    /// Puts the brake on when too much is to be removed at once; true if it is on.
-    pub(super) fn brake(&mut self, defaults: &SyncDefaults) -> bool {
-        let held = self.confirmed.max(self.removals);
-        let many = self.removals.saturating_mul(100) > held.saturating_mul(u64::from(defaults.brake_percent));
-        self.braked = !self.brake_released && !self.emptying && held > defaults.brake_members_min && many;
-        self.braked
+    /// Puts the brake on when too much is to be removed at once; true if removals wait.
+    pub(super) fn brakes(&mut self, defaults: &super::settings::SyncDefaults) -> bool {
+        let (waiting, held) = (self.work.to_remove(), self.held_there);
+        !self.record.emptying && self.brake.check(waiting, held, defaults, Instant::now())
     }
 
-    /// The operator's word: what is pending may be removed.
-    pub(super) fn release_brake(&mut self) {
-        self.brake_released = true;
-        self.braked = false;
-    }
-
-    pub(super) fn removes_something(&self) -> bool {
-        self.removals > 0
-    }
-
-    pub(super) fn has_work(&self) -> bool {
-        !self.pending.is_empty()
-    }
-
-    /// The next changes to send, without removals if those wait. They are marked as begun; the
-    /// caller makes that durable before it sends anything.
-    pub(super) fn begin(&mut self, limit: usize, removals: bool) -> Result<Vec<Change>, StoreError> {
-        let wanted = self.pending.iter().filter(|(_, addition)| removals || **addition);
-        let next: Vec<(String, bool)> =
-            wanted.take(limit).map(|(identifier, addition)| (identifier.clone(), *addition)).collect();
+    /// The batch to send: the one that was begun, or a new one of the oldest changes. The caller
+    /// makes it durable before anything is sent.
+    pub(super) fn begin(&mut self) -> Result<Option<Arc<Batch>>, StoreError> {
+        let wait = self.removals_wait;
+        if let Some(sent) = self.in_flight.as_ref().filter(|sent| !(sent.stale || sent.removes && wait)) {
+            return Ok(Some(Arc::clone(&sent.batch)));
+        }
+        self.in_flight = None;
+        let next = self.next_identifiers();
         let mut changes = Vec::with_capacity(next.len());
         for (identifier, addition) in next {
             let before = self.member(&identifier)?;
-            let mut after = before.clone();
-            after.confirmed = Confirmed::Unknown;
-            if let Some(person) = after.people.first() {
-                after.person = person.clone();
-            }
             changes.push(Change {
-                person: after.person.clone(),
+                person: before.person.clone(),
                 member: addition,
-                sequence: after.sequence,
-                at: after.at.to_string(),
-                cause: after.cause_text().to_owned(),
-                identifier: identifier.clone(),
+                sequence: before.sequence,
+                at: before.at.to_string(),
+                cause: before.cause_text().to_owned(),
+                identifier: identifier.to_string(),
             });
-            self.write(&identifier, &before, &after)?;
+            let after = Member { confirmed: Confirmed::Unknown, ..before.clone() };
+            if after != before {
+                self.write(&identifier, &before, &after)?;
+            }
         }
-        Ok(changes)
+        if changes.is_empty() {
+            return Ok(None);
+        }
+        let removals = changes.iter().filter(|change| !change.member).count() as u64;
+        self.brake.removed(removals, Instant::now());
+        let identifiers = changes.iter().map(|change| change.identifier.clone()).collect();
+        let batch = Arc::new(Batch {
+            id: format!("msg_{}", uuid::Uuid::now_v7().simple()),
+            list: self.record.definition.id.to_string(),
+            segment: self.record.definition.segment.to_string(),
+            first_sync: self.record.first_sync,
+            changes,
+        });
+        let sent = Arc::clone(&batch);
+        self.in_flight = Some(InFlight { batch, identifiers, removes: removals > 0, stale: false, durable: false });
+        Ok(Some(sent))
+    }
+
+    /// The next identifiers that fit into one call.
+    fn next_identifiers(&self) -> Vec<(Arc<str>, bool)> {
+        let Some(can) = self.destination.as_ref().map(|destination| destination.capabilities()) else {
+            return Vec::new();
+        };
+        let limit = match self.settings.batch_changes_max {
+            0 => can.batch_changes_max,
+            asked => asked.min(can.batch_changes_max),
+        };
+        /// A person's stable id and its place in the message, about.
+        const PERSON_BYTES: usize = 40;
+        let mut bytes = 0;
+        let fits = |(identifier, _): &(Arc<str>, bool)| {
+            bytes += identifier.len() + PERSON_BYTES + kit::sync::CHANGE_FRAME_BYTES;
+            can.batch_bytes_max == 0 || bytes <= can.batch_bytes_max
+        };
+        let first = self.work.next(!self.removals_wait).take(1);
+        let fitting: Vec<_> = self.work.next(!self.removals_wait).take(limit.max(1)).take_while(fits).collect();
+        if fitting.is_empty() { first.collect() } else { fitting }
     }
 
     /// The destination took the changes, but for the refused ones. What was desired otherwise in
     /// the meantime stays to be sent.
-    pub(super) fn confirm(&mut self, changes: &[Change], refused: &BTreeMap<String, String>) -> Result<(), StoreError> {
-        for change in changes {
+    pub(super) fn confirm(&mut self, batch: &Batch, refused: &BTreeMap<String, String>) -> Result<(), StoreError> {
+        if self.in_flight.as_ref().is_some_and(|sent| sent.batch.id == batch.id) {
+            self.in_flight = None;
+        }
+        for change in &batch.changes {
             let before = self.member(&change.identifier)?;
             let mut after = before.clone();
+            let as_sent = if change.member { Confirmed::In } else { Confirmed::Out };
             match refused.get(&change.identifier) {
                 Some(reason) if after.sequence == change.sequence => {
                     after.refusal = Some(reason.clone());
                     after.confirmed = if change.member { Confirmed::Out } else { Confirmed::In };
                 }
+                // Refused what is no longer desired: what the destination holds is still not known.
                 Some(_) => {}
-                None => after.confirmed = if change.member { Confirmed::In } else { Confirmed::Out },
+                None => (after.confirmed, after.confirmed_sequence) = (as_sent, change.sequence),
             }
             self.write(&change.identifier, &before, &after)?;
         }
-        if self.pending_since.is_some() {
-            self.pending_since = Some(Instant::now());
+        if self.record.first_sync && self.work.is_empty() {
+            self.record.first_sync = false;
+            self.save()?;
         }
         Ok(())
     }
 
-    /// Everything that the list should hold: identifier and sequence.
-    pub(super) fn members(&self) -> Result<Vec<(String, u64)>, StoreError> {
+    /// Everything that the destination should hold once all that may be sent now is sent, in
+    /// the order of the identifiers.
+    pub(super) fn snapshot_members(&self) -> Result<Vec<SnapshotMember>, StoreError> {
+        let keeps = self.removals_wait || !self.removes();
         let mut members = Vec::new();
-        for entry in self.tree.scan_prefix(&self.prefix) {
-            let (key, value) = entry.map_err(|why| self.db.failed(why))?;
-            let member = Member::decode(&value)?;
-            let identifier = key.get(self.prefix.len()..).map(|id| String::from_utf8_lossy(id).into_owned());
-            if let Some(identifier) = identifier.filter(|_| member.desired() && member.refusal.is_none()) {
-                members.push((identifier, member.sequence));
-            }
+        for entry in self.entries() {
+            let (identifier, member) = entry?;
+            let sequence = if member.desired && member.refusal.is_none() {
+                member.sequence
+            } else if keeps && !member.desired && member.may_be_held() {
+                member.confirmed_sequence
+            } else {
+                continue;
+            };
+            members.push(SnapshotMember { identifier, person: member.person, sequence });
         }
         Ok(members)
-    }
-
-    /// Wants nobody any more: what the destination holds is to be removed.
-    pub(super) fn empty(&mut self) -> Result<(), StoreError> {
-        self.emptying = true;
-        for entry in self.tree.scan_prefix(&self.prefix) {
-            let (key, value) = entry.map_err(|why| self.db.failed(why))?;
-            let before = Member::decode(&value)?;
-            let mut after = before.clone();
-            after.people.clear();
-            after.refusal = None;
-            after.sequence += u64::from(before.desired());
-            after.at = after.at.max(Time(0));
-            let identifier = key.get(self.prefix.len()..).map(|id| String::from_utf8_lossy(id).into_owned());
-            self.write(&identifier.unwrap_or_default(), &before, &after)?;
-        }
-        Ok(())
-    }
-
-    /// Forgets everything of the list.
-    pub(super) fn forget(&self) -> Result<(), StoreError> {
-        for key in self.tree.scan_prefix(&self.prefix).keys() {
-            let key = key.map_err(|why| self.db.failed(why))?;
-            self.tree.remove(key).map_err(|why| self.db.failed(why))?;
-        }
-        Ok(())
-    }
-
-    /// What is shown of it.
-    pub(super) fn status(&self) -> ListStatus {
-        let waited = self.pending_since.map_or(Duration::ZERO, |since| since.elapsed());
-        let reason = self.stopped.clone().or_else(|| self.held.clone()).or_else(|| {
-            self.braked.then(|| format!("{} of {} members would be removed", self.removals, self.confirmed))
-        });
-        ListStatus {
-            workspace: self.workspace.to_string(),
-            list: self.definition.id.to_string(),
-            segment: self.definition.segment.to_string(),
-            state: self.state(),
-            reason,
-            desired: self.desired,
-            confirmed: self.confirmed,
-            to_add: self.pending.len() as u64 - self.removals,
-            to_remove: self.removals,
-            sample: self.pending.keys().take(SAMPLE_MAX).cloned().collect(),
-            oldest_pending_ms: waited.as_millis() as u64,
-            failures: self.failures,
-            last_error: self.last_error.clone(),
-            refused: self.refused.clone(),
-            delivered: self.delivered,
-            last_snapshot: self.last_snapshot.clone(),
-            mode: self.definition.mode,
-        }
     }
 }

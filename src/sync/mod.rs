@@ -4,13 +4,22 @@
 //! what the destination is known to hold; the difference is the work. Entering and leaving
 //! before anything was sent comes to nothing, and a retry can't put an old intent over a new one.
 
+mod brake;
 pub mod commands;
+pub mod destination;
+mod durable;
+mod intake;
+mod lifecycle;
 mod list;
 mod record;
+pub mod resync;
 pub mod service;
 pub mod settings;
 mod snapshot;
+mod work;
 mod worker;
 
+pub use commands::{CommandError, ListCommand};
+pub use destination::DestinationConfig;
 pub use service::SyncService;
 pub use settings::{ListState, ListStatus, SyncDefaults, SyncSettings};

@@ -1,8 +1,9 @@
-//! What is kept of one identifier on one list.
+//! What is kept in the store: of each list, and of each identifier on it.
 
 use crate::store::db::StoreError;
-use engine::effect::Cause;
-use model::Time;
+use engine::effect::{Cause, Desired};
+use model::{ListDefinition, ListId, Time, WorkspaceId};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 const FORMAT: u8 = 1;
@@ -22,8 +23,11 @@ pub(super) enum Confirmed {
 /// One identifier on one list.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Member {
-    /// People for whose sake it should be a member.
-    pub(super) people: Vec<String>,
+    /// Whether the list should hold it. The engine says so of the identifier as a whole: where
+    /// people share an address, it knows whether somebody still brings it.
+    pub(super) desired: bool,
+    /// The person behind it, or the last one.
+    pub(super) person: String,
     /// Sequence of the newest change.
     pub(super) sequence: u64,
     /// When the newest change became true.
@@ -32,41 +36,43 @@ pub(super) struct Member {
     pub(super) cause: u8,
     /// What the destination holds.
     pub(super) confirmed: Confirmed,
-    /// The person last named to the destination.
-    pub(super) person: String,
+    /// Sequence of the newest change that the destination took.
+    pub(super) confirmed_sequence: u64,
     /// The destination's reason for refusing what is desired now.
     pub(super) refusal: Option<String>,
 }
 
 impl Member {
-    /// Whether it should be a member.
-    pub(super) fn desired(&self) -> bool {
-        !self.people.is_empty()
-    }
-
     /// What is to be sent: to add (`true`), to remove, or nothing.
     pub(super) fn work(&self, removes: bool) -> Option<bool> {
         if self.refusal.is_some() {
             return None;
         }
-        match (self.desired(), self.confirmed) {
+        match (self.desired, self.confirmed) {
             (true, Confirmed::In) | (false, Confirmed::Out) => None,
             (true, _) => Some(true),
             (false, _) => removes.then_some(false),
         }
     }
 
+    /// Whether the destination may hold it.
+    pub(super) fn may_be_held(&self) -> bool {
+        self.confirmed != Confirmed::Out
+    }
+
+    /// Neither desired nor held: nothing needs to be known of it once no replay can bring it back.
+    pub(super) fn is_over(&self) -> bool {
+        !self.desired && !self.may_be_held()
+    }
+
     /// Takes a change in. Returns false for one that is not newer than what is known.
-    pub(super) fn take(&mut self, person: &str, member: bool, (sequence, at, cause): (u64, Time, Cause)) -> bool {
-        if sequence <= self.sequence {
+    pub(super) fn take(&mut self, change: &Desired) -> bool {
+        if change.sequence <= self.sequence {
             return false;
         }
-        self.people.retain(|known| known != person);
-        if member {
-            self.people.push(person.to_owned());
-            self.people.sort();
-        }
-        (self.sequence, self.at, self.cause) = (sequence, at, cause as u8);
+        self.desired = change.member;
+        self.person.clone_from(&change.person);
+        (self.sequence, self.at, self.cause) = (change.sequence, change.at, change.cause as u8);
         self.refusal = None;
         true
     }
@@ -84,41 +90,120 @@ impl Member {
     }
 
     pub(super) fn encode(&self) -> Result<Vec<u8>, StoreError> {
-        postcard::to_extend(self, vec![FORMAT]).map_err(|why| unreadable(&why.to_string()))
+        encode("list member", self)
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Member, StoreError> {
-        let Some((&FORMAT, rest)) = bytes.split_first() else { return Err(unreadable("written by another version")) };
-        match postcard::take_from_bytes(rest) {
-            Ok((member, [])) => Ok(member),
-            Ok(_) => Err(unreadable("bytes are left over")),
-            Err(why) => Err(unreadable(&why.to_string())),
-        }
+        decode("list member", bytes)
     }
 }
 
-fn unreadable(why: &str) -> StoreError {
-    StoreError::Unreadable { what: "list member", why: why.to_owned() }
+/// A list, with what an operator said to it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) struct ListRecord {
+    pub(super) workspace: WorkspaceId,
+    pub(super) definition: ListDefinition,
+    /// Sequence of the newest definition or removal of the list.
+    pub(super) sequence: u64,
+    /// Sequence of the newest change of a member that was forgotten since.
+    pub(super) forgotten_sequence: u64,
+    /// It is gone; kept so that a replay does not bring it back.
+    pub(super) removed: bool,
+    /// It is being emptied before it goes.
+    pub(super) emptying: bool,
+    /// Why the operator holds it.
+    pub(super) held: Option<String>,
+    /// Why removals wait for the operator's word, whatever their number.
+    pub(super) removals_held: Option<String>,
+    /// The first sync was shown and started, or needs no showing.
+    pub(super) started: bool,
+    /// The first sync with this destination is not over.
+    pub(super) first_sync: bool,
+    /// Which destination it was sent to.
+    pub(super) destination: Option<String>,
+}
+
+impl ListRecord {
+    /// A list that was just defined.
+    pub(super) fn new(workspace: WorkspaceId, definition: ListDefinition, sequence: u64) -> ListRecord {
+        ListRecord {
+            workspace,
+            definition,
+            sequence,
+            forgotten_sequence: 0,
+            removed: false,
+            emptying: false,
+            held: None,
+            removals_held: None,
+            started: false,
+            first_sync: true,
+            destination: None,
+        }
+    }
+
+    pub(super) fn encode(&self) -> Result<Vec<u8>, StoreError> {
+        encode("list", self)
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<ListRecord, StoreError> {
+        decode("list", bytes)
+    }
+}
+
+/// The key under which everything of a list stands.
+pub(super) fn prefix(workspace: &WorkspaceId, list: &ListId) -> Vec<u8> {
+    let mut key = vec![b'm'];
+    for part in [workspace.as_str(), list.as_str()] {
+        key.extend_from_slice(&(part.len() as u32).to_be_bytes());
+        key.extend_from_slice(part.as_bytes());
+    }
+    key
+}
+
+fn encode<T: Serialize>(what: &'static str, value: &T) -> Result<Vec<u8>, StoreError> {
+    postcard::to_extend(value, vec![FORMAT]).map_err(|why| StoreError::Unreadable { what, why: why.to_string() })
+}
+
+fn decode<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T, StoreError> {
+    let unreadable = |why: String| StoreError::Unreadable { what, why };
+    match bytes.split_first() {
+        Some((&FORMAT, rest)) => match postcard::take_from_bytes(rest) {
+            Ok((value, [])) => Ok(value),
+            Ok(_) => Err(unreadable("bytes are left over".to_owned())),
+            Err(why) => Err(unreadable(why.to_string())),
+        },
+        _ => Err(unreadable("written by another version".to_owned())),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::{Channel, ListIdentifier, ListMode, SegmentId};
 
     fn change(member: &mut Member, person: &str, is: bool, sequence: u64) -> bool {
-        member.take(person, is, (sequence, Time(sequence as i64), Cause::Event))
+        member.take(&Desired {
+            list: ListId::from("l"),
+            identifier: "a@b.mx".to_owned(),
+            person: person.to_owned(),
+            member: is,
+            sequence,
+            at: Time(sequence as i64),
+            cause: Cause::Event,
+        })
     }
 
     #[test]
-    fn an_address_stays_while_anybody_wants_it() {
+    fn an_address_that_passes_on_leaves_with_the_person_who_had_it_last() {
         let mut member = Member::default();
         assert!(change(&mut member, "p_1", true, 1));
         assert!(change(&mut member, "p_2", true, 2));
-        assert!(change(&mut member, "p_1", false, 3));
-        assert!(member.desired());
-        assert!(change(&mut member, "p_2", false, 4));
-        assert!(!member.desired());
-        assert_eq!(member.work(true), None);
+        assert!(change(&mut member, "p_2", false, 3));
+        assert!(!member.desired);
+        assert_eq!(member.work(true), None, "never sent, so nothing to take back");
+        member.confirmed = Confirmed::Unknown;
+        assert_eq!(member.work(true), Some(false));
+        assert_eq!(member.work(false), None);
     }
 
     #[test]
@@ -126,7 +211,7 @@ mod tests {
         let mut member = Member::default();
         change(&mut member, "p_1", true, 5);
         assert!(!change(&mut member, "p_1", false, 5));
-        assert!(member.desired());
+        assert!(member.desired);
     }
 
     #[test]
@@ -134,8 +219,18 @@ mod tests {
         let mut member = Member::default();
         change(&mut member, "p_1", true, 5);
         let bytes = member.encode().unwrap();
+        assert_eq!(bytes, [1, 1, 3, b'p', b'_', b'1', 5, 10, 0, 0, 0, 0], "format 1 stays as it is");
         assert_eq!(Member::decode(&bytes).unwrap(), member);
         assert!(Member::decode(&[9, 1, 2]).is_err());
         assert!(Member::decode(&[bytes.as_slice(), &[0]].concat()).is_err());
+        let definition = ListDefinition {
+            id: ListId::from("l"),
+            segment: SegmentId::from("s"),
+            identifier: ListIdentifier::Email,
+            consent: Some(Channel::Email),
+            mode: ListMode::Mirror,
+        };
+        let list = ListRecord::new(WorkspaceId::from("w"), definition, 7);
+        assert_eq!(ListRecord::decode(&list.encode().unwrap()).unwrap(), list);
     }
 }

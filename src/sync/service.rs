@@ -1,40 +1,45 @@
-//! Takes the effects of the shards in and runs a worker for each list.
+//! All lists of the daemon: opened, defined, removed; each with its worker.
 
-use super::list::{List, prefix};
+use super::durable::Durable;
+use super::intake::Intake;
+use super::list::List;
+use super::record::ListRecord;
 use super::settings::{ListStatus, SyncDefaults};
-use super::worker;
+use super::{commands::Parked, worker};
 use crate::alerts::Alerts;
 use crate::shard::api::{EffectBatch, EffectSink};
 use crate::store::db::{Db, StoreError};
-use engine::effect::Effect;
 use model::{ListDefinition, ListId, WorkspaceId};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 const LISTS_TREE: &str = "sync-lists";
 const MEMBERS_TREE: &str = "sync";
-const FORMAT: u8 = 1;
 
 type Key = (WorkspaceId, ListId);
 
 /// A list with the bell of its worker.
 pub(super) struct Slot {
     list: Mutex<List>,
+    /// There may be work.
     pub(super) bell: Notify,
+    /// An operator said something: try now, whatever was waited for.
+    pub(super) word: Notify,
     pub(super) cancel: CancellationToken,
 }
 
 impl Slot {
+    fn new(list: List) -> Arc<Slot> {
+        let cancel = CancellationToken::new();
+        Arc::new(Slot { list: Mutex::new(list), bell: Notify::new(), word: Notify::new(), cancel })
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, List> {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-enum Message {
-    Batch(EffectBatch),
-    Written(mpsc::SyncSender<Result<(), String>>),
 }
 
 /// All lists of the daemon.
@@ -42,12 +47,16 @@ pub struct SyncService {
     pub(super) db: Db,
     lists_tree: sled::Tree,
     members_tree: sled::Tree,
-    pub(super) lists: RwLock<BTreeMap<Key, Arc<Slot>>>,
+    lists: RwLock<BTreeMap<Key, Arc<Slot>>>,
+    /// Lists that are gone: the sequence of their removal.
+    gone: Mutex<BTreeMap<Key, u64>>,
+    pub(super) parked: Mutex<BTreeMap<Key, Parked>>,
     pub(super) defaults: SyncDefaults,
     pub(super) alerts: Arc<Alerts>,
+    pub(super) durable: Durable,
     runtime: tokio::runtime::Handle,
-    inbox: Mutex<mpsc::Sender<Message>>,
-    hold_removals: Mutex<Option<String>>,
+    intake: Intake,
+    workers: TaskTracker,
     stop: CancellationToken,
 }
 
@@ -61,78 +70,78 @@ impl SyncService {
         runtime: tokio::runtime::Handle,
     ) -> Result<Arc<SyncService>, StoreError> {
         let (lists_tree, members_tree) = (db.tree(LISTS_TREE)?, db.tree(MEMBERS_TREE)?);
-        let mut lists = BTreeMap::new();
+        let (mut lists, mut gone) = (BTreeMap::new(), BTreeMap::new());
         for entry in lists_tree.iter() {
             let (_, value) = entry.map_err(|why| db.failed(why))?;
-            let (workspace, definition) = decode(&value)?;
-            let key = (workspace.clone(), definition.id.clone());
-            let list = List::open(workspace, definition, db.clone(), members_tree.clone())?;
-            lists.insert(key, slot(list));
+            let record = ListRecord::decode(&value)?;
+            let key = (record.workspace.clone(), record.definition.id.clone());
+            if record.removed {
+                gone.insert(key, record.sequence);
+            } else {
+                let list = List::open(record, db.clone(), lists_tree.clone(), members_tree.clone())?;
+                lists.insert(key, Slot::new(list));
+            }
         }
-        let (sender, receiver) = mpsc::channel();
+        let stop = CancellationToken::new();
         let service = Arc::new(SyncService {
+            durable: Durable::new(db.clone()),
             db,
             lists_tree,
             members_tree,
             lists: RwLock::new(lists),
+            gone: Mutex::new(gone),
+            parked: Mutex::new(BTreeMap::new()),
             defaults,
             alerts,
             runtime,
-            inbox: Mutex::new(sender),
-            hold_removals: Mutex::new(None),
-            stop: CancellationToken::new(),
+            intake: Intake::new(stop.clone()),
+            workers: TaskTracker::new(),
+            stop,
         });
-        let weak = Arc::downgrade(&service);
-        std::thread::Builder::new()
-            .name("sync-intake".to_owned())
-            .spawn(move || {
-                let mut failed: Option<String> = None;
-                for message in receiver {
-                    match message {
-                        Message::Batch(batch) => {
-                            let Some(service) = weak.upgrade() else { return };
-                            if failed.is_none()
-                                && let Err(why) = service.take(&batch)
-                            {
-                                tracing::error!(%why, "lists can't be written");
-                                failed = Some(why.to_string());
-                            }
-                        }
-                        Message::Written(done) => {
-                            let _ = done.send(failed.clone().map_or(Ok(()), Err));
-                        }
-                    }
-                }
-            })
-            .map_err(|source| StoreError::Io { path: "sync-intake".into(), source })?;
+        service.intake.start(&service)?;
         Ok(service)
     }
 
+    fn read(&self) -> RwLockReadGuard<'_, BTreeMap<Key, Arc<Slot>>> {
+        self.lists.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn edit(&self) -> RwLockWriteGuard<'_, BTreeMap<Key, Arc<Slot>>> {
+        self.lists.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn slot(&self, workspace: &WorkspaceId, list: &ListId) -> Option<Arc<Slot>> {
-        let lists = self.lists.read().unwrap_or_else(PoisonError::into_inner);
-        lists.get(&(workspace.clone(), list.clone())).cloned()
+        self.read().get(&(workspace.clone(), list.clone())).cloned()
+    }
+
+    pub(super) fn slots(&self) -> Vec<Arc<Slot>> {
+        self.read().values().cloned().collect()
     }
 
     /// The state of every list.
     pub fn statuses(&self) -> Vec<ListStatus> {
-        let lists = self.lists.read().unwrap_or_else(PoisonError::into_inner);
-        lists.values().map(|slot| slot.lock().status()).collect()
+        self.slots().iter().map(|slot| slot.lock().status()).collect()
     }
 
-    /// Why removals are held on every list, if they are.
-    pub fn removals_held(&self) -> Option<String> {
-        self.hold_removals.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Batches of effects that are accepted and not yet written.
+    pub fn intake_depth(&self) -> u64 {
+        self.intake.depth()
     }
 
-    /// Holds removals on every list (a leap of the clock), or lets them go again.
+    /// Holds removals on every list there is (a leap of the clock) until the operator confirms
+    /// each list, or lets all of them go again. Survives a restart.
     pub fn hold_removals(&self, reason: Option<String>) {
-        *self.hold_removals.lock().unwrap_or_else(PoisonError::into_inner) = reason;
-        self.ring_all();
-    }
-
-    fn ring_all(&self) {
-        let lists = self.lists.read().unwrap_or_else(PoisonError::into_inner);
-        lists.values().for_each(|slot| slot.bell.notify_one());
+        for slot in self.slots() {
+            let mut list = slot.lock();
+            list.record.removals_held.clone_from(&reason);
+            if let Err(why) = list.save() {
+                tracing::error!(%why, list = %list.record.definition.id, "a hold of removals can't be kept");
+            }
+            slot.bell.notify_one();
+        }
+        if let Err(why) = self.db.make_durable() {
+            tracing::error!(%why, "a hold of removals can't be made durable");
+        }
     }
 
     /// Ends the workers. What was begun is sent again by the next run.
@@ -140,110 +149,146 @@ impl SyncService {
         self.stop.cancel();
     }
 
-    fn take(&self, batch: &EffectBatch) -> Result<(), StoreError> {
-        for effect in &batch.effects {
-            match effect {
-                Effect::Desired(desired) => {
-                    if let Some(slot) = self.slot(&batch.workspace, &desired.list) {
-                        slot.lock().desire(desired)?;
-                        slot.bell.notify_one();
-                    }
-                }
-                Effect::ListDefined { definition, .. } => self.define(&batch.workspace, definition)?,
-                Effect::ListRemoved { list, empty, .. } => self.unlink(&batch.workspace, list, *empty)?,
-                Effect::Transition(_) => {}
-            }
+    /// Ends the workers and the writer, and waits for them. What was accepted is written.
+    pub async fn close(self: Arc<Self>) {
+        self.stop.cancel();
+        self.workers.close();
+        self.workers.wait().await;
+        let service = Arc::clone(&self);
+        if let Err(why) = tokio::task::spawn_blocking(move || service.intake.end()).await {
+            tracing::error!(%why, "the writer of lists did not end well");
         }
-        Ok(())
     }
 
-    pub(super) fn define(&self, workspace: &WorkspaceId, definition: &ListDefinition) -> Result<(), StoreError> {
-        let bytes = encode(workspace, definition)?;
-        let key = prefix(workspace, &definition.id);
-        self.lists_tree.insert(key, bytes).map_err(|why| self.db.failed(why))?;
+    /// Returns when every effect that was accepted before is written.
+    pub fn settle(&self) -> Result<(), StoreError> {
+        self.intake.barrier()
+    }
+
+    /// A list was created or changed.
+    pub(super) fn define(
+        self: &Arc<Self>,
+        workspace: &WorkspaceId,
+        definition: &ListDefinition,
+        sequence: u64,
+    ) -> Result<(), StoreError> {
+        let key = (workspace.clone(), definition.id.clone());
         if let Some(slot) = self.slot(workspace, &definition.id) {
             let mut list = slot.lock();
-            list.definition = definition.clone();
-            list.emptying = false;
+            if list.record.sequence >= sequence {
+                return Ok(());
+            }
+            let before = list.record.clone();
+            list.record.sequence = sequence;
+            list.record.definition = definition.clone();
+            list.record.emptying = false;
+            if let Err(why) = list.save().and_then(|()| list.plan_anew()) {
+                // It is tried again, and must not pass for done then.
+                list.record = before;
+                return Err(why);
+            }
+            list.newest_sequence = list.newest_sequence.max(sequence);
+            list.snapshot.clear();
             return Ok(());
         }
-        let (db, tree) = (self.db.clone(), self.members_tree.clone());
-        let slot = slot(List::open(workspace.clone(), definition.clone(), db, tree)?);
-        let mut lists = self.lists.write().unwrap_or_else(PoisonError::into_inner);
-        lists.insert((workspace.clone(), definition.id.clone()), slot);
+        {
+            let gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
+            if gone.get(&key).is_some_and(|removal| *removal >= sequence) {
+                return Ok(());
+            }
+        }
+        let record = ListRecord::new(workspace.clone(), definition.clone(), sequence);
+        let list = List::open(record, self.db.clone(), self.lists_tree.clone(), self.members_tree.clone())?;
+        list.save()?;
+        self.edit().insert(key.clone(), Slot::new(list));
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        self.unpark(&key);
         Ok(())
     }
 
-    fn unlink(&self, workspace: &WorkspaceId, id: &ListId, empty: bool) -> Result<(), StoreError> {
+    /// A list was unlinked.
+    pub(super) fn unlink(
+        &self,
+        workspace: &WorkspaceId,
+        id: &ListId,
+        empty: bool,
+        sequence: u64,
+    ) -> Result<(), StoreError> {
         let Some(slot) = self.slot(workspace, id) else { return Ok(()) };
-        if empty {
-            slot.lock().empty()?;
-            slot.bell.notify_one();
-            return Ok(());
+        {
+            let mut list = slot.lock();
+            if list.record.sequence >= sequence {
+                return Ok(());
+            }
+            if empty {
+                list.empty(sequence)?;
+                if list.destination.is_some() && !list.work.is_empty() {
+                    slot.bell.notify_one();
+                    return Ok(());
+                }
+            }
         }
-        self.drop_list(workspace, id)
+        self.drop_list(workspace, id, sequence)
     }
 
     /// Forgets a list: its worker ends, its members are gone from the store.
-    pub(super) fn drop_list(&self, workspace: &WorkspaceId, id: &ListId) -> Result<(), StoreError> {
-        let mut lists = self.lists.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(slot) = lists.remove(&(workspace.clone(), id.clone())) {
-            slot.cancel.cancel();
-            slot.lock().forget()?;
+    pub(super) fn drop_list(&self, workspace: &WorkspaceId, id: &ListId, sequence: u64) -> Result<(), StoreError> {
+        let key = (workspace.clone(), id.clone());
+        let Some(slot) = self.slot(workspace, id) else { return Ok(()) };
+        {
+            let mut list = slot.lock();
+            list.forget(sequence)?;
+            self.gone.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), sequence);
         }
-        self.lists_tree.remove(prefix(workspace, id)).map_err(|why| self.db.failed(why))?;
+        self.edit().remove(&key);
+        slot.cancel.cancel();
+        for kind in ["brake", "destination"] {
+            self.alerts.clear(kind, id.as_str(), Some(workspace.as_str()));
+        }
         Ok(())
     }
 
     /// Starts the worker of a list.
     pub(super) fn start_worker(self: &Arc<Self>, slot: &Arc<Slot>) {
         let (weak, slot, stop) = (Arc::downgrade(self), Arc::clone(slot), self.stop.clone());
-        self.runtime.spawn(async move {
+        let life = async move {
             tokio::select! {
                 () = worker::run(weak, Arc::clone(&slot)) => {}
                 () = slot.cancel.cancelled() => {}
                 () = stop.cancelled() => {}
             }
-        });
-    }
-}
-
-fn slot(list: List) -> Arc<Slot> {
-    Arc::new(Slot { list: Mutex::new(list), bell: Notify::new(), cancel: CancellationToken::new() })
-}
-
-fn encode(workspace: &WorkspaceId, definition: &ListDefinition) -> Result<Vec<u8>, StoreError> {
-    let unreadable = |why: postcard::Error| StoreError::Unreadable { what: "list", why: why.to_string() };
-    postcard::to_extend(&(workspace, definition), vec![FORMAT]).map_err(unreadable)
-}
-
-fn decode(bytes: &[u8]) -> Result<(WorkspaceId, ListDefinition), StoreError> {
-    let unreadable = |why: String| StoreError::Unreadable { what: "list", why };
-    match bytes.split_first() {
-        Some((&FORMAT, rest)) => match postcard::take_from_bytes(rest) {
-            Ok((list, [])) => Ok(list),
-            Ok(_) => Err(unreadable("bytes are left over".to_owned())),
-            Err(why) => Err(unreadable(why.to_string())),
-        },
-        _ => Err(unreadable("written by another version".to_owned())),
+        };
+        drop(self.workers.spawn_on(life, &self.runtime));
     }
 }
 
 impl EffectSink for SyncService {
     fn accept(&self, batch: EffectBatch) {
         if !batch.effects.is_empty() {
-            let inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
-            let _ = inbox.send(Message::Batch(batch));
+            self.intake.push(batch);
         }
     }
 
-    fn persist_through(&self, _shard: u32, _position: u64) -> Result<(), StoreError> {
-        let (sender, receiver) = mpsc::sync_channel(1);
-        let failed = |why: &str| StoreError::Unreadable { what: "list change", why: why.to_owned() };
-        {
-            let inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
-            inbox.send(Message::Written(sender)).map_err(|_| failed("its writer has ended"))?;
-        }
-        receiver.recv().map_err(|_| failed("its writer has ended"))?.map_err(|why| failed(&why))
+    fn persist_through(&self, shard: u32, position: u64) -> Result<(), StoreError> {
+        self.intake.barrier()?;
+        self.intake.forget_over(self, shard, position)
+    }
+}
+
+/// The key of a list, for others of this module.
+pub(super) fn list_key(workspace: &WorkspaceId, list: &ListId) -> Key {
+    (workspace.clone(), list.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::prefix;
+    use super::*;
+
+    #[test]
+    fn keys_of_lists_never_run_into_each_other() {
+        let key = |workspace: &str, list: &str| prefix(&WorkspaceId::from(workspace), &ListId::from(list));
+        assert!(!key("w", "ab").starts_with(&key("w", "a")));
+        assert_ne!(key("wa", "b"), key("w", "ab"));
     }
 }

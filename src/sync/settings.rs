@@ -11,6 +11,8 @@ use utoipa::ToSchema;
 pub struct SyncSettings {
     /// Calls a second at most.
     pub calls_per_second: u32,
+    /// Changes of one call at most; 0 for as many as the destination takes.
+    pub batch_changes_max: usize,
     /// Whether the first sync waits for `start` after showing what it would do.
     pub dry_run_first: bool,
     /// When a full snapshot is sent: a cron expression, seconds first, UTC; empty for never.
@@ -19,7 +21,12 @@ pub struct SyncSettings {
 
 impl Default for SyncSettings {
     fn default() -> SyncSettings {
-        SyncSettings { calls_per_second: 20, dry_run_first: false, snapshot_schedule: "0 17 * * * *".to_owned() }
+        SyncSettings {
+            calls_per_second: 20,
+            batch_changes_max: 0,
+            dry_run_first: false,
+            snapshot_schedule: "0 17 * * * *".to_owned(),
+        }
     }
 }
 
@@ -50,7 +57,7 @@ pub enum ListState {
     Active,
     /// The first sync waits for `start`.
     DryRun,
-    /// The operator holds it.
+    /// The operator holds it, or something that it depends on is not ready.
     Held,
     /// A removal waits for the operator's word.
     Braked,
@@ -87,14 +94,22 @@ pub struct ListStatus {
     pub sample: Vec<String>,
     /// Age of the oldest change that is not sent, milliseconds.
     pub oldest_pending_ms: u64,
+    /// Whether the first sync with this destination is not over.
+    pub first_sync: bool,
     /// Failed tries in a row.
     pub failures: u32,
     /// The last failure.
     pub last_error: Option<String>,
+    /// When the next try is made, milliseconds from now; absent when nothing keeps it back.
+    pub next_attempt_ms: Option<u64>,
     /// Members that the destination refused, with its reasons; at most 100 are shown.
     pub refused: BTreeMap<String, String>,
+    /// How many it refused.
+    pub refused_count: u64,
     /// Messages delivered since the start.
     pub delivered: u64,
+    /// Parts of a snapshot that are still to be sent.
+    pub snapshot_parts_left: u64,
     /// When the last snapshot was delivered, RFC 3339.
     pub last_snapshot: Option<String>,
     /// How it is kept.

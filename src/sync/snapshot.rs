@@ -1,11 +1,16 @@
 //! Signed snapshots on a schedule, from which receivers that can't be read back repair themselves.
 
-use super::service::Slot;
-use super::worker::Step;
+use super::list::List;
+use super::service::{Slot, SyncService};
+use super::settings::ListState;
+use super::worker::{self, Step};
+use crate::store::db::StoreError;
 use chrono::{DateTime, Utc};
 use cron::Schedule as Cron;
-use kit::sync::{Destination, SnapshotPart};
+use kit::sync::{SnapshotMember, SnapshotPart};
+use std::collections::VecDeque;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// When the next snapshot of a list is due.
 #[derive(Default)]
@@ -42,58 +47,70 @@ impl Schedule {
     }
 }
 
-/// Sends a snapshot if one is due or wanted.
-pub(super) async fn step(slot: &Slot, destination: &dyn Destination, schedule: &mut Schedule) -> Step {
-    let size = destination.capabilities().snapshot_members_max;
-    let parts = {
+/// Makes the parts of a snapshot if one is due or wanted and none is under way.
+pub(super) async fn prepare(slot: &Arc<Slot>, schedule: &mut Schedule) -> Result<(), StoreError> {
+    {
         let mut list = slot.lock();
-        let due = schedule.due(&list.settings.snapshot_schedule.clone(), Utc::now()) || list.snapshot_wanted;
-        if size == 0 || !due {
-            return Step::idle();
-        }
-        list.snapshot_wanted = true;
-        match list.members() {
-            Ok(members) => parts(&list, members, size),
-            Err(why) => {
-                tracing::error!(%why, "a list can't be read");
-                return Step::Wait(std::time::Duration::from_secs(5));
-            }
-        }
-    };
-    let count = parts.len();
-    for part in parts {
-        if let Err(failure) = destination.snapshot(&part).await {
-            let mut list = slot.lock();
-            list.failures = list.failures.saturating_add(1);
-            list.last_error = Some(format!("snapshot part {} of {count}: {failure}", part.part));
-            return Step::Wait(std::time::Duration::from_secs(u64::from(list.failures.min(60))));
+        let expression = list.settings.snapshot_schedule.clone();
+        let active = matches!(list.state(), ListState::Active | ListState::Braked);
+        list.snapshot_wanted |= schedule.due(&expression, Utc::now()) && active;
+        let size = list.destination.as_ref().map_or(0, |to| to.capabilities().snapshot_members_max);
+        if size == 0 || !active || !list.snapshot_wanted || !list.snapshot.is_empty() {
+            return Ok(());
         }
     }
-    let mut list = slot.lock();
-    list.snapshot_wanted = false;
-    list.failures = 0;
-    list.last_error = None;
-    list.last_snapshot = Some(Utc::now().to_rfc3339());
-    Step::Sent
+    // Reading a large list takes a while: not on a thread that others need.
+    let slot = Arc::clone(slot);
+    let made = tokio::task::spawn_blocking(move || {
+        let mut list = slot.lock();
+        let members = list.snapshot_members()?;
+        list.snapshot = parts(&list, &members);
+        list.snapshot_wanted = false;
+        Ok(())
+    });
+    made.await.unwrap_or_else(|why| Err(StoreError::Unreadable { what: "list", why: why.to_string() }))
 }
 
-fn parts(list: &super::list::List, members: Vec<(String, u64)>, size: usize) -> Vec<SnapshotPart> {
+/// A part was sent, or not: it is tried again then, with the same id.
+pub(super) fn sent(
+    service: &SyncService,
+    list: &mut List,
+    part: &SnapshotPart,
+    answer: Result<(), kit::failure::Failure>,
+) -> Step {
+    let current = list.snapshot.front().is_some_and(|front| front.id == part.id);
+    match answer {
+        Ok(()) => {
+            worker::succeeded(service, list);
+            if current {
+                list.snapshot.pop_front();
+                if list.snapshot.is_empty() {
+                    list.last_snapshot = Some(Utc::now().to_rfc3339());
+                }
+            }
+            Step::Sent
+        }
+        Err(failure) => worker::failed(service, list, &failure, "snapshot"),
+    }
+}
+
+fn parts(list: &List, members: &[SnapshotMember]) -> VecDeque<Arc<SnapshotPart>> {
+    let size = list.destination.as_ref().map_or(1, |to| to.capabilities().snapshot_members_max).max(1);
     let snapshot = format!("snap_{}", uuid::Uuid::now_v7().simple());
     let as_of = Utc::now().to_rfc3339();
-    let chunks: Vec<&[(String, u64)]> = if members.is_empty() { vec![&[]] } else { members.chunks(size).collect() };
-    let count = chunks.len();
-    let part = |(place, chunk): (usize, &&[(String, u64)])| SnapshotPart {
+    let count = members.len().div_ceil(size).max(1);
+    let part = |place: usize| SnapshotPart {
         id: format!("{snapshot}_{}", place + 1),
         snapshot: snapshot.clone(),
-        list: list.definition.id.to_string(),
-        segment: list.definition.segment.to_string(),
+        list: list.record.definition.id.to_string(),
+        segment: list.record.definition.segment.to_string(),
         as_of: as_of.clone(),
         sequence: list.newest_sequence,
         part: place + 1,
         parts: count,
-        members: chunk.to_vec(),
+        members: members.iter().skip(place * size).take(size).cloned().collect(),
     };
-    chunks.iter().enumerate().map(part).collect()
+    (0..count).map(|place| Arc::new(part(place))).collect()
 }
 
 #[cfg(test)]

@@ -1,175 +1,232 @@
 //! The worker of one list: sends the difference between desired and confirmed, in batches, at
-//! its own pace, and waits as long as it takes.
+//! its own pace, and waits as long as it takes. It delays no other list.
 
+use super::list::List;
 use super::service::{Slot, SyncService};
 use super::settings::{ListState, SyncDefaults};
 use super::snapshot;
+use crate::store::db::StoreError;
 use kit::backoff::{Backoff, random};
 use kit::failure::Failure;
-use kit::sync::{Batch, Destination};
+use kit::sync::{Batch, Destination, SnapshotPart};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{sleep, timeout};
 
 /// A worker looks at its list at least this often, whatever bell it missed.
 const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(1);
+/// Rest when the store fails.
+const STORE_REST: Duration = Duration::from_secs(2);
+/// So many failures in a row raise an alert.
+const FAILURES_ALERT: u32 = 10;
 
+/// What a step came to.
 pub(super) enum Step {
     /// Something was sent; perhaps there is more.
     Sent,
     /// Nothing to do.
     Idle,
-    /// It failed; wait.
+    /// It failed; nothing is sent for this long, unless the operator says so.
     Wait(Duration),
     /// The list is emptied and can be forgotten.
     Emptied,
-    /// The daemon stops.
-    End,
+}
+
+/// What there is to send.
+enum Choice {
+    Batch(Arc<Batch>),
+    Part(Arc<SnapshotPart>),
+    Nothing(Step),
 }
 
 pub(super) async fn run(service: Weak<SyncService>, slot: Arc<Slot>) {
     let mut schedule = snapshot::Schedule::default();
-    let mut next_call = Instant::now();
+    let mut part_next = false;
     loop {
-        sleep_until(next_call).await;
-        let step = match service.upgrade() {
-            Some(service) => step(&service, &slot, &mut schedule).await,
-            None => Step::End,
-        };
+        let pace = Arc::clone(&slot.lock().pace);
+        if let Some(wait) = pace.blocked_for()
+            && timeout(wait, slot.word.notified()).await.is_ok()
+        {
+            pace.unblock();
+        }
+        let Some(strong) = service.upgrade() else { return };
+        part_next = !part_next;
+        let step = step(&strong, &slot, &mut schedule, part_next).await;
+        drop(strong);
         match step {
-            Step::Sent => {
-                let pace = slot.lock().settings.calls_per_second.clamp(1, 1_000);
-                next_call = Instant::now() + Duration::from_secs(1) / pace;
-            }
+            Step::Sent => {}
             Step::Idle => {
-                let _ = timeout(LOOK_AT_LEAST_EVERY, slot.bell.notified()).await;
+                let _ = timeout(LOOK_AT_LEAST_EVERY, async {
+                    tokio::select! {
+                        () = slot.bell.notified() => {}
+                        () = slot.word.notified() => {}
+                    }
+                })
+                .await;
             }
-            Step::Wait(wait) => sleep(wait).await,
+            Step::Wait(wait) => slot.lock().pace.block_for(wait),
             Step::Emptied => {
-                let (workspace, list) = {
+                let (workspace, list, sequence) = {
                     let list = slot.lock();
-                    (list.workspace.clone(), list.definition.id.clone())
+                    (list.record.workspace.clone(), list.record.definition.id.clone(), list.record.sequence)
                 };
-                if let Some(service) = service.upgrade()
-                    && let Err(why) = service.drop_list(&workspace, &list)
-                {
-                    tracing::error!(%why, %list, "an emptied list can't be forgotten");
+                let Some(service) = service.upgrade() else { return };
+                match service.drop_list(&workspace, &list, sequence) {
+                    Ok(()) => return,
+                    Err(why) => {
+                        store_failed(&why);
+                        sleep(STORE_REST).await;
+                    }
                 }
-                return;
             }
-            Step::End => return,
         }
     }
 }
 
-/// What a look at the list came to.
-enum Choice {
-    Send(Batch, Arc<dyn Destination>),
-    Snapshot(Arc<dyn Destination>),
-    Nothing(Step),
-}
-
-async fn step(service: &Arc<SyncService>, slot: &Slot, schedule: &mut snapshot::Schedule) -> Step {
-    let (batch, destination) = match choose(service, slot) {
-        Choice::Send(batch, destination) => (batch, destination),
-        Choice::Snapshot(destination) => return snapshot::step(slot, destination.as_ref(), schedule).await,
-        Choice::Nothing(step) => return step,
-    };
-    let db = service.db.clone();
-    match tokio::task::spawn_blocking(move || db.make_durable()).await {
-        Ok(Ok(())) => {}
-        Ok(Err(why)) => return store_failed(&why),
-        Err(_) => return Step::End,
+async fn step(
+    service: &Arc<SyncService>,
+    slot: &Arc<Slot>,
+    schedule: &mut snapshot::Schedule,
+    part_next: bool,
+) -> Step {
+    if let Err(why) = snapshot::prepare(slot, schedule).await {
+        return store_failed(&why);
     }
-    deliver(service, slot, destination.as_ref(), &batch).await
+    let choice = {
+        let mut list = slot.lock();
+        let choice = choose(service, &mut list, part_next);
+        list.destination.clone().map(|destination| (choice, destination, Arc::clone(&list.pace)))
+    };
+    let Some((choice, destination, pace)) = choice else { return Step::Idle };
+    match choice {
+        Choice::Nothing(step) => step,
+        Choice::Part(part) => {
+            pace.turn().await;
+            let answer = destination.snapshot(&part).await;
+            snapshot::sent(service, &mut slot.lock(), &part, answer)
+        }
+        Choice::Batch(batch) => {
+            if !slot.lock().in_flight.as_ref().is_some_and(|sent| sent.durable) {
+                if let Err(why) = service.durable.flush().await {
+                    return store_failed(&why);
+                }
+                let mut list = slot.lock();
+                match list.in_flight.as_mut().filter(|sent| sent.batch.id == batch.id) {
+                    Some(sent) => sent.durable = true,
+                    // The list was emptied or moved meanwhile: look again.
+                    None => return Step::Sent,
+                }
+            }
+            pace.turn().await;
+            deliver(service, slot, destination.as_ref(), &batch).await
+        }
+    }
 }
 
-fn choose(service: &SyncService, slot: &Slot) -> Choice {
-    let held = service.removals_held();
-    let mut list = slot.lock();
-    let Some(destination) = list.destination.clone() else { return Choice::Nothing(Step::Idle) };
+fn choose(service: &SyncService, list: &mut List, part_next: bool) -> Choice {
     if !matches!(list.state(), ListState::Active | ListState::Emptying | ListState::Braked) {
         return Choice::Nothing(Step::Idle);
     }
-    if list.emptying && !list.has_work() {
+    if list.record.emptying && list.work.is_empty() {
         return Choice::Nothing(Step::Emptied);
     }
-    let was_braked = list.braked;
-    let removes = !list.brake(&service.defaults) && held.is_none();
-    if !removes && list.removes_something() && !was_braked {
-        brake_alert(service, &list.status(), held.as_deref());
+    look_at_brake(service, list);
+    let part = list.snapshot.front().filter(|_| !list.record.emptying).cloned();
+    if let Some(part) = part.clone().filter(|_| part_next) {
+        return Choice::Part(part);
     }
-    list.braked |= held.is_some() && list.removes_something();
-    if !list.has_work() {
-        return Choice::Snapshot(destination);
-    }
-    match list.begin(destination.capabilities().batch_changes_max, removes) {
-        // Additions go on; what is left waits for the operator's word.
-        Ok(changes) if changes.is_empty() => Choice::Nothing(Step::Idle),
-        Ok(changes) => {
-            let batch = Batch {
-                id: format!("msg_{}", uuid::Uuid::now_v7().simple()),
-                list: list.definition.id.to_string(),
-                segment: list.definition.segment.to_string(),
-                changes,
-            };
-            Choice::Send(batch, destination)
-        }
+    match list.begin() {
+        Ok(Some(batch)) => Choice::Batch(batch),
+        Ok(None) => part.map_or(Choice::Nothing(Step::Idle), Choice::Part),
         Err(why) => Choice::Nothing(store_failed(&why)),
     }
 }
 
-fn brake_alert(service: &SyncService, status: &super::settings::ListStatus, held: Option<&str>) {
-    let what = match held {
-        Some(why) => format!("removals are held: {why}"),
-        None => format!("{} of {} members would be removed", status.to_remove, status.confirmed),
-    };
-    service.alerts.raise("brake", &status.list, Some(&status.workspace), &what, "look at the list and confirm");
+/// Works out whether removals wait, and tells when that changes.
+fn look_at_brake(service: &SyncService, list: &mut List) {
+    let held = list.record.removals_held.clone();
+    let brakes = list.brakes(&service.defaults);
+    let waited = list.removals_wait;
+    list.removals_wait = brakes || (held.is_some() && list.work.to_remove() > 0);
+    if list.removals_wait == waited {
+        return;
+    }
+    // A snapshot that is under way was made for the other case.
+    if !list.snapshot.is_empty() {
+        list.snapshot.clear();
+        list.snapshot_wanted = true;
+    }
+    let status = list.status();
+    if list.removals_wait {
+        let what = match held {
+            Some(why) => format!("removals are held: {why}"),
+            None => format!("{} of {} members would be removed", status.to_remove, status.confirmed),
+        };
+        service.alerts.raise("brake", &status.list, Some(&status.workspace), &what, "look at the list and confirm");
+    } else {
+        service.alerts.clear("brake", &status.list, Some(&status.workspace));
+    }
 }
 
-fn store_failed(why: &crate::store::db::StoreError) -> Step {
+fn store_failed(why: &StoreError) -> Step {
     tracing::error!(%why, "a list can't be written");
-    Step::Wait(Duration::from_secs(5))
+    Step::Wait(STORE_REST)
 }
 
 async fn deliver(service: &SyncService, slot: &Slot, destination: &dyn Destination, batch: &Batch) -> Step {
     let answer = destination.push(batch).await;
     let mut list = slot.lock();
+    // The answer of a destination that was replaced meanwhile says nothing of the new one.
+    if list.record.destination.as_ref() != Some(&super::commands::identity(destination)) {
+        return Step::Sent;
+    }
     match answer {
         Ok(refusals) => {
             let refused: BTreeMap<String, String> =
                 refusals.into_iter().map(|refusal| (refusal.identifier, refusal.reason)).collect();
-            if let Err(why) = list.confirm(&batch.changes, &refused) {
+            if let Err(why) = list.confirm(batch, &refused) {
                 return store_failed(&why);
             }
-            list.failures = 0;
-            list.last_error = None;
-            list.delivered += 1;
+            succeeded(service, &mut list);
             Step::Sent
         }
-        Err(failure) => {
-            list.failures = list.failures.saturating_add(1);
-            list.last_error = Some(failure.to_string());
-            failed(service, &mut list, &failure)
-        }
+        Err(failure) => failed(service, &mut list, &failure, "changes"),
     }
 }
 
+/// A call got through.
+pub(super) fn succeeded(service: &SyncService, list: &mut List) {
+    if list.failures > 0 {
+        let (workspace, id) = (&list.record.workspace, &list.record.definition.id);
+        service.alerts.clear("destination", id.as_str(), Some(workspace.as_str()));
+    }
+    list.failures = 0;
+    list.last_error = None;
+    list.delivered += 1;
+}
+
 /// What a failure means for the list: wait, or stop until a person acts.
-pub(super) fn failed(service: &SyncService, list: &mut super::list::List, failure: &Failure) -> Step {
-    let (workspace, id) = (list.workspace.to_string(), list.definition.id.to_string());
+pub(super) fn failed(service: &SyncService, list: &mut List, failure: &Failure, what: &str) -> Step {
+    list.failures = list.failures.saturating_add(1);
+    list.last_error = Some(format!("{what}: {failure}"));
+    let (workspace, id) = (list.record.workspace.to_string(), list.record.definition.id.to_string());
+    tracing::debug!(%workspace, list = %id, failures = list.failures, %failure, "a call to a destination failed");
+    let raise = |to_do| service.alerts.raise("destination", &id, Some(&workspace), &failure.to_string(), to_do);
+    let wait = |after| Step::Wait(backoff(&service.defaults).wait(list.failures, after, random()));
     match failure {
         Failure::Gone(_) | Failure::NeedsAuthorization(_) => {
             list.stopped = Some(failure.to_string());
-            let what_to_do = "mend the destination, then set it again";
-            service.alerts.raise("destination", &id, Some(&workspace), &failure.to_string(), what_to_do);
-            Step::Idle
+            raise("mend the destination, then set it again");
+            return Step::Idle;
         }
-        Failure::Retry { after, .. } => Step::Wait(backoff(&service.defaults).wait(list.failures, *after, random())),
-        Failure::Refused(_) | Failure::PlatformChanged(_) => {
-            Step::Wait(backoff(&service.defaults).wait(list.failures, None, random()))
-        }
+        Failure::Blocked(_) => raise("see what the platform asks for; it is tried again"),
+        _ if list.failures >= FAILURES_ALERT => raise("look at the destination; it is tried again"),
+        _ => {}
+    }
+    match failure {
+        Failure::Retry { after, .. } => wait(*after),
+        _ => wait(None),
     }
 }
 
@@ -177,11 +234,5 @@ fn backoff(defaults: &SyncDefaults) -> Backoff {
     Backoff {
         first: Duration::from_millis(defaults.retry_first_ms.max(1)),
         longest: Duration::from_millis(defaults.retry_longest_ms.max(1)),
-    }
-}
-
-impl Step {
-    pub(super) fn idle() -> Step {
-        Step::Idle
     }
 }

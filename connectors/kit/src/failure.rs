@@ -19,7 +19,11 @@ pub enum Failure {
     /// The platform says that the destination is no more.
     #[error("the destination is gone: {0}")]
     Gone(String),
-    /// The platform refuses this request for good, whoever sends it.
+    /// The platform refuses for a reason of its own (a smallest audience size, say), which may pass.
+    #[error("blocked by the platform: {0}")]
+    Blocked(String),
+    /// The platform refuses this request for good, whoever sends it. A single record that it
+    /// refuses is no failure of the call: see [`crate::sync::Refusal`].
     #[error("refused: {0}")]
     Refused(String),
     /// The platform answered something that it should not.

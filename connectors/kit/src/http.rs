@@ -5,7 +5,7 @@ use crate::guard::{PublicOnly, is_public};
 use futures_util::StreamExt;
 use reqwest::{Client, Response, StatusCode, Url, redirect::Policy};
 use std::sync::Once;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Bytes read of an answer, after unpacking.
 pub const ANSWER_BYTES_MAX: usize = 1 << 20;
@@ -27,7 +27,7 @@ pub struct HttpClient {
 pub struct Answer {
     /// The status.
     pub status: u16,
-    /// Seconds of `Retry-After`, when it is there and a whole number.
+    /// How long `Retry-After` asks to wait, given in seconds or as a date.
     pub retry_after: Option<Duration>,
     /// The beginning of the body, as text.
     pub body: String,
@@ -42,6 +42,8 @@ impl HttpClient {
         });
         let builder = Client::builder()
             .redirect(Policy::none())
+            // A proxy of the environment would resolve names itself, past the guard.
+            .no_proxy()
             .timeout(REQUEST_TIMEOUT)
             .connect_timeout(CONNECT_TIMEOUT)
             .user_agent(concat!("segmentd/", env!("CARGO_PKG_VERSION")));
@@ -87,21 +89,32 @@ fn reason(error: &reqwest::Error) -> String {
     what.to_owned()
 }
 
+/// Reads `Retry-After`: whole seconds, or an HTTP date (RFC 9110, 10.2.3).
+fn wait(text: &str, now: SystemTime) -> Option<Duration> {
+    let text = text.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(text).ok()?;
+    Some(date.duration_since(now).unwrap_or_default())
+}
+
 async fn read(response: Response) -> Result<Answer, Failure> {
     let status = response.status().as_u16();
     let header = response.headers().get(reqwest::header::RETRY_AFTER);
-    let seconds = header.and_then(|value| value.to_str().ok()).and_then(|text| text.trim().parse().ok());
+    let retry_after = header.and_then(|value| value.to_str().ok()).and_then(|text| wait(text, SystemTime::now()));
     let mut body = Vec::new();
     let mut stream = response.bytes_stream();
     while let Some(part) = stream.next().await {
         let part = part.map_err(|why| Failure::retry(reason(&why), None))?;
-        if body.len() + part.len() > ANSWER_BYTES_MAX {
+        let room = ANSWER_BYTES_MAX - body.len();
+        body.extend(part.iter().take(room));
+        if part.len() >= room {
             break;
         }
-        body.extend_from_slice(&part);
     }
     let body = String::from_utf8_lossy(&body).into_owned();
-    Ok(Answer { status, retry_after: seconds.map(Duration::from_secs), body })
+    Ok(Answer { status, retry_after, body })
 }
 
 impl Answer {
@@ -118,5 +131,35 @@ impl Answer {
             300..=399 => Err(Failure::retry(format!("status {status}: redirects are not followed"), None)),
             _ => Err(Failure::Refused(format!("status {status}"))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_read_in_seconds_and_as_a_date() {
+        let now = httpdate::parse_http_date("Tue, 24 Nov 2026 10:00:00 GMT").unwrap();
+        assert_eq!(wait(" 120 ", now), Some(Duration::from_secs(120)));
+        assert_eq!(wait("Tue, 24 Nov 2026 10:01:00 GMT", now), Some(Duration::from_secs(60)));
+        assert_eq!(wait("Tue, 24 Nov 2026 09:00:00 GMT", now), Some(Duration::ZERO));
+        assert_eq!(wait("soon", now), None);
+        assert_eq!(wait("-5", now), None);
+    }
+
+    #[test]
+    fn inner_addresses_are_refused_in_any_writing_unless_allowed() {
+        let (closed, open) = (HttpClient::new(false).unwrap(), HttpClient::new(true).unwrap());
+        for address in
+            ["http://127.0.0.1/", "http://0x7f.1/", "http://2130706433/", "http://[::1]:80/", "https://10.0.0.1"]
+        {
+            assert!(matches!(closed.check(address), Err(Failure::Refused(_))), "{address}");
+            assert!(open.check(address).is_ok(), "{address}");
+        }
+        for address in ["ftp://example.com/", "file:///etc/passwd", "not a url"] {
+            assert!(matches!(open.check(address), Err(Failure::Refused(_))), "{address}");
+        }
+        assert!(closed.check("https://example.com/hook").is_ok());
     }
 }

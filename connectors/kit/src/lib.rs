@@ -6,9 +6,11 @@
 #![warn(missing_docs)]
 
 pub mod backoff;
+pub mod connector;
 pub mod failure;
 pub mod guard;
 pub mod http;
 pub mod normalize;
+pub mod pace;
 pub mod standard_webhooks;
 pub mod sync;

@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
+use secrecy::{ExposeSecret, SecretSlice};
 use sha2::Sha256;
 
 /// Seconds by which a timestamp may differ from now.
@@ -17,7 +18,7 @@ pub enum SignatureError {
     /// Not `whsec_` and base64 of 24 to 64 bytes.
     #[error("the secret must be whsec_ and base64 of 24 to 64 bytes")]
     BadSecret,
-    /// A header is missing.
+    /// A header is missing, or the id can't be one.
     #[error("a signature header is missing")]
     MissingHeader,
     /// The timestamp is no whole number, or too far from now.
@@ -28,15 +29,9 @@ pub enum SignatureError {
     NoMatch,
 }
 
-/// A signing secret. Its `Debug` shows nothing.
-#[derive(Clone)]
-pub struct Secret(Vec<u8>);
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Secret(..)")
-    }
-}
+/// A signing secret. Its `Debug` shows nothing, and its memory is wiped.
+#[derive(Clone, Debug)]
+pub struct Secret(SecretSlice<u8>);
 
 impl Secret {
     /// Reads `whsec_...`; the prefix may be missing.
@@ -46,19 +41,19 @@ impl Secret {
         if !(KEY_BYTES_MIN..=KEY_BYTES_MAX).contains(&key.len()) {
             return Err(SignatureError::BadSecret);
         }
-        Ok(Secret(key))
+        Ok(Secret(key.into()))
     }
 
-    /// Makes a new random secret and its text.
+    /// Makes a new random secret and its text, to be shown once.
     pub fn generate() -> Result<(Secret, String), SignatureError> {
         let mut key = vec![0u8; 32];
         getrandom::fill(&mut key).map_err(|_| SignatureError::BadSecret)?;
         let text = format!("{SECRET_PREFIX}{}", STANDARD.encode(&key));
-        Ok((Secret(key), text))
+        Ok((Secret(key.into()), text))
     }
 
     fn mac(&self, id: &str, timestamp: i64, body: &[u8]) -> Option<Hmac<Sha256>> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).ok()?;
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.0.expose_secret()).ok()?;
         mac.update(id.as_bytes());
         mac.update(b".");
         mac.update(timestamp.to_string().as_bytes());
@@ -88,10 +83,18 @@ pub fn verify(
     now: i64,
 ) -> Result<(), SignatureError> {
     let (Some(id), Some(timestamp), Some(signatures)) = headers else { return Err(SignatureError::MissingHeader) };
+    // A dot would let a part of the id pass for the timestamp.
+    if id.is_empty() || id.contains('.') {
+        return Err(SignatureError::MissingHeader);
+    }
     let whole = !timestamp.is_empty() && timestamp.len() <= 12 && timestamp.bytes().all(|byte| byte.is_ascii_digit());
     let timestamp = timestamp.parse::<i64>().ok().filter(|_| whole).ok_or(SignatureError::BadTimestamp)?;
     if (now - timestamp).abs() > TOLERANCE_S {
         return Err(SignatureError::BadTimestamp);
+    }
+    // Verifiers disagree on an empty entry within the list: nobody sends one.
+    if signatures.contains("  ") {
+        return Err(SignatureError::NoMatch);
     }
     let mut fits = false;
     for entry in signatures.split(' ') {
@@ -148,6 +151,49 @@ mod tests {
         }
         let (other, _) = Secret::generate().unwrap();
         assert_eq!(verify(&[other], headers(both.as_str()), b"x", 1_000), Err(SignatureError::NoMatch));
+    }
+
+    #[test]
+    fn malformed_signatures_are_refused_and_unknown_ones_skipped() {
+        let secret = Secret::parse(SECRET).unwrap();
+        let good = secret.sign("m", 1_000, b"x");
+        let bare = good.trim_start_matches("v1,").to_owned();
+        let check = |id, signatures: &str| {
+            verify(std::slice::from_ref(&secret), (Some(id), Some("1000"), Some(signatures)), b"x", 1_000).is_ok()
+        };
+        for fine in [good.clone(), format!("v1a,AAAA {good}"), format!("v1,%%% {good}"), format!("{good} v1")] {
+            assert!(check("m", &fine), "{fine}");
+        }
+        let unpadded = good.trim_end_matches('=').to_owned();
+        let bad = [
+            String::new(),
+            "v1,".to_owned(),
+            "v1".to_owned(),
+            bare.clone(),
+            format!("V1,{bare}"),
+            format!("v2,{bare}"),
+            format!("{good},x"),
+            format!("v1,AAAA  {good}"),
+            format!("v1,AAAA,{good}"),
+            unpadded,
+        ];
+        for signatures in bad {
+            assert!(!check("m", &signatures), "{signatures}");
+        }
+        assert!(!check("", &secret.sign("", 1_000, b"x")), "an empty id");
+        assert!(!check("m.1", &secret.sign("m.1", 1_000, b"x")), "a dot in the id");
+        for timestamp in ["", "abc", "1000.5", "1000abc", "-1000", "+1000", "1000000", "2026-03-01T12:00:00Z"] {
+            let headers = (Some("m"), Some(timestamp), Some(good.as_str()));
+            let verdict = verify(std::slice::from_ref(&secret), headers, b"x", 1_000);
+            assert_eq!(verdict, Err(SignatureError::BadTimestamp), "{timestamp}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let (secret, _) = Secret::generate().unwrap();
+        let key = format!("{:?}", secret.0.expose_secret());
+        assert!(!format!("{secret:?}").contains(&key));
     }
 
     #[test]

@@ -7,6 +7,8 @@ use crate::failure::Failure;
 pub struct SyncCapabilities {
     /// Changes of one call.
     pub batch_changes_max: usize,
+    /// Bytes of identifiers and people in one call, with what is written around each; 0 for no limit.
+    pub batch_bytes_max: usize,
     /// Members of one part of a snapshot; 0 when it takes none.
     pub snapshot_members_max: usize,
     /// Whether members can be read back.
@@ -30,6 +32,16 @@ pub struct Change {
     pub cause: String,
 }
 
+/// What is written around the identifier and the person of a change, bytes.
+pub const CHANGE_FRAME_BYTES: usize = 140;
+
+impl Change {
+    /// About how many bytes it takes in a message.
+    pub fn bytes(&self) -> usize {
+        self.identifier.len() + self.person.len() + CHANGE_FRAME_BYTES
+    }
+}
+
 /// Changes that belong together.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Batch {
@@ -39,11 +51,13 @@ pub struct Batch {
     pub list: String,
     /// The segment that it follows.
     pub segment: String,
+    /// Whether it is part of the first sync of the list with this destination.
+    pub first_sync: bool,
     /// The changes, at most one for each identifier.
     pub changes: Vec<Change>,
 }
 
-/// A part of everything that a list should hold.
+/// A part of everything that a list should hold at one instant.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SnapshotPart {
     /// Unique for the part, the same on every retry.
@@ -62,8 +76,19 @@ pub struct SnapshotPart {
     pub part: usize,
     /// Of how many.
     pub parts: usize,
-    /// Members: identifier and sequence.
-    pub members: Vec<(String, u64)>,
+    /// Members.
+    pub members: Vec<SnapshotMember>,
+}
+
+/// A member in a snapshot.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SnapshotMember {
+    /// The destination's identifier.
+    pub identifier: String,
+    /// The person behind it.
+    pub person: String,
+    /// Sequence of the change that made it a member.
+    pub sequence: u64,
 }
 
 /// A member that the platform refused, with its reason.
@@ -80,6 +105,9 @@ pub struct Refusal {
 pub trait Destination: Send + Sync {
     /// What it can do.
     fn capabilities(&self) -> SyncCapabilities;
+
+    /// Which destination it is, without secrets: with another one, nothing is known of its members.
+    fn identity(&self) -> String;
 
     /// Makes changes. Whoever is not among the refusals is as asked.
     async fn push(&self, batch: &Batch) -> Result<Vec<Refusal>, Failure>;

@@ -1,7 +1,9 @@
 //! What an operator sets for an endpoint.
 
+use kit::connector::DestinationSetup;
 use kit::failure::Failure;
 use kit::standard_webhooks::Secret;
+use secrecy::ExposeSecret;
 
 /// An endpoint. Its `Debug` shows no secret.
 #[derive(Clone, Debug)]
@@ -17,11 +19,18 @@ pub struct WebhookConfig {
 impl WebhookConfig {
     /// Reads secrets from their text.
     pub fn new(url: &str, secrets: &[String], allow_private: bool) -> Result<WebhookConfig, Failure> {
-        let parsed: Result<Vec<Secret>, _> = secrets.iter().map(|text| Secret::parse(text)).collect();
+        let secrets = secrets.iter().map(|text| text.as_str().into()).collect();
+        WebhookConfig::read(&DestinationSetup { address: url.to_owned(), secrets, allow_private })
+    }
+
+    /// Reads what an operator gave.
+    pub fn read(setup: &DestinationSetup) -> Result<WebhookConfig, Failure> {
+        let parsed: Result<Vec<Secret>, _> =
+            setup.secrets.iter().map(|text| Secret::parse(text.expose_secret())).collect();
         let secrets = parsed.map_err(|why| Failure::Refused(why.to_string()))?;
         if secrets.is_empty() {
             return Err(Failure::Refused("an endpoint needs a signing secret".to_owned()));
         }
-        Ok(WebhookConfig { url: url.to_owned(), secrets, allow_private })
+        Ok(WebhookConfig { url: setup.address.clone(), secrets, allow_private: setup.allow_private })
     }
 }

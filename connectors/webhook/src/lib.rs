@@ -12,3 +12,9 @@ pub mod wire;
 
 pub use config::WebhookConfig;
 pub use sync::WebhookDestination;
+
+use kit::connector::{Connector, SyncRole};
+
+/// What it can do.
+pub const CONNECTOR: Connector =
+    Connector { name: "webhook", sync: Some(SyncRole { capabilities: sync::CAPABILITIES, connect: sync::connect }) };

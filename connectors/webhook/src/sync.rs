@@ -3,14 +3,20 @@
 use crate::api::post;
 use crate::config::WebhookConfig;
 use crate::wire;
+use kit::connector::DestinationSetup;
 use kit::failure::Failure;
 use kit::http::HttpClient;
 use kit::sync::{Batch, Destination, Refusal, SnapshotPart, SyncCapabilities};
+use std::sync::Arc;
 
-/// Changes of one message: with identifiers of usual length it stays below 20 kB.
-const CHANGES_MAX: usize = 80;
-/// Members of one part of a snapshot.
-const SNAPSHOT_MEMBERS_MAX: usize = 200;
+/// What an endpoint takes. A message stays below the 20 kB that Standard Webhooks recommends.
+pub(crate) const CAPABILITIES: SyncCapabilities =
+    SyncCapabilities { batch_changes_max: 100, batch_bytes_max: 19_000, snapshot_members_max: 120, read_back: false };
+
+/// Makes a destination of what an operator gave.
+pub(crate) fn connect(setup: &DestinationSetup) -> Result<Arc<dyn Destination>, Failure> {
+    Ok(Arc::new(WebhookDestination::new(WebhookConfig::read(setup)?)?))
+}
 
 /// An endpoint that takes signed messages.
 #[derive(Clone, Debug)]
@@ -31,11 +37,11 @@ impl WebhookDestination {
 #[async_trait::async_trait]
 impl Destination for WebhookDestination {
     fn capabilities(&self) -> SyncCapabilities {
-        SyncCapabilities {
-            batch_changes_max: CHANGES_MAX,
-            snapshot_members_max: SNAPSHOT_MEMBERS_MAX,
-            read_back: false,
-        }
+        CAPABILITIES
+    }
+
+    fn identity(&self) -> String {
+        format!("webhook {}", self.config.url)
     }
 
     async fn push(&self, batch: &Batch) -> Result<Vec<Refusal>, Failure> {

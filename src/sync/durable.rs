@@ -1,0 +1,35 @@
+//! Many workers that wait for the disk share one flush.
+
+use crate::store::db::{Db, StoreError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::Mutex;
+
+pub(super) struct Durable {
+    db: Db,
+    asked: AtomicU64,
+    done: Mutex<u64>,
+}
+
+impl Durable {
+    pub(super) fn new(db: Db) -> Durable {
+        Durable { db, asked: AtomicU64::new(0), done: Mutex::new(0) }
+    }
+
+    /// Returns when everything that was written before the call would survive a power loss.
+    pub(super) async fn flush(&self) -> Result<(), StoreError> {
+        let mine = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut done = self.done.lock().await;
+        if *done >= mine {
+            return Ok(());
+        }
+        let covers = self.asked.load(Ordering::SeqCst);
+        let db = self.db.clone();
+        let flushed = tokio::task::spawn_blocking(move || db.make_durable()).await;
+        match flushed {
+            Ok(result) => result?,
+            Err(why) => return Err(StoreError::Unreadable { what: "flush", why: why.to_string() }),
+        }
+        *done = covers;
+        Ok(())
+    }
+}

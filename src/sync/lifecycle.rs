@@ -1,0 +1,144 @@
+//! What happens to a list as a whole: emptied, forgotten, sent elsewhere; and how it is shown.
+
+use super::list::List;
+use super::record::{Confirmed, Member};
+use super::settings::ListStatus;
+use crate::store::db::StoreError;
+
+/// Identifiers shown of what would be sent next.
+const SAMPLE_MAX: usize = 10;
+
+impl List {
+    /// Wants nobody any more: what the destination holds is to be removed.
+    pub(super) fn empty(&mut self, sequence: u64) -> Result<(), StoreError> {
+        self.in_flight = None;
+        self.snapshot.clear();
+        for entry in self.entries() {
+            let (identifier, _) = entry?;
+            self.amend(&identifier, |member| {
+                member.desired = false;
+                member.refusal = None;
+                member.sequence = member.sequence.max(sequence);
+            })?;
+        }
+        let mut record = self.record.clone();
+        (record.emptying, record.sequence, record.removals_held) = (true, sequence, None);
+        std::mem::swap(&mut self.record, &mut record);
+        if let Err(why) = self.save() {
+            self.record = record;
+            return Err(why);
+        }
+        // An add-only list had no removals planned.
+        self.plan_anew()
+    }
+
+    /// Forgets all members, and keeps of the list only that it is gone.
+    pub(super) fn forget(&mut self, sequence: u64) -> Result<(), StoreError> {
+        for key in self.tree.scan_prefix(&self.prefix).keys() {
+            let key = key.map_err(|why| self.db.failed(why))?;
+            self.tree.remove(key).map_err(|why| self.db.failed(why))?;
+        }
+        let mut record = super::record::ListRecord::new(
+            self.record.workspace.clone(),
+            self.record.definition.clone(),
+            self.record.sequence.max(sequence),
+        );
+        record.removed = true;
+        let bytes = record.encode()?;
+        self.lists_tree.insert(&self.prefix, bytes).map_err(|why| self.db.failed(why))?;
+        (self.record, self.destination, self.in_flight) = (record, None, None);
+        Ok(())
+    }
+
+    /// Another destination: nothing is known of what it holds.
+    pub(super) fn move_to(&mut self, destination: String) -> Result<(), StoreError> {
+        if self.record.destination.as_ref() == Some(&destination) {
+            return Ok(());
+        }
+        let moved = self.record.destination.replace(destination).is_some();
+        if moved {
+            self.record.first_sync = true;
+            self.record.started = false;
+            self.in_flight = None;
+            self.snapshot.clear();
+            self.set_confirmed(Confirmed::Out)?;
+        }
+        self.save()
+    }
+
+    /// Sends everything again that is or was a member.
+    pub(super) fn send_all_again(&mut self) -> Result<(), StoreError> {
+        self.in_flight = None;
+        self.set_confirmed(Confirmed::Unknown)
+    }
+
+    fn set_confirmed(&mut self, confirmed: Confirmed) -> Result<(), StoreError> {
+        for entry in self.entries() {
+            let (identifier, member) = entry?;
+            if member.desired || member.may_be_held() {
+                self.amend(&identifier, |member| {
+                    member.confirmed = confirmed;
+                    member.refusal = None;
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A checkpoint is about to be written: members that were over before the last one go.
+    /// Those that are over since may still come back in a replay.
+    pub(super) fn forget_over(&mut self) -> Result<(), StoreError> {
+        let gone = std::mem::take(&mut self.over.1);
+        self.over.1 = std::mem::take(&mut self.over.0);
+        let before = self.record.forgotten_sequence;
+        for identifier in gone {
+            let member = self.member(&identifier)?;
+            if member != Member::default() && member.is_over() {
+                self.record.forgotten_sequence = self.record.forgotten_sequence.max(member.sequence);
+                let key = [self.prefix.as_slice(), identifier.as_bytes()].concat();
+                self.tree.remove(key).map_err(|why| self.db.failed(why))?;
+            }
+        }
+        if self.record.forgotten_sequence == before { Ok(()) } else { self.save() }
+    }
+
+    /// Why it does not go on by itself, if it does not.
+    fn reason(&self) -> Option<String> {
+        let waits = || self.waits.values().next().cloned();
+        let removals_held = || self.record.removals_held.clone().filter(|_| self.removals_wait);
+        let braked = || {
+            let (removals, confirmed) = (self.work.to_remove(), self.confirmed);
+            self.removals_wait.then(|| format!("{removals} of {confirmed} members would be removed"))
+        };
+        let asked = self.stopped.clone().or_else(|| self.record.held.clone());
+        asked.or_else(waits).or_else(removals_held).or_else(braked)
+    }
+
+    /// What is shown of it.
+    pub(super) fn status(&self) -> ListStatus {
+        let millis = |wait: std::time::Duration| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        ListStatus {
+            workspace: self.record.workspace.to_string(),
+            list: self.record.definition.id.to_string(),
+            segment: self.record.definition.segment.to_string(),
+            state: self.state(),
+            reason: self.reason(),
+            desired: self.desired,
+            confirmed: self.confirmed,
+            to_add: self.work.to_add(),
+            to_remove: self.work.to_remove(),
+            sample: self.work.next(true).take(SAMPLE_MAX).map(|(identifier, _)| identifier.to_string()).collect(),
+            oldest_pending_ms: millis(self.work.oldest()),
+            first_sync: self.record.first_sync,
+            failures: self.failures,
+            last_error: self.last_error.clone(),
+            next_attempt_ms: self.pace.blocked_for().map(millis),
+            refused: self.refused.clone(),
+            refused_count: self.refused_count,
+            delivered: self.delivered,
+            snapshot_parts_left: self.snapshot.len() as u64,
+            last_snapshot: self.last_snapshot.clone(),
+            mode: self.record.definition.mode,
+        }
+    }
+}
