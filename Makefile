@@ -1,6 +1,17 @@
-# Everything that is needed besides Rust is set up by the targets themselves.
+# Everything that is needed besides Rust, Node.js and Python is set up by the targets themselves.
 
-.PHONY: test soak
+.PHONY: demo test soak
+
+demo: target/shop/node_modules
+	cargo build --release --bin segmentd
+	cargo build --release -p segmentd-simulators --bin demo
+	target/release/demo $(ARGS)
+
+target/shop/node_modules: simulators/shop/package.json
+	mkdir -p target/shop
+	cp simulators/shop/package.json target/shop/
+	cd target/shop && npm install --no-package-lock --no-audit --no-fund --silent
+	touch $@
 
 test:
 	cargo test --workspace
