@@ -7,6 +7,7 @@ use crate::control::vault::VaultError;
 use crate::control::{Control, ControlError, Vault};
 use crate::enrich::Enrich;
 use crate::intake::{self, IntakeMetrics, IntakeState, Refusals};
+use crate::links::{self, ClickQueue, ClickWorker, LinkState, LinkStore};
 use crate::ops::listener::{ListenerOptions, serve};
 use crate::ops::logging::{self, LevelHandle};
 use crate::ops::metrics::{self, OpsState};
@@ -126,6 +127,7 @@ struct Parts {
     enrich: Arc<Enrich>,
     ready: Arc<AtomicBool>,
     router: Router,
+    clicks: ClickWorker,
 }
 
 fn build(config: &Config) -> Result<Parts, DaemonError> {
@@ -160,41 +162,70 @@ fn build(config: &Config) -> Result<Parts, DaemonError> {
         }
     }
     let enrich = Arc::new(Enrich::open(config.geoip()).map_err(DaemonError::Geo)?);
-    let (intake_metrics, refusals) = (Arc::new(IntakeMetrics::default()), Arc::new(Refusals::default()));
-    let core = Arc::clone(&shards) as Arc<dyn Core>;
     let ready = Arc::new(AtomicBool::new(false));
-    let router = intake::router(IntakeState {
+    let base = Base { db, alerts, sync, clock, simulated, shards, control, enrich, ready };
+    let (router, clicks) = routes(config, &base)?;
+    let Base { shards, sync, enrich, ready, .. } = base;
+    Ok(Parts { shards, sync, enrich, ready, router, clicks })
+}
+
+/// What the routes are made of.
+struct Base {
+    db: Db,
+    alerts: Arc<Alerts>,
+    sync: Arc<SyncService>,
+    clock: Arc<dyn Clock>,
+    simulated: Option<Arc<SimulatedClock>>,
+    shards: Arc<Shards>,
+    control: Arc<Control>,
+    enrich: Arc<Enrich>,
+    ready: Arc<AtomicBool>,
+}
+
+fn routes(config: &Config, base: &Base) -> Result<(Router, ClickWorker), DaemonError> {
+    let (metrics, refusals) = (Arc::new(IntakeMetrics::default()), Arc::new(Refusals::default()));
+    let core = Arc::clone(&base.shards) as Arc<dyn Core>;
+    let links = LinkStore::open(base.db.clone())?;
+    let (queue, clicks) = ClickQueue::start(Arc::clone(&core), links.clone(), Arc::clone(&metrics))?;
+    let link_routes = links::router(LinkState {
+        store: links.clone(),
+        queue,
+        enrich: Arc::clone(&base.enrich),
+        clock: Arc::clone(&base.clock),
+    });
+    let intake_routes = intake::router(IntakeState {
         core: Arc::clone(&core),
-        keys: control.write_keys(),
-        enrich: Arc::clone(&enrich),
+        keys: base.control.write_keys(),
+        enrich: Arc::clone(&base.enrich),
         limits: config.intake,
-        metrics: Arc::clone(&intake_metrics),
+        metrics: Arc::clone(&metrics),
         refusals: Arc::clone(&refusals),
-        clock,
+        clock: Arc::clone(&base.clock),
         public_url: config.listen.public_url.clone(),
     });
-    let ops = OpsState {
+    let ops_routes = metrics::router(OpsState {
         core: Arc::clone(&core),
-        sync: Arc::clone(&sync),
-        intake: intake_metrics,
+        sync: Arc::clone(&base.sync),
+        intake: metrics,
         refusals: Arc::clone(&refusals),
-        alerts: Arc::clone(&alerts),
-        db,
-        data_dir: data.dir.clone(),
-        ready: Arc::clone(&ready),
-    };
-    let state = AdminState {
+        alerts: Arc::clone(&base.alerts),
+        db: base.db.clone(),
+        data_dir: config.data.dir.clone(),
+        ready: Arc::clone(&base.ready),
+    });
+    let admin_routes = admin::router(AdminState {
         core,
-        shards: Some(Arc::clone(&shards)),
-        control,
-        sync: Arc::clone(&sync),
-        alerts,
+        shards: Some(Arc::clone(&base.shards)),
+        control: Arc::clone(&base.control),
+        sync: Arc::clone(&base.sync),
+        links,
+        time: Arc::clone(&base.clock),
+        alerts: Arc::clone(&base.alerts),
         refusals,
-        clock: simulated,
-        allow_private,
-    };
-    let router = router.merge(metrics::router(ops)).merge(admin::router(state));
-    Ok(Parts { shards, sync, enrich, ready, router })
+        clock: base.simulated.clone(),
+        allow_private: config.sync.allow_private_destinations,
+    });
+    Ok((intake_routes.merge(link_routes).merge(ops_routes).merge(admin_routes), clicks))
 }
 
 /// Runs until it is told to stop. Reads the settings from `path` again on SIGHUP.
@@ -221,6 +252,7 @@ pub async fn run(config: Config, path: Option<PathBuf>, level: LevelHandle) -> R
     if let Err(why) = serving.await {
         tracing::error!(%why, "the listener ended badly");
     }
+    parts.clicks.stop().await;
     parts.sync.stop();
     let shards = parts.shards;
     if tokio::task::spawn_blocking(move || shards.stop()).await.is_err() {

@@ -272,3 +272,34 @@ async fn a_backup_of_a_running_daemon_comes_back_and_an_erased_person_stays_away
     assert_eq!(track(&daemon, &key, order("u4", "u4", "10")).await, 200);
     daemon.wait_members("buyers", 3).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_click_on_a_short_link_counts_for_its_subscriber_and_a_preview_does_not() {
+    let daemon = Daemon::start("").await;
+    daemon.workspace().await;
+    let definition = json!({"all": [{"event": "Link Clicked", "where": [{"property": "campaign", "is": "spring"}]},
+        {"property": "device_kind", "is": "phone"}]});
+    daemon.put("/workspaces/main/segments/clicked", json!({"name": "Clicked", "definition": definition})).await;
+    let wanted = json!({"url": "https://shop.example.com/sale", "campaign": "spring",
+        "subscribers": ["email:ana@example.com", "email:bob@example.com"]});
+    let (status, made) = daemon.send(Method::POST, "/workspaces/main/links", wanted).await;
+    assert_eq!(status, 201, "{made}");
+    let visit = |place: usize, agent: &'static str| {
+        let code = made["items"][place]["code"].as_str().unwrap().to_owned();
+        let plain = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        plain.get(format!("{}/l/{code}", daemon.url)).header("user-agent", agent).send()
+    };
+    let phone = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) \
+        Version/17.5 Mobile/15E148 Safari/604.1";
+    let answer = visit(0, phone).await.unwrap();
+    assert_eq!(answer.status().as_u16(), 302);
+    assert_eq!(answer.headers()["location"], "https://shop.example.com/sale");
+    assert_eq!(visit(1, "WhatsApp/2.23").await.unwrap().status().as_u16(), 302);
+    daemon.wait_members("clicked", 1).await;
+    let person = daemon.get("/workspaces/main/people/email:ana@example.com").await;
+    assert_eq!(person["segments"], json!(["clicked"]));
+    let unknown = client().get(format!("{}/l/nothing1", daemon.url)).send().await.unwrap();
+    assert_eq!(unknown.status().as_u16(), 404);
+    let evil = json!({"url": "javascript:alert(1)"});
+    assert_eq!(daemon.send(Method::POST, "/workspaces/main/links", evil).await.0, 422);
+}

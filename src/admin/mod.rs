@@ -4,6 +4,7 @@ mod auth;
 mod backup;
 mod clock;
 mod keys;
+mod links;
 mod lists;
 mod live;
 mod openapi;
@@ -19,8 +20,9 @@ pub use problem::Problem;
 use crate::alerts::Alerts;
 use crate::control::Control;
 use crate::intake::Refusals;
+use crate::links::LinkStore;
 use crate::shard::api::Core;
-use crate::shard::clock::SimulatedClock;
+use crate::shard::clock::{Clock, SimulatedClock};
 use crate::sync::SyncService;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -42,6 +44,10 @@ pub struct AdminState {
     pub control: Arc<Control>,
     /// Lists.
     pub sync: Arc<SyncService>,
+    /// Short links.
+    pub links: LinkStore,
+    /// The machine's clock, or the simulated one.
+    pub time: Arc<dyn Clock>,
     /// What needs a person.
     pub alerts: Arc<Alerts>,
     /// What intake refused.
@@ -50,6 +56,12 @@ pub struct AdminState {
     pub clock: Option<Arc<SimulatedClock>>,
     /// Whether lists may be at addresses inside the network.
     pub allow_private: bool,
+}
+
+impl AdminState {
+    pub(crate) fn now(&self) -> model::Time {
+        self.time.now()
+    }
 }
 
 /// The routes.

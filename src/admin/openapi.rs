@@ -1,6 +1,6 @@
 //! The routes, and the OpenAPI 3.1 document made from the code that serves them.
 
-use super::{AdminState, backup, clock, keys, lists, live, people, segments, sources, workspaces};
+use super::{AdminState, backup, clock, keys, links, lists, live, people, segments, sources, workspaces};
 use axum::Json;
 use axum::routing::{MethodRouter, delete, get, post, put};
 use utoipa::OpenApi;
@@ -16,7 +16,7 @@ use utoipa::openapi::OpenApi as Document;
         segments::put, segments::delete, segments::preview, segments::members, segments::explain,
         segments::transitions, people::show, people::erase, live::stream, lists::list, lists::show, lists::put,
         lists::delete, lists::command, keys::list, keys::create, keys::delete, clock::advance,
-        backup::take
+        backup::take, links::create, links::list, links::show
     )
 )]
 struct Api;
@@ -52,6 +52,8 @@ pub(super) fn routes() -> Vec<(&'static str, MethodRouter<AdminState>)> {
         ("/workspaces/{workspace}/lists", get(lists::list)),
         ("/workspaces/{workspace}/lists/{list}", get(lists::show).put(lists::put).delete(lists::delete)),
         ("/workspaces/{workspace}/lists/{list}/{command}", post(lists::command)),
+        ("/workspaces/{workspace}/links", get(links::list).post(links::create)),
+        ("/workspaces/{workspace}/links/{code}", get(links::show)),
         ("/alerts", get(workspaces::alerts)),
         ("/keys", get(keys::list).post(keys::create)),
         ("/keys/{key}", delete(keys::delete)),

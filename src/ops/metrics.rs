@@ -90,6 +90,9 @@ fn intake(state: &OpsState, out: &mut String) {
     counter(out, "segmentd_intake_requests_total", "Requests on tracking routes", read(&intake.requests));
     counter(out, "segmentd_intake_events_total", "Events made durable", read(&intake.events));
     counter(out, "segmentd_intake_pushed_back_total", "Requests answered 429 or 503", read(&intake.pushed_back));
+    counter(out, "segmentd_link_clicks_total", "Clicks on short links by people", read(&intake.clicks));
+    counter(out, "segmentd_link_bot_clicks_total", "Visits by previews and bots", read(&intake.bot_clicks));
+    counter(out, "segmentd_link_clicks_lost_total", "Clicks that found the queue full", read(&intake.clicks_lost));
     head(out, "segmentd_intake_refused_total", "Events refused, by reason", "counter");
     for (reason, count) in state.refusals.counts() {
         let _ = writeln!(out, "segmentd_intake_refused_total{{reason=\"{reason}\"}} {count}");
