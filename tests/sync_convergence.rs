@@ -153,6 +153,14 @@ async fn what_an_endpoint_asks_to_wait_is_waited() {
     bench.desire("news", "b@example.com", "p_2", true);
     bench.converges("news").await;
     assert!(begun.elapsed() > Duration::from_millis(1_700), "{:?}", begun.elapsed());
+    // The operator's word does.
+    bench.receiver.set_faults(Faults { status: 503, retry_after_s: 600, ..Faults::default() });
+    bench.desire("news", "c@example.com", "p_3", true);
+    bench.until("asked again", |bench| bench.status("news").next_attempt_ms.is_some()).await;
+    assert!(bench.status("news").next_attempt_ms.is_some_and(|wait| wait > 500_000));
+    bench.receiver.set_faults(Faults::default());
+    bench.command("news", ListCommand::Retry);
+    bench.converges("news").await;
     bench.end().await;
 }
 

@@ -19,7 +19,9 @@ pub struct Resynced {
 impl SyncService {
     /// Takes the desired set of a list from the engine; sends every member again, and a snapshot.
     ///
-    /// What changes while the question is under way is left to the effects that tell of it.
+    /// What changes while the question is under way is left to the effects that tell of it. A
+    /// correction has no sequence of its own, so a receiver that goes by sequences may skip the
+    /// message; the snapshot that follows settles it.
     pub async fn resync(
         self: &Arc<Self>,
         core: &dyn Core,

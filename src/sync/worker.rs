@@ -6,6 +6,7 @@ use super::service::{Slot, SyncService};
 use super::settings::{ListState, SyncDefaults};
 use super::snapshot;
 use crate::store::db::StoreError;
+use futures_util::FutureExt;
 use kit::backoff::{Backoff, random};
 use kit::failure::Failure;
 use kit::sync::{Batch, Destination, SnapshotPart};
@@ -51,6 +52,9 @@ pub(super) async fn run(service: Weak<SyncService>, slot: Arc<Slot>) {
             pace.unblock();
         }
         let Some(strong) = service.upgrade() else { return };
+        // A word given before this step is heeded by it, and must not cut short a wait that the
+        // step comes to; one given from here on does.
+        let _ = slot.word.notified().now_or_never();
         part_next = !part_next;
         let step = step(&strong, &slot, &mut schedule, part_next).await;
         drop(strong);

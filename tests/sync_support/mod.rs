@@ -3,6 +3,9 @@
 
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub mod core;
+pub mod double;
+
 use engine::effect::{Cause, Desired, Effect};
 use kit::connector::DestinationSetup;
 use kit::sync::Destination;
@@ -10,10 +13,11 @@ use model::{ListDefinition, ListId, ListIdentifier, ListMode, SegmentId, Time, W
 use segmentd::alerts::Alerts;
 use segmentd::shard::api::{EffectBatch, EffectSink};
 use segmentd::store::db::Db;
+use segmentd::sync::resync::Resynced;
 use segmentd::sync::{DestinationConfig, ListCommand, ListStatus, SyncDefaults, SyncService, SyncSettings};
 use segmentd_simulators::receiver::{Faults, Receiver};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -238,8 +242,48 @@ impl Bench {
         self.reopen(&path).await;
     }
 
-    fn path(&self) -> std::path::PathBuf {
+    /// The store's folder.
+    pub fn path(&self) -> PathBuf {
         self.folder.path().join(format!("store-{}", self.store))
+    }
+
+    /// Where the next crash leaves its copy.
+    pub fn next_path(&self) -> PathBuf {
+        self.folder.path().join(format!("store-{}", self.store + 1))
+    }
+
+    /// Starts again on a copy that a destination made as it died.
+    pub async fn reopen_copied(&mut self) {
+        self.store += 1;
+        let path = self.path();
+        self.reopen(&path).await;
+    }
+
+    /// Everything since the beginning comes again.
+    pub fn replay(&mut self) {
+        let position = self.position;
+        let effects = self.log.iter().flat_map(|batch| batch.effects.clone()).collect();
+        self.service.accept(EffectBatch { shard: 0, workspace: workspace(), position, effects });
+        self.service.settle().unwrap();
+    }
+
+    /// Sets a destination of the test's own; it is not set again after a restart.
+    pub fn put(&self, list: &str, settings: SyncSettings, destination: Arc<dyn Destination>) {
+        let (workspace, list) = (workspace(), ListId::from(list));
+        self.service.put_destination(&workspace, &list, settings, destination, false).unwrap();
+    }
+
+    /// Whether anything in the store names an identifier.
+    pub fn store_holds(&self, identifier: &str) -> bool {
+        self.service.settle().unwrap();
+        let holds = |key: &[u8]| key.windows(identifier.len()).any(|part| part == identifier.as_bytes());
+        self.db.tree("sync").unwrap().iter().keys().any(|key| holds(&key.unwrap()))
+    }
+
+    /// Compares a list with what the engine says.
+    pub async fn resync(&self, list: &str, engine: Vec<(String, String)>) -> Resynced {
+        let core = core::KnowsDesired(engine);
+        self.service.resync(&core, &workspace(), &ListId::from(list)).await.unwrap()
     }
 
     async fn reopen(&mut self, path: &Path) {

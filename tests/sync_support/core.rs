@@ -1,0 +1,78 @@
+//! A core that knows one thing: what a list should hold.
+
+use model::{Command, ListId, SegmentId, Time, WorkspaceId};
+use segmentd::shard::api::{
+    Accepted, AsOf, Core, Explanation, Items, Live, MemberPage, PersonInfo, PersonKey, Preview, QueryError,
+    SegmentInfo, ShardStats, SubmitError, TransitionInfo, WorkspaceInfo,
+};
+use std::sync::Arc;
+
+pub struct KnowsDesired(pub Vec<(String, String)>);
+
+fn unasked<T>() -> Result<T, QueryError> {
+    Err(QueryError::Refused("not asked for".to_owned()))
+}
+
+#[async_trait::async_trait]
+impl Core for KnowsDesired {
+    async fn submit(&self, _: &WorkspaceId, _: Vec<Command>) -> Result<Accepted, SubmitError> {
+        Err(SubmitError::Stopping)
+    }
+    async fn applied(&self, _: &WorkspaceId, _: u64) -> Result<(), QueryError> {
+        unasked()
+    }
+    async fn as_of(&self, _: &WorkspaceId) -> Result<Time, QueryError> {
+        unasked()
+    }
+    async fn workspaces(&self) -> Vec<WorkspaceInfo> {
+        Vec::new()
+    }
+    async fn workspace(&self, _: &WorkspaceId) -> Result<AsOf<WorkspaceInfo>, QueryError> {
+        unasked()
+    }
+    async fn segments(&self, _: &WorkspaceId) -> Result<AsOf<Items<SegmentInfo>>, QueryError> {
+        unasked()
+    }
+    async fn segment(&self, _: &WorkspaceId, _: &SegmentId) -> Result<AsOf<SegmentInfo>, QueryError> {
+        unasked()
+    }
+    async fn check_definition(&self, _: &WorkspaceId, _: &str) -> Result<String, QueryError> {
+        unasked()
+    }
+    async fn members(
+        &self,
+        _: &WorkspaceId,
+        _: &SegmentId,
+        _: Option<String>,
+        _: usize,
+    ) -> Result<AsOf<MemberPage>, QueryError> {
+        unasked()
+    }
+    async fn explain(&self, _: &WorkspaceId, _: &SegmentId, _: &PersonKey) -> Result<AsOf<Explanation>, QueryError> {
+        unasked()
+    }
+    async fn preview(&self, _: &WorkspaceId, _: &str) -> Result<AsOf<Preview>, QueryError> {
+        unasked()
+    }
+    async fn person(&self, _: &WorkspaceId, _: &PersonKey) -> Result<AsOf<PersonInfo>, QueryError> {
+        unasked()
+    }
+    async fn transitions(
+        &self,
+        _: &WorkspaceId,
+        _: Option<&SegmentId>,
+        _: u64,
+        _: usize,
+    ) -> Result<AsOf<Items<TransitionInfo>>, QueryError> {
+        unasked()
+    }
+    async fn desired(&self, _: &WorkspaceId, _: &ListId) -> Result<(u64, Vec<(String, String)>), QueryError> {
+        Ok((1, self.0.clone()))
+    }
+    fn live(&self) -> tokio::sync::broadcast::Receiver<Arc<Live>> {
+        tokio::sync::broadcast::channel(1).1
+    }
+    fn stats(&self) -> Vec<ShardStats> {
+        Vec::new()
+    }
+}
