@@ -80,7 +80,7 @@ async fn an_address_that_passes_to_another_person_stays_and_leaves_with_them() {
     let address = addresses(1).remove(0);
     bench.desire("news", &address, "p_other", true);
     quiet().await;
-    assert_eq!(double.members(), [address.clone()]);
+    assert_eq!(double.members(), std::slice::from_ref(&address));
     bench.desire("news", &address, "p_other", false);
     bench.until("gone", |_| double.members().is_empty()).await;
     bench.end().await;
