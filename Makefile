@@ -1,6 +1,6 @@
 # Everything that is needed besides Rust, Node.js and Python is set up by the targets themselves.
 
-.PHONY: demo test soak
+.PHONY: demo test soak bench
 
 demo: target/shop/node_modules
 	cargo build --release --bin segmentd
@@ -19,3 +19,11 @@ test:
 # As many random worlds as SEGMENTD_WORLDS says: engine against oracle.
 soak:
 	SEGMENTD_WORLDS=$${SEGMENTD_WORLDS:-10000} cargo test --release -p segmentd-engine --test worlds -- --ignored --nocapture
+
+# Figures of this build on this machine: intake, sustained, latency, memory.
+bench:
+	cargo build --release --bin segmentd
+	target/release/segmentd bench intake
+	target/release/segmentd bench sustained
+	target/release/segmentd bench latency
+	target/release/segmentd bench memory

@@ -63,6 +63,7 @@ async fn run(cli: Cli) -> Result<(), String> {
             println!("{before} bytes before, {after} bytes after");
             Ok(())
         }
+        Some(Task::Bench(bench)) => segmentd::bench::run(bench).await,
         Some(Task::Segments(target)) => client::segments(&target).await.map_err(text),
         Some(Task::Explain { segment, person, target }) => {
             client::explain(&target, &segment, &person).await.map_err(text)

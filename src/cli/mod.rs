@@ -47,6 +47,9 @@ pub enum Task {
     /// Look after the store. The daemon must not run.
     #[command(subcommand)]
     Store(StoreTask),
+    /// Measure this build on this machine.
+    #[command(subcommand)]
+    Bench(crate::bench::Bench),
     /// List segments with their counts.
     Segments(client::Target),
     /// Say why a person is or is not in a segment.
