@@ -6,6 +6,11 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// Whoever had the store open before may need this long to let go of it.
+const LOCK_WAIT_MAX: Duration = Duration::from_secs(5);
+const LOCK_LOOK: Duration = Duration::from_millis(20);
 
 /// Why the store could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +41,10 @@ pub enum StoreError {
     },
 }
 
+fn is_locked(error: &sled::Error) -> bool {
+    matches!(error, sled::Error::Io(why) if why.to_string().contains("could not acquire lock"))
+}
+
 /// A handle on the database; clones share it.
 #[derive(Clone)]
 pub struct Db {
@@ -49,12 +58,14 @@ impl Db {
     pub fn open(dir: &Path, cache_bytes: u64) -> Result<Db, StoreError> {
         super::compact::settle(dir)?;
         let sled_error = |source| StoreError::Sled { path: dir.to_owned(), source };
-        let db = sled::Config::new()
-            .path(dir)
-            .cache_capacity(cache_bytes)
-            .flush_every_ms(None)
-            .open()
-            .map_err(sled_error)?;
+        let config = sled::Config::new().path(dir).cache_capacity(cache_bytes).flush_every_ms(None);
+        let began = Instant::now();
+        let db = loop {
+            match config.open() {
+                Err(error) if is_locked(&error) && began.elapsed() < LOCK_WAIT_MAX => std::thread::sleep(LOCK_LOOK),
+                opened => break opened.map_err(sled_error)?,
+            }
+        };
         let file_path = dir.join("db");
         let file = File::open(&file_path).map_err(|source| StoreError::Io { path: file_path, source })?;
         Ok(Db { db, path: Arc::new(dir.to_owned()), file: Arc::new(Mutex::new(file)) })
