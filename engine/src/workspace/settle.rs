@@ -2,7 +2,7 @@
 
 use super::{When, Workspace};
 use crate::effect::{Desired, Effect, Transition};
-use crate::eval::{Outcome, Tri, evaluate};
+use crate::eval::{Memo, Outcome, Tri, evaluate_with};
 use crate::person::view::View;
 use crate::storage::{BitmapKey, BitmapKind, PersonNo, Storage, StorageError};
 use model::{Channel, ConsentState, Identity, IdentityKind, ListDefinition, ListId, ListIdentifier, Time};
@@ -114,9 +114,10 @@ impl<S: Storage> Workspace<S> {
         let Some(stable_id) = person.stable_id() else { return Vec::new() };
         let view = View { person, context: self.context(), now: self.now, foreign, stable_id: &stable_id };
         let covered = versions.filter_map(|bitmap| Some((bitmap, self.segments.versions.get(&bitmap)?)));
+        let mut memo = Memo::default();
         covered
             .filter(|(_, version)| version.covers(no))
-            .map(|(bitmap, version)| (bitmap, evaluate(&version.plan, &view, self.now)))
+            .map(|(bitmap, version)| (bitmap, evaluate_with(&version.plan, &view, self.now, &mut memo)))
             .collect()
     }
 
