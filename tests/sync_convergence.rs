@@ -55,6 +55,25 @@ async fn whatever_fails_and_restarts_the_endpoint_ends_with_exactly_what_is_desi
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_closed_service_lets_go_of_the_store_whatever_it_was_doing() {
+    let mut bench = Bench::new(9).await;
+    bench.define("news");
+    // One change a call, so that a flush is under way nearly all the time.
+    bench.link("news", SyncSettings { batch_changes_max: 1, ..settings() });
+    for round in 0..20u64 {
+        for number in 0..300 {
+            bench.desire("news", &format!("u{number}@example.com"), "p_1", (number + round).is_multiple_of(2));
+        }
+        bench.status("news");
+        // Opens the same files again at once, and panics if somebody still has them.
+        bench.reopen_at_once().await;
+    }
+    bench.command("news", ListCommand::ConfirmBrake);
+    bench.converges("news").await;
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dead_endpoint_delays_no_other_list() {
     let mut bench = Bench::new(1).await;
     for (list, address) in [("alive", None), ("dead", Some(dead_address().await)), ("silent", None)] {

@@ -3,16 +3,19 @@
 use crate::store::db::{Db, StoreError};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::Mutex;
+use tokio_util::task::TaskTracker;
 
 pub(super) struct Durable {
     db: Db,
+    /// Whoever closes the service waits for a flush that was begun, also if its worker has ended.
+    tasks: TaskTracker,
     asked: AtomicU64,
     done: Mutex<u64>,
 }
 
 impl Durable {
-    pub(super) fn new(db: Db) -> Durable {
-        Durable { db, asked: AtomicU64::new(0), done: Mutex::new(0) }
+    pub(super) fn new(db: Db, tasks: TaskTracker) -> Durable {
+        Durable { db, tasks, asked: AtomicU64::new(0), done: Mutex::new(0) }
     }
 
     /// Returns when everything that was written before the call would survive a power loss.
@@ -24,7 +27,7 @@ impl Durable {
         }
         let covers = self.asked.load(Ordering::SeqCst);
         let db = self.db.clone();
-        let flushed = tokio::task::spawn_blocking(move || db.make_durable()).await;
+        let flushed = self.tasks.spawn_blocking(move || db.make_durable()).await;
         match flushed {
             Ok(result) => result?,
             Err(why) => return Err(StoreError::Unreadable { what: "flush", why: why.to_string() }),

@@ -56,7 +56,8 @@ pub struct SyncService {
     pub(super) durable: Durable,
     runtime: tokio::runtime::Handle,
     intake: Intake,
-    workers: TaskTracker,
+    /// Workers, and what they do on other threads.
+    pub(super) workers: TaskTracker,
     stop: CancellationToken,
 }
 
@@ -83,8 +84,9 @@ impl SyncService {
             }
         }
         let stop = CancellationToken::new();
+        let workers = TaskTracker::new();
         let service = Arc::new(SyncService {
-            durable: Durable::new(db.clone()),
+            durable: Durable::new(db.clone(), workers.clone()),
             db,
             lists_tree,
             members_tree,
@@ -95,7 +97,7 @@ impl SyncService {
             alerts,
             runtime,
             intake: Intake::new(stop.clone()),
-            workers: TaskTracker::new(),
+            workers,
             stop,
         });
         service.intake.start(&service)?;
@@ -149,7 +151,8 @@ impl SyncService {
         self.stop.cancel();
     }
 
-    /// Ends the workers and the writer, and waits for them. What was accepted is written.
+    /// Ends the workers and the writer, and waits for them. What was accepted is written, and
+    /// nothing of the service uses the store any more.
     pub async fn close(self: Arc<Self>) {
         self.stop.cancel();
         self.workers.close();

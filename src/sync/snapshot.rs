@@ -48,7 +48,11 @@ impl Schedule {
 }
 
 /// Makes the parts of a snapshot if one is due or wanted and none is under way.
-pub(super) async fn prepare(slot: &Arc<Slot>, schedule: &mut Schedule) -> Result<(), StoreError> {
+pub(super) async fn prepare(
+    service: &SyncService,
+    slot: &Arc<Slot>,
+    schedule: &mut Schedule,
+) -> Result<(), StoreError> {
     {
         let mut list = slot.lock();
         let expression = list.settings.snapshot_schedule.clone();
@@ -61,7 +65,7 @@ pub(super) async fn prepare(slot: &Arc<Slot>, schedule: &mut Schedule) -> Result
     }
     // Reading a large list takes a while: not on a thread that others need.
     let slot = Arc::clone(slot);
-    let made = tokio::task::spawn_blocking(move || {
+    let made = service.workers.spawn_blocking(move || {
         let mut list = slot.lock();
         let members = list.snapshot_members()?;
         list.snapshot = parts(&list, &members);

@@ -94,7 +94,7 @@ async fn step(
     schedule: &mut snapshot::Schedule,
     part_next: bool,
 ) -> Step {
-    if let Err(why) = snapshot::prepare(slot, schedule).await {
+    if let Err(why) = snapshot::prepare(service, slot, schedule).await {
         return store_failed(&why);
     }
     let choice = {

@@ -238,6 +238,9 @@ impl Bench {
         let old = self.path();
         self.store += 1;
         let path = self.path();
+        // Cut off in whatever they do; nothing is sent any more while the disk is copied, or the
+        // copy could miss an intent that was durable before its message went out.
+        Arc::clone(&self.service).close().await;
         copy(&old, &path);
         self.reopen(&path).await;
     }
@@ -255,6 +258,12 @@ impl Bench {
     /// Starts again on a copy that a destination made as it died.
     pub async fn reopen_copied(&mut self) {
         self.store += 1;
+        let path = self.path();
+        self.reopen(&path).await;
+    }
+
+    /// Closes in the midst of its work and starts again on the same files.
+    pub async fn reopen_at_once(&mut self) {
         let path = self.path();
         self.reopen(&path).await;
     }
@@ -287,8 +296,7 @@ impl Bench {
     }
 
     async fn reopen(&mut self, path: &Path) {
-        // The old service goes on for a moment over its own files and may still reach the
-        // endpoint, as a message in the network would.
+        // The files can be opened again only when nothing of the old service has them.
         let spare = self.folder.path().join(format!("spare-{}", self.position));
         let (db, service) = open(&spare, &self.alerts);
         let old = (std::mem::replace(&mut self.db, db), std::mem::replace(&mut self.service, service));
