@@ -1,10 +1,13 @@
 //! What a user agent and an address tell: device and place. Done before the log, so that a
 //! replay needs no database of the day.
 
+mod cache;
 mod device;
 
 pub use device::{Device, is_bot};
 
+use cache::DeviceCache;
+use model::Value;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -15,6 +18,7 @@ type Geo = maxminddb::Reader<Vec<u8>>;
 #[derive(Default)]
 pub struct Enrich {
     geo: RwLock<Option<Arc<Geo>>>,
+    devices: DeviceCache,
 }
 
 impl Enrich {
@@ -38,20 +42,24 @@ impl Enrich {
         Ok(())
     }
 
-    /// `device_kind`, `device_brand` and `device_os` of a user agent.
-    pub fn device(&self, agent: &str) -> Vec<(&'static str, String)> {
-        Device::parse(agent).map(Device::properties).unwrap_or_default()
+    /// Tells `device_kind`, `device_brand` and `device_os` of a user agent.
+    pub fn device(&self, agent: &str, mut tell: impl FnMut(&str, Value)) {
+        for (name, value) in self.devices.get(agent).iter() {
+            tell(name, Value::text(value));
+        }
     }
 
-    /// `country` (ISO alpha-2) and `city` of an address.
-    pub fn place(&self, address: &str) -> Vec<(&'static str, String)> {
+    /// Tells `country` (ISO alpha-2) and `city` of an address.
+    pub fn place(&self, address: &str, mut tell: impl FnMut(&str, Value)) {
         let geo = self.geo.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let (Some(geo), Ok(address)) = (geo, address.trim().parse::<IpAddr>()) else { return Vec::new() };
-        let Ok(found) = geo.lookup(address) else { return Vec::new() };
-        let Ok(Some(city)) = found.decode::<maxminddb::geoip2::City<'_>>() else { return Vec::new() };
-        let mut place = Vec::new();
-        place.extend(city.country.iso_code.map(|code| ("country", code.to_owned())));
-        place.extend(city.city.names.english.map(|name| ("city", name.to_owned())));
-        place
+        let (Some(geo), Ok(address)) = (geo, address.trim().parse::<IpAddr>()) else { return };
+        let Ok(found) = geo.lookup(address) else { return };
+        let Ok(Some(city)) = found.decode::<maxminddb::geoip2::City<'_>>() else { return };
+        if let Some(code) = city.country.iso_code {
+            tell("country", Value::text(code));
+        }
+        if let Some(name) = city.city.names.english {
+            tell("city", Value::text(name));
+        }
     }
 }

@@ -1,9 +1,14 @@
 //! The bytes of a request: unpacked if they are gzip, whatever the headers say.
 
 use super::IntakeLimits;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes, HttpBody};
 use flate2::read::MultiGzDecoder;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use std::io::Read;
+use std::time::Duration;
+
+/// How long a body may take to arrive.
+const BODY_WAIT: Duration = Duration::from_secs(60);
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
@@ -14,6 +19,20 @@ pub(super) enum BodyError {
     TooLarge,
     /// Damaged gzip.
     Damaged,
+    /// The connection ended before the body did, or it took too long.
+    Lost,
+}
+
+/// Reads a body as it comes, never beyond the limit.
+pub(super) async fn read(body: Body, body_bytes_max: usize) -> Result<Bytes, BodyError> {
+    if body.size_hint().lower() > body_bytes_max as u64 {
+        return Err(BodyError::TooLarge);
+    }
+    match tokio::time::timeout(BODY_WAIT, Limited::new(body, body_bytes_max).collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(BodyError::TooLarge),
+        _ => Err(BodyError::Lost),
+    }
 }
 
 /// Unpacks a body, never beyond the limit.

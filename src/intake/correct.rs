@@ -5,6 +5,24 @@ use model::Time;
 /// A clock that is further off than this tells nothing, microseconds.
 const CORRECTION_MAX: i64 = 24 * 3_600_000_000;
 
+/// An instant as senders write it: RFC 3339; without an offset, UTC; or seconds or milliseconds since the
+/// epoch, told apart by their size (10 digits of seconds reach into the year 2286).
+pub(super) fn instant(text: &str) -> Option<Time> {
+    const SECONDS_BELOW: i64 = 100_000_000_000;
+    if let Some(time) = Time::parse(text) {
+        return Some(time);
+    }
+    let text = text.trim();
+    let whole = text.split_once('.').map_or(text, |(whole, _)| whole);
+    if let Ok(number) = whole.parse::<i64>() {
+        let seconds = number.saturating_abs() < SECONDS_BELOW;
+        return Some(if seconds { Time(number.saturating_mul(1_000_000)) } else { Time::from_millis(number) });
+    }
+    let civil: jiff::civil::DateTime = text.parse().ok()?;
+    let stamp = jiff::tz::Offset::UTC.to_timestamp(civil).ok()?;
+    Some(Time(stamp.as_microsecond()))
+}
+
 /// The event's time: given + (received - sent). A correction beyond 24 hours, and a result after
 /// the receive time, give the receive time; without `sent` the given time stands.
 ///
@@ -28,6 +46,27 @@ mod tests {
 
     fn at(hours: i64) -> Time {
         Time(hours * HOUR)
+    }
+
+    #[test]
+    fn instants_are_read_in_every_form_that_senders_use() {
+        let noon = Time::parse("2026-03-01T12:00:00Z");
+        for text in [
+            "2026-03-01T12:00:00.000Z",
+            "2026-03-01T06:00:00-06:00",
+            "2026-03-01T12:00:00.000000+00:00",
+            " 2026-03-01T12:00:00 ",
+            "2026-03-01 12:00:00",
+            "1772366400000",
+            "1772366400",
+            "1772366400.25",
+        ] {
+            assert_eq!(instant(text), noon, "{text}");
+        }
+        assert_eq!(instant("2026-03-01"), Time::parse("2026-03-01T00:00:00Z"));
+        for text in ["", "yesterday", "2026-13-01T00:00:00Z", "99999999999999999999"] {
+            assert_eq!(instant(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -3,17 +3,26 @@
 //! A request is verified, normalized, and answered once its events are durable in the log.
 //! Nothing slower than that append stands between a sender and its answer.
 
+mod answer;
 pub mod auth;
 mod body;
+mod commerce;
+mod consent;
 mod correct;
+mod cors;
+mod json;
+#[cfg(test)]
+mod json_tests;
 pub mod metrics;
 mod normalize;
+mod number;
 mod query;
-mod raw;
+mod receive;
 mod refusals;
 pub mod routes;
 mod sdk_config;
 mod traits;
+mod values;
 mod wire;
 
 pub use auth::{SourceEntry, WriteKeys};
@@ -31,6 +40,8 @@ pub struct IntakeLimits {
     pub unpacked_bytes_max: usize,
     /// Events of one batch; what is beyond is refused and counted.
     pub batch_events_max: usize,
+    /// Bytes of one event, as it is written.
+    pub event_bytes_max: usize,
     /// Characters of a message id.
     pub message_id_chars_max: usize,
     /// Levels of nesting in properties.
@@ -49,6 +60,8 @@ impl Default for IntakeLimits {
             body_bytes_max: 5 << 20,
             unpacked_bytes_max: 5 << 20,
             batch_events_max: 2_500,
+            // RudderStack's server SDKs allow themselves 4 MiB.
+            event_bytes_max: (4 << 20) + (64 << 10),
             message_id_chars_max: 100,
             depth_max: 16,
             values_max: 2_000,

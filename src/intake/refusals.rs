@@ -35,15 +35,24 @@ pub struct Refusals {
 }
 
 impl Refusals {
-    /// Notes one.
-    pub fn note(&self, workspace: &WorkspaceId, reason: &'static str, event: RefusedEvent) {
+    /// Notes an event that stands for `count` of the same fate.
+    pub fn note(&self, workspace: &WorkspaceId, reason: &'static str, event: RefusedEvent, count: u64) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        *kept.counts.entry(reason).or_default() += 1;
-        let newest = kept.newest.entry(workspace.clone()).or_default();
+        *kept.counts.entry(reason).or_default() += count;
+        let newest = match kept.newest.get_mut(workspace) {
+            Some(newest) => newest,
+            None => kept.newest.entry(workspace.clone()).or_default(),
+        };
         if newest.len() >= KEPT_MAX {
             newest.pop_front();
         }
         newest.push_back(event);
+    }
+
+    /// Counts a request that was refused as a whole.
+    pub fn count(&self, reason: &'static str) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        *kept.counts.entry(reason).or_default() += 1;
     }
 
     /// The newest ones of a workspace, newest first.

@@ -1,108 +1,290 @@
 //! The calls as they come: every field may be absent, `null`, or of another type than documented.
 
-use serde::de::{Deserialize, Deserializer, Visitor};
-use serde_json::value::RawValue;
+use super::IntakeLimits;
+use super::json::{Json, Kind, Malformed};
+use super::values::{Stop, Values, scalar};
+use model::Map;
 use std::borrow::Cow;
-use std::fmt;
 
-/// Text that borrows from the body when nothing in it is escaped.
-pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
+/// Pairs of a `merge` call that are looked at.
+const MERGE_PAIRS_MAX: usize = 8;
 
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Borrowing;
-        impl<'de> Visitor<'de> for Borrowing {
-            type Value = Text<'de>;
+type Text<'a> = Option<Cow<'a, str>>;
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("text")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(Borrowing)
-    }
-}
-
-/// One call. Fields of later copies of a key win nothing: a repeated key is malformed.
-#[derive(serde::Deserialize, Default)]
-#[serde(rename_all = "camelCase")]
+/// One call. A field that is not what it should be is absent; only properties and traits that
+/// are no objects refuse the call.
+#[derive(Default)]
 pub(super) struct Call<'a> {
-    #[serde(borrow, default)]
-    pub(super) r#type: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) message_id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) user_id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) anonymous_id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) previous_id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) group_id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) event: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) name: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) category: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) timestamp: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) original_timestamp: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) sent_at: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) properties: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) traits: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) context: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) merge_properties: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) write_key: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) batch: Option<&'a RawValue>,
+    pub(super) kind: Text<'a>,
+    pub(super) message_id: Text<'a>,
+    pub(super) user_id: Text<'a>,
+    pub(super) anonymous_id: Text<'a>,
+    pub(super) previous_id: Text<'a>,
+    pub(super) group_id: Text<'a>,
+    pub(super) event: Text<'a>,
+    pub(super) name: Text<'a>,
+    pub(super) category: Text<'a>,
+    pub(super) timestamp: Text<'a>,
+    pub(super) original_timestamp: Text<'a>,
+    pub(super) sent_at: Text<'a>,
+    pub(super) write_key: Text<'a>,
+    pub(super) properties: Map,
+    pub(super) traits: Map,
+    pub(super) context: Context<'a>,
+    /// Of RudderStack's `merge`: pairs of type and value.
+    pub(super) merge: Vec<(String, String)>,
 }
 
 /// The parts of `context` that are used.
-#[derive(serde::Deserialize, Default)]
-#[serde(rename_all = "camelCase")]
+#[derive(Default)]
 pub(super) struct Context<'a> {
-    #[serde(borrow, default)]
-    pub(super) traits: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) ip: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) user_agent: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) locale: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) direct: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) page: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) campaign: Option<&'a RawValue>,
+    pub(super) traits: Map,
+    pub(super) ip: Text<'a>,
+    pub(super) user_agent: Text<'a>,
+    pub(super) locale: Text<'a>,
+    pub(super) direct: bool,
+    pub(super) page: Map,
+    pub(super) campaign: Map,
+    pub(super) device_token: Text<'a>,
+    pub(super) device_maker: Text<'a>,
+    pub(super) os_name: Text<'a>,
 }
 
-/// Text of a scalar: text as it is, a number by its digits. Anything else is absent.
-pub(super) fn scalar(raw: Option<&RawValue>) -> Option<String> {
-    let text = raw?.get();
-    match text.as_bytes().first()? {
-        b'"' => serde_json::from_str(text).ok(),
-        b'-' | b'0'..=b'9' => Some(text.to_owned()),
-        _ => None,
+/// A whole batch.
+#[derive(Default)]
+pub(super) struct Batch<'a> {
+    pub(super) write_key: Text<'a>,
+    pub(super) sent_at: Text<'a>,
+    pub(super) context: Context<'a>,
+    /// `None` when there was no list of calls.
+    pub(super) calls: Option<Vec<Result<Call<'a>, Dropped>>>,
+    /// Calls beyond the limit.
+    pub(super) excess: usize,
+}
+
+/// A call that is refused while it is read.
+pub(super) struct Dropped {
+    pub(super) reason: &'static str,
+    /// As far as there is one.
+    pub(super) message_id: String,
+}
+
+/// Walks over the fields of an object; anything else is passed.
+fn fields<'a, E: From<Malformed>>(
+    json: &mut Json<'a>,
+    mut field: impl FnMut(&str, &mut Json<'a>) -> Result<(), E>,
+) -> Result<(), E> {
+    if json.kind()? != Kind::Object {
+        return Ok(json.skip()?);
+    }
+    let mut next = json.first_name()?;
+    while let Some(name) = next {
+        field(&name, json)?;
+        next = json.next_name()?;
+    }
+    Ok(())
+}
+
+impl<'a> Call<'a> {
+    /// Reads a call of its own: the whole text.
+    pub(super) fn single(text: &'a str, limits: &IntakeLimits) -> Result<Result<Call<'a>, Dropped>, Malformed> {
+        let mut json = Json::new(text);
+        if json.kind()? != Kind::Object {
+            return Err(Malformed { at: json.at() });
+        }
+        let call = Call::next(&mut json, limits)?;
+        json.end()?;
+        Ok(call)
+    }
+
+    /// Reads the call that comes next. One that is refused is passed all the same.
+    fn next(json: &mut Json<'a>, limits: &IntakeLimits) -> Result<Result<Call<'a>, Dropped>, Malformed> {
+        let mut start = json.clone();
+        let reason = match Call::read(json, limits) {
+            Ok(call) if json.at() - start.at() <= limits.event_bytes_max => return Ok(Ok(call)),
+            Ok(_) => "event_too_large",
+            Err(Stop::Refused(reason)) => reason,
+            Err(Stop::Malformed(malformed)) => return Err(malformed),
+        };
+        let mut message_id = String::new();
+        fields::<Malformed>(&mut start, |name, json| {
+            if name != "messageId" {
+                return json.skip();
+            }
+            let id = scalar(json)?.unwrap_or_default();
+            message_id = id.chars().take(limits.message_id_chars_max).collect();
+            Ok(())
+        })?;
+        *json = start;
+        Ok(Err(Dropped { reason, message_id }))
+    }
+
+    fn read(json: &mut Json<'a>, limits: &IntakeLimits) -> Result<Call<'a>, Stop> {
+        if json.kind()? != Kind::Object {
+            return Err(Stop::Refused("malformed_event"));
+        }
+        let mut values = Values::new(limits);
+        let mut call = Call::default();
+        fields::<Stop>(json, |name, json| {
+            let text = match name {
+                "type" => &mut call.kind,
+                "messageId" => &mut call.message_id,
+                "userId" => &mut call.user_id,
+                "anonymousId" => &mut call.anonymous_id,
+                "previousId" => &mut call.previous_id,
+                "groupId" => &mut call.group_id,
+                "event" => &mut call.event,
+                "name" => &mut call.name,
+                "category" => &mut call.category,
+                "timestamp" => &mut call.timestamp,
+                "originalTimestamp" => &mut call.original_timestamp,
+                "sentAt" => &mut call.sent_at,
+                "writeKey" => &mut call.write_key,
+                "properties" => {
+                    call.properties = values.map(json)?;
+                    return Ok(());
+                }
+                "traits" => {
+                    call.traits = values.map(json)?;
+                    return Ok(());
+                }
+                "context" => {
+                    call.context = Context::read(json, &mut values)?;
+                    return Ok(());
+                }
+                "mergeProperties" => {
+                    call.merge = merge_pairs(json)?;
+                    return Ok(());
+                }
+                _ => return Ok(json.skip()?),
+            };
+            *text = scalar(json)?;
+            Ok(())
+        })?;
+        Ok(call)
     }
 }
 
-/// An object's parts, or none of them.
-pub(super) fn parts<'a, T: serde::Deserialize<'a> + Default>(raw: Option<&'a RawValue>) -> T {
-    raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
+impl<'a> Context<'a> {
+    fn read(json: &mut Json<'a>, values: &mut Values<'_>) -> Result<Context<'a>, Stop> {
+        let mut context = Context::default();
+        fields::<Stop>(json, |name, json| {
+            match name {
+                "traits" => context.traits = values.map(json)?,
+                "page" => context.page = values.map(json)?,
+                "campaign" => context.campaign = values.map(json)?,
+                "ip" => context.ip = scalar(json)?,
+                "userAgent" => context.user_agent = scalar(json)?,
+                "locale" => context.locale = scalar(json)?,
+                "direct" => {
+                    context.direct = json.kind()? == Kind::True;
+                    json.skip()?;
+                }
+                "device" => fields::<Malformed>(json, |name, json| {
+                    match name {
+                        "token" => context.device_token = scalar(json)?,
+                        "manufacturer" => context.device_maker = scalar(json)?,
+                        _ => json.skip()?,
+                    }
+                    Ok(())
+                })?,
+                "os" => fields::<Malformed>(json, |name, json| {
+                    match name {
+                        "name" => context.os_name = scalar(json)?,
+                        _ => json.skip()?,
+                    }
+                    Ok(())
+                })?,
+                _ => json.skip()?,
+            }
+            Ok(())
+        })?;
+        Ok(context)
+    }
+}
+
+impl<'a> Batch<'a> {
+    /// Reads a batch: the whole text.
+    pub(super) fn read(text: &'a str, limits: &IntakeLimits) -> Result<Batch<'a>, Malformed> {
+        let mut json = Json::new(text);
+        if json.kind()? != Kind::Object {
+            return Err(Malformed { at: json.at() });
+        }
+        let mut batch = Batch::default();
+        fields::<Malformed>(&mut json, |name, json| {
+            match name {
+                "writeKey" => batch.write_key = scalar(json)?,
+                "sentAt" => batch.sent_at = scalar(json)?,
+                "context" => {
+                    let mut start = json.clone();
+                    match Context::read(json, &mut Values::new(limits)) {
+                        Ok(context) => batch.context = context,
+                        Err(Stop::Malformed(malformed)) => return Err(malformed),
+                        // A context that is too much says nothing.
+                        Err(Stop::Refused(_)) => {
+                            start.skip()?;
+                            *json = start;
+                        }
+                    }
+                }
+                "batch" if json.kind()? == Kind::List => batch.read_calls(json, limits)?,
+                _ => json.skip()?,
+            }
+            Ok(())
+        })?;
+        json.end()?;
+        Ok(batch)
+    }
+
+    fn read_calls(&mut self, json: &mut Json<'a>, limits: &IntakeLimits) -> Result<(), Malformed> {
+        let mut calls = Vec::new();
+        let mut more = json.first_item()?;
+        while more {
+            if calls.len() < limits.batch_events_max {
+                calls.push(Call::next(json, limits)?);
+            } else {
+                json.skip()?;
+                self.excess += 1;
+            }
+            more = json.next_item()?;
+        }
+        self.calls = Some(calls);
+        Ok(())
+    }
+
+    /// The write key of the batch, else of its first call.
+    pub(super) fn key(&self) -> Option<&str> {
+        let first = || match self.calls.as_deref()?.first()? {
+            Ok(call) => call.write_key.as_deref(),
+            Err(_) => None,
+        };
+        self.write_key.as_deref().or_else(first)
+    }
+}
+
+fn merge_pairs(json: &mut Json<'_>) -> Result<Vec<(String, String)>, Malformed> {
+    let mut pairs = Vec::new();
+    if json.kind()? != Kind::List {
+        json.skip()?;
+        return Ok(pairs);
+    }
+    let mut more = json.first_item()?;
+    while more {
+        let (mut kind, mut value) = (None, None);
+        fields::<Malformed>(json, |name, json| {
+            match name {
+                "type" => kind = scalar(json)?,
+                "value" => value = scalar(json)?,
+                _ => json.skip()?,
+            }
+            Ok(())
+        })?;
+        if let (Some(kind), Some(value)) = (kind, value)
+            && pairs.len() < MERGE_PAIRS_MAX
+        {
+            pairs.push((kind.into_owned(), value.into_owned()));
+        }
+        more = json.next_item()?;
+    }
+    Ok(pairs)
 }

@@ -62,9 +62,11 @@ pub(super) fn visit(link: &Link, bot: bool, now: Time, headers: &HeaderMap, enri
 /// Device and place of the visitor.
 fn surroundings(headers: &HeaderMap, enrich: &Enrich) -> Map {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let device = enrich.device(text(header::USER_AGENT));
-    let place = enrich.place(text(crate::ops::PEER_ADDRESS));
-    device.into_iter().chain(place).map(|(name, value)| (name.to_owned(), Value::Text(value))).collect()
+    let mut found = Map::new();
+    let mut tell = |name: &str, value: Value| drop(found.insert(name.to_owned(), value));
+    enrich.device(text(header::USER_AGENT), &mut tell);
+    enrich.place(text(crate::ops::PEER_ADDRESS), &mut tell);
+    found
 }
 
 #[cfg(test)]

@@ -1,146 +1,50 @@
 //! Countries as ISO 3166-1 alpha-2 codes.
 
-/// Names and alpha-3 codes that senders use, folded; in English, Spanish and Portuguese.
-const NAMES: &[(&str, &str)] = &[
-    ("argentina", "AR"),
-    ("arg", "AR"),
-    ("australia", "AU"),
-    ("aus", "AU"),
-    ("austria", "AT"),
-    ("aut", "AT"),
-    ("belgium", "BE"),
-    ("bélgica", "BE"),
-    ("bel", "BE"),
-    ("bolivia", "BO"),
-    ("bol", "BO"),
-    ("brazil", "BR"),
-    ("brasil", "BR"),
-    ("bra", "BR"),
-    ("canada", "CA"),
-    ("canadá", "CA"),
-    ("can", "CA"),
-    ("chile", "CL"),
-    ("chl", "CL"),
-    ("china", "CN"),
-    ("chn", "CN"),
-    ("colombia", "CO"),
-    ("colômbia", "CO"),
-    ("col", "CO"),
-    ("costa rica", "CR"),
-    ("cri", "CR"),
-    ("cuba", "CU"),
-    ("cub", "CU"),
-    ("denmark", "DK"),
-    ("dinamarca", "DK"),
-    ("dnk", "DK"),
-    ("dominican republic", "DO"),
-    ("república dominicana", "DO"),
-    ("dom", "DO"),
-    ("ecuador", "EC"),
-    ("equador", "EC"),
-    ("ecu", "EC"),
-    ("el salvador", "SV"),
-    ("slv", "SV"),
-    ("finland", "FI"),
-    ("fin", "FI"),
-    ("france", "FR"),
-    ("francia", "FR"),
-    ("frança", "FR"),
-    ("fra", "FR"),
-    ("germany", "DE"),
-    ("alemania", "DE"),
-    ("alemanha", "DE"),
-    ("deu", "DE"),
-    ("guatemala", "GT"),
-    ("gtm", "GT"),
-    ("honduras", "HN"),
-    ("hnd", "HN"),
-    ("india", "IN"),
-    ("ind", "IN"),
-    ("ireland", "IE"),
-    ("irlanda", "IE"),
-    ("irl", "IE"),
-    ("israel", "IL"),
-    ("isr", "IL"),
-    ("italy", "IT"),
-    ("italia", "IT"),
-    ("itália", "IT"),
-    ("ita", "IT"),
-    ("japan", "JP"),
-    ("japón", "JP"),
-    ("japão", "JP"),
-    ("jpn", "JP"),
-    ("mexico", "MX"),
-    ("méxico", "MX"),
-    ("méjico", "MX"),
-    ("mex", "MX"),
-    ("netherlands", "NL"),
-    ("países bajos", "NL"),
-    ("nld", "NL"),
-    ("new zealand", "NZ"),
-    ("nzl", "NZ"),
-    ("nicaragua", "NI"),
-    ("nic", "NI"),
-    ("norway", "NO"),
-    ("noruega", "NO"),
-    ("nor", "NO"),
-    ("panama", "PA"),
-    ("panamá", "PA"),
-    ("pan", "PA"),
-    ("paraguay", "PY"),
-    ("paraguai", "PY"),
-    ("pry", "PY"),
-    ("peru", "PE"),
-    ("perú", "PE"),
-    ("per", "PE"),
-    ("poland", "PL"),
-    ("pol", "PL"),
-    ("portugal", "PT"),
-    ("prt", "PT"),
-    ("puerto rico", "PR"),
-    ("pri", "PR"),
-    ("south africa", "ZA"),
-    ("zaf", "ZA"),
-    ("south korea", "KR"),
-    ("kor", "KR"),
-    ("spain", "ES"),
-    ("españa", "ES"),
-    ("espanha", "ES"),
-    ("esp", "ES"),
-    ("sweden", "SE"),
-    ("suecia", "SE"),
-    ("swe", "SE"),
-    ("switzerland", "CH"),
-    ("suiza", "CH"),
-    ("che", "CH"),
-    ("turkey", "TR"),
-    ("tur", "TR"),
-    ("united kingdom", "GB"),
-    ("great britain", "GB"),
-    ("reino unido", "GB"),
-    ("gbr", "GB"),
-    ("uk", "GB"),
-    ("united states", "US"),
-    ("united states of america", "US"),
-    ("estados unidos", "US"),
-    ("usa", "US"),
-    ("uruguay", "UY"),
-    ("uruguai", "UY"),
-    ("ury", "UY"),
-    ("venezuela", "VE"),
-    ("ven", "VE"),
-];
+use super::country_table::COUNTRIES;
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
-/// The alpha-2 code of a country given as a code or by name; what is not known stays as it came,
-/// trimmed.
+/// Codes in use that are not the country's own.
+const OTHER_CODES: [(&str, &str); 2] = [("uk", "GB"), ("el", "GR")];
+/// Bytes of a text that can be a country's name.
+const NAME_BYTES_MAX: usize = 100;
+
+static CODES: LazyLock<HashMap<String, &'static str>> = LazyLock::new(|| {
+    let mut codes = HashMap::new();
+    for (two, three, names) in COUNTRIES {
+        codes.insert(two.to_lowercase(), *two);
+        codes.insert(three.to_lowercase(), *two);
+        codes.extend(names.split('|').map(|name| (name.to_owned(), *two)));
+    }
+    codes.extend(OTHER_CODES.map(|(code, two)| (code.to_owned(), two)));
+    codes
+});
+
+/// The alpha-2 code of a country given by a code or by its name in English, Spanish or Portuguese, without
+/// regard to case and accents; what is not known stays as it came, trimmed.
 pub fn country(text: &str) -> String {
     let trimmed = text.trim();
-    let folded = trimmed.to_lowercase();
-    if let Some((_, code)) = NAMES.iter().find(|(name, _)| *name == folded) {
-        return (*code).to_owned();
+    if trimmed.len() > NAME_BYTES_MAX {
+        return trimmed.to_owned();
     }
-    let is_code = trimmed.len() == 2 && trimmed.bytes().all(|byte| byte.is_ascii_alphabetic());
-    if is_code { trimmed.to_uppercase() } else { trimmed.to_owned() }
+    let folded: String = trimmed.chars().flat_map(char::to_lowercase).filter_map(plain).collect();
+    CODES.get(&folded).map_or_else(|| trimmed.to_owned(), |code| (*code).to_owned())
+}
+
+/// A letter without its accent; accents that stand alone are dropped.
+fn plain(letter: char) -> Option<char> {
+    Some(match letter {
+        'á' | 'à' | 'â' | 'ã' | 'ä' | 'å' => 'a',
+        'é' | 'è' | 'ê' | 'ë' => 'e',
+        'í' | 'ì' | 'î' | 'ï' => 'i',
+        'ó' | 'ò' | 'ô' | 'õ' | 'ö' => 'o',
+        'ú' | 'ù' | 'û' | 'ü' => 'u',
+        'ç' => 'c',
+        'ñ' => 'n',
+        '’' => '\'',
+        '\u{300}'..='\u{36f}' => return None,
+        other => other,
+    })
 }
 
 #[cfg(test)]
@@ -149,9 +53,45 @@ mod tests {
 
     #[test]
     fn names_and_codes_become_alpha_2() {
-        for (text, code) in [("mx", "MX"), ("México", "MX"), ("BRA", "BR"), ("UK", "GB"), (" us ", "US")] {
-            assert_eq!(country(text), code);
+        for (text, code) in [
+            ("mx", "MX"),
+            ("México", "MX"),
+            ("Me\u{301}xico", "MX"),
+            ("MEXICO", "MX"),
+            ("BRA", "BR"),
+            ("UK", "GB"),
+            (" us ", "US"),
+            ("Estados Unidos", "US"),
+            ("España", "ES"),
+            ("Spain", "ES"),
+            ("Alemanha", "DE"),
+            ("Perú", "PE"),
+            ("Curaçao", "CW"),
+            ("República Dominicana", "DO"),
+        ] {
+            assert_eq!(country(text), code, "{text}");
         }
-        assert_eq!(country("Atlantis"), "Atlantis");
+    }
+
+    #[test]
+    fn the_unknown_stays() {
+        assert_eq!(country(" Atlantis "), "Atlantis");
+        assert_eq!(country("ZZ"), "ZZ");
+        assert_eq!(country(""), "");
+        assert_eq!(country(&"x".repeat(1_000)).len(), 1_000);
+    }
+
+    #[test]
+    fn no_code_or_name_means_two_countries() {
+        let mut seen = HashMap::new();
+        for (two, three, names) in COUNTRIES {
+            assert!(two.len() == 2 && three.len() == 3, "{two}");
+            let (two_folded, three_folded) = (two.to_lowercase(), three.to_lowercase());
+            for name in names.split('|').chain([two_folded.as_str(), three_folded.as_str()]) {
+                assert_eq!(seen.insert(name.to_owned(), *two), None, "{name}");
+                assert_eq!(country(name), *two);
+            }
+        }
+        assert_eq!(COUNTRIES.len(), 249);
     }
 }
