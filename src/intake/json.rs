@@ -56,7 +56,7 @@ impl<'a> Json<'a> {
         }
     }
 
-    fn expect(&mut self, byte: u8) -> Result<(), Malformed> {
+    fn take(&mut self, byte: u8) -> Result<(), Malformed> {
         if self.byte() != Some(byte) {
             return self.malformed();
         }
@@ -97,7 +97,7 @@ impl<'a> Json<'a> {
     /// Goes into an object; its first name, or `None` when it is empty.
     pub(super) fn first_name(&mut self) -> Result<Option<Cow<'a, str>>, Malformed> {
         self.space();
-        self.expect(b'{')?;
+        self.take(b'{')?;
         self.space();
         if self.byte() == Some(b'}') {
             self.at += 1;
@@ -118,14 +118,14 @@ impl<'a> Json<'a> {
     fn name(&mut self) -> Result<Cow<'a, str>, Malformed> {
         let name = self.string()?;
         self.space();
-        self.expect(b':')?;
+        self.take(b':')?;
         Ok(name)
     }
 
     /// Goes into a list; whether there is an item.
     pub(super) fn first_item(&mut self) -> Result<bool, Malformed> {
         self.space();
-        self.expect(b'[')?;
+        self.take(b'[')?;
         self.space();
         if self.byte() == Some(b']') {
             self.at += 1;
@@ -156,7 +156,7 @@ impl<'a> Json<'a> {
 
     /// A text. Half a surrogate pair, which JavaScript can send, becomes U+FFFD.
     pub(super) fn string(&mut self) -> Result<Cow<'a, str>, Malformed> {
-        self.expect(b'"')?;
+        self.take(b'"')?;
         let start = self.at;
         self.plain();
         if self.byte() == Some(b'"') {
@@ -192,7 +192,7 @@ impl<'a> Json<'a> {
     }
 
     fn escape(&mut self) -> Result<char, Malformed> {
-        self.expect(b'\\')?;
+        self.take(b'\\')?;
         let plain = match self.byte() {
             Some(plain @ (b'"' | b'\\' | b'/')) => char::from(plain),
             Some(b'b') => '\u{8}',
