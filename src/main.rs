@@ -7,6 +7,11 @@ use segmentd::store::{backup, compact};
 use segmentd::{daemon, ops};
 use std::process::ExitCode;
 
+/// Many small values live shortly, on many threads: the system's allocator costs the shard a quarter
+/// of its time and keeps what was freed.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = tokio::runtime::Builder::new_multi_thread().enable_all().build();

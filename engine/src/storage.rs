@@ -6,6 +6,8 @@
 use model::{ConsentChange, Identity, IdentityKey, IdentityKind, ListDefinition, SegmentDefinition, Source, Time};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Dense number of a cluster of identities within its workspace. Never used twice.
 pub type PersonNo = u32;
@@ -253,11 +255,11 @@ pub struct Changes {
     /// Chunks.
     pub chunks: Vec<(u64, Option<ChunkRecord>)>,
     /// Holders of identities.
-    pub holders: Vec<(IdentityKey, Option<PersonNo>)>,
+    pub holders: Arc<BTreeMap<IdentityKey, Option<PersonNo>>>,
     /// Orders.
-    pub orders: Vec<(OrderKey, Option<OrderRecord>)>,
+    pub orders: Arc<BTreeMap<OrderKey, Option<OrderRecord>>>,
     /// Keys of messages accepted since.
-    pub messages: Vec<MessageKey>,
+    pub messages: Arc<BTreeMap<MessageKey, ()>>,
     /// Parts of bitmaps, as roaring's portable serialization; empty ones go.
     pub bitmaps: Vec<(BitmapKey, Option<Vec<u8>>)>,
     /// Blocks of timers: for each cluster of the block the instant of its next change, microseconds

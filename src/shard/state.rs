@@ -264,7 +264,7 @@ fn publish(live: &broadcast::Sender<Arc<Live>>, record: &Record, applied: &Appli
     let workspace = record.workspace.0.clone();
     if let (Command::Event(event), Applied::Changed { person }) = (&record.command, applied) {
         // Nobody listening any more is fine.
-        let _ = live.send(Arc::new(live_event(workspace.clone(), event, person.clone(), record.position)));
+        let _ = live.send(Arc::new(live_event(workspace.clone(), event, person.as_deref(), record.position)));
     }
     for transition in transitions {
         let transition = transition_info(transition);
@@ -272,10 +272,11 @@ fn publish(live: &broadcast::Sender<Arc<Live>>, record: &Record, applied: &Appli
     }
 }
 
-fn live_event(workspace: String, event: &Event, person: Option<String>, position: u64) -> Live {
+fn live_event(workspace: String, event: &Event, person: Option<&str>, position: u64) -> Live {
     let name = match &event.kind {
         EventKind::Activity(name) => name.clone(),
         EventKind::Profile => "Profile".to_owned(),
     };
+    let person = person.map(str::to_owned);
     Live::Event { workspace, name, person, time: event.time.to_string(), source: event.source.0.clone(), position }
 }

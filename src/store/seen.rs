@@ -10,6 +10,7 @@ use super::db::StoreError;
 use super::keys::{self, kind};
 use engine::storage::MessageKey;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// Keys in one value.
@@ -171,12 +172,11 @@ impl Seen {
 
     /// Makes a run of new messages, to be written with the rest of a checkpoint,
     /// and then shown by [`Seen::show`].
-    pub fn prepare(&self, messages: &[MessageKey]) -> Result<Option<NewRun>, StoreError> {
+    pub fn prepare(&self, messages: &BTreeMap<MessageKey, ()>) -> Result<Option<NewRun>, StoreError> {
         if messages.is_empty() {
             return Ok(None);
         }
-        let mut sorted: Vec<Key> = messages.iter().map(|message| message.0).collect();
-        sorted.sort_unstable();
+        let sorted: Vec<Key> = messages.keys().map(|message| message.0).collect();
         let (run, mut records) = self.build(sorted)?;
         let mut list: Vec<RunRecord> = self.runs().iter().map(|run| run.record.clone()).collect();
         list.push(run.record.clone());

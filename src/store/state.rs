@@ -230,10 +230,10 @@ fn write_changes(writes: &mut Writes, part: &WorkspaceCheckpoint) -> Result<(), 
     for (chunk, record) in &changes.chunks {
         put(writes, "chunk of history", at(kind::CHUNK, &chunk.to_be_bytes()), record.as_ref())?;
     }
-    for (key, holder) in &changes.holders {
+    for (key, holder) in changes.holders.iter() {
         put(writes, "holder of an identity", at(kind::HOLDER, &key.0), holder.as_ref())?;
     }
-    for (key, order) in &changes.orders {
+    for (key, order) in changes.orders.iter() {
         put(writes, "order", at(kind::ORDER, &key.0), order.as_ref())?;
     }
     for (key, bytes) in &changes.bitmaps {

@@ -7,5 +7,9 @@ pub const IDENTITIES_MAX: usize = 16;
 
 /// The identity of the strongest kind; the smallest canonical text among equals.
 pub fn anchor(identities: &[Identity]) -> Option<&Identity> {
-    identities.iter().min_by_key(|identity| (identity.kind, identity.canonical()))
+    match identities {
+        // The canonical texts are only worth making where there is something to choose.
+        [] | [_] => identities.first(),
+        _ => identities.iter().min_by_key(|identity| (identity.kind, identity.canonical())),
+    }
 }

@@ -12,6 +12,7 @@ use crate::person::fact::{Fact, from_chunk, to_chunk};
 use crate::storage::{ChunkRecord, LinkRecord, NodeRecord, OrderKey, PersonNo, PersonRecord, Storage, StorageError};
 use model::{Identity, IdentityKey, IdentityKind, Time};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Facts in the tail after which it is closed into a chunk.
 pub const TAIL_FACTS_MAX: usize = 32;
@@ -32,6 +33,8 @@ pub struct Person {
     pub no: PersonNo,
     /// Its identities.
     pub nodes: BTreeMap<IdentityKey, Node>,
+    /// `p_` and the key of the smallest canonical strong identity. Follows from `nodes`.
+    pub(crate) id: Option<Arc<str>>,
     /// Closed chunks, oldest first: id and number of facts. They are the first of `facts`.
     pub chunks: Vec<(u64, u32)>,
     /// All facts: those in chunks, then the tail, in order of arrival.
@@ -52,11 +55,22 @@ pub struct Person {
     pub bytes: usize,
 }
 
+fn stable_id(nodes: &BTreeMap<IdentityKey, Node>) -> Option<Arc<str>> {
+    let mut strong = nodes.iter().filter(|(_, node)| node.identity.kind.is_strong());
+    let first = strong.next()?;
+    let (key, _) = match strong.next() {
+        None => first,
+        Some(second) => [first, second].into_iter().chain(strong).min_by_key(|(_, node)| node.identity.canonical())?,
+    };
+    Some(format!("p_{key}").into())
+}
+
 impl Person {
     /// A new cluster of one identity.
     pub fn new(no: PersonNo, identity: Identity) -> Person {
         let node = Node { identity, links: BTreeMap::new() };
-        Person { no, nodes: BTreeMap::from([(node.identity.key(), node)]), bytes: 512, ..Person::default() }
+        let nodes = BTreeMap::from([(node.identity.key(), node)]);
+        Person { no, id: stable_id(&nodes), nodes, bytes: 512, ..Person::default() }
     }
 
     /// Reads a cluster with all its history. The caller calls [`Person::index`] after.
@@ -112,11 +126,9 @@ impl Person {
         self.nodes.values().any(|node| node.identity.kind.is_strong())
     }
 
-    /// The person's stable id: `p_` and the key of the smallest canonical strong identity.
-    pub fn stable_id(&self) -> Option<String> {
-        let strong = self.nodes.iter().filter(|(_, node)| node.identity.kind.is_strong());
-        let (key, _) = strong.min_by_key(|(_, node)| node.identity.canonical())?;
-        Some(format!("p_{key}"))
+    /// The person's stable id; `None` without a strong identity.
+    pub fn stable_id(&self) -> Option<Arc<str>> {
+        self.id.clone()
     }
 
     /// The smallest identity of a kind, of one scope if one is given.
@@ -128,6 +140,7 @@ impl Person {
 
     /// Rebuilds everything that follows from the facts.
     pub fn index(&mut self, words: &orders::Words) {
+        self.id = stable_id(&self.nodes);
         self.by_name.clear();
         self.orders.clear();
         self.by_trait.clear();

@@ -130,11 +130,11 @@ impl<S: Storage> Workspace<S> {
             }
         }
         changes.counters.next_chunk = self.next_chunk;
-        changes.persons.extend(self.people.dropped.take().into_iter().map(|(no, ())| (no, None)));
-        changes.chunks.extend(self.people.dropped_chunks.take().into_iter().map(|(id, ())| (id, None)));
+        changes.persons.extend(self.people.dropped.take().keys().map(|no| (*no, None)));
+        changes.chunks.extend(self.people.dropped_chunks.take().keys().map(|id| (*id, None)));
         changes.holders = self.people.holders.take();
         changes.orders = self.people.orders.take();
-        changes.messages = self.people.messages.take().into_iter().map(|(key, ())| key).collect();
+        changes.messages = self.people.messages.take();
         changes.bitmaps = self.take_bitmaps();
         changes.timers = self.timers.take_dirty();
         changes

@@ -11,9 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What an event would change about who is who.
 #[derive(Debug, Default)]
-pub(super) struct Links {
+pub(super) struct Links<'a> {
     /// The identities with their keys.
-    pub(super) keys: Vec<(IdentityKey, Identity)>,
+    pub(super) keys: Vec<(IdentityKey, &'a Identity)>,
     /// The clusters that hold them now.
     pub(super) holders: BTreeSet<PersonNo>,
     /// Identities that nobody holds yet.
@@ -22,7 +22,7 @@ pub(super) struct Links {
     links: Vec<(IdentityKey, LinkRecord)>,
 }
 
-impl Links {
+impl Links<'_> {
     /// Whether clusters change.
     pub(super) fn is_structural(&self) -> bool {
         !self.unknown.is_empty() || !self.links.is_empty()
@@ -31,12 +31,12 @@ impl Links {
 
 impl<S: Storage> Workspace<S> {
     /// Finds out what an event's identities would change. Loads their clusters.
-    pub(super) fn plan_links(
+    pub(super) fn plan_links<'a>(
         &mut self,
-        identities: &[Identity],
+        identities: &'a [Identity],
         anchor: &Identity,
         time: Time,
-    ) -> Result<Links, StorageError> {
+    ) -> Result<Links<'a>, StorageError> {
         let mut plan = Links::default();
         for identity in identities.iter().take(IDENTITIES_MAX) {
             let key = identity.key();
@@ -49,12 +49,12 @@ impl<S: Storage> Workspace<S> {
                 }
                 _ => plan.unknown.push(identity.clone()),
             }
-            plan.keys.push((key, identity.clone()));
+            plan.keys.push((key, identity));
         }
         for (from, left) in &plan.keys {
             for (to, right) in &plan.keys {
                 let strong_pair = left.kind.is_strong() && right.kind.is_strong();
-                let to_anchor = !left.kind.is_strong() && anchor.kind.is_strong() && right == anchor;
+                let to_anchor = !left.kind.is_strong() && anchor.kind.is_strong() && *right == anchor;
                 if from != to && (strong_pair || to_anchor) {
                     let known = self.link_time(from, to)?;
                     if known.is_none_or(|known| !strong_pair && time < known) {
@@ -74,7 +74,7 @@ impl<S: Storage> Workspace<S> {
     }
 
     /// Carries a plan out; returns the clusters that came of it.
-    pub(super) fn link(&mut self, plan: Links) -> Result<BTreeSet<PersonNo>, StorageError> {
+    pub(super) fn link(&mut self, plan: Links<'_>) -> Result<BTreeSet<PersonNo>, StorageError> {
         let mut involved = plan.holders;
         for identity in plan.unknown {
             let no = self.next_person;

@@ -1,12 +1,12 @@
 //! Applies settings, sources, rates and lists.
 
+use super::settle::Wanted;
 use super::{Applied, When, Workspace};
 use crate::effect::Effect;
 use crate::person::view::day_number;
 use crate::storage::{PersonNo, Storage, StorageError};
 use model::{Command, ListDefinition, ListId, Source, SourceKind};
 use rust_decimal::Decimal;
-use std::collections::BTreeSet;
 
 impl<S: Storage> Workspace<S> {
     pub(super) fn define(
@@ -144,8 +144,8 @@ impl<S: Storage> Workspace<S> {
     }
 
     /// Everything a list should hold now: list, identifier, person.
-    pub(super) fn list_members(&mut self, id: &ListId) -> Result<BTreeSet<(ListId, String, String)>, StorageError> {
-        let mut wanted = BTreeSet::new();
+    pub(super) fn list_members(&mut self, id: &ListId) -> Result<Wanted, StorageError> {
+        let mut wanted = Wanted::new();
         let Some(list) = self.lists.get(id).cloned() else { return Ok(wanted) };
         let members: Vec<PersonNo> = self
             .segments

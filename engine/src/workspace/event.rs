@@ -52,27 +52,28 @@ impl<S: Storage> Workspace<S> {
             return Ok(Applied::Duplicate);
         }
         let identities = identities(event);
-        let Some(anchor) = anchor(&identities).cloned() else { return Ok(Applied::Refused("no_identity")) };
+        let Some(anchor) = anchor(&identities) else { return Ok(Applied::Refused("no_identity")) };
+        let own_anchor = anchor.key();
         let time = event.time.min(event.received).min(when.found);
-        if self.is_erased(&identities, &anchor, time) {
+        if self.is_erased(&identities, anchor, time) {
             return Ok(Applied::Refused("erased"));
         }
         self.people.messages.fresh.insert(message, ());
         self.events += 1;
 
-        let plan = self.plan_links(&identities, &anchor, time)?;
+        let plan = self.plan_links(&identities, anchor, time)?;
         let structural = plan.is_structural();
         let profile = !event.traits.is_empty() || !event.consent.is_empty();
         let mut touched = Touched::new(structural || profile);
-        for no in plan.holders.clone() {
-            self.capture(no, &mut touched)?;
+        for no in &plan.holders {
+            self.capture(*no, &mut touched)?;
         }
         if structural {
             for no in self.link(plan)? {
                 touched.insert_new(no);
             }
         }
-        let mut fact = self.fact(event, source as u32, message, (anchor.key(), time));
+        let mut fact = self.fact(event, source as u32, message, (own_anchor, time));
         let is_order = fact.name.is_some_and(|name| self.words.is_order(name));
         let said = if is_order { split_traits(&mut fact) } else { None };
         let moved = self.place_order(event, &mut fact, &mut touched)?;
@@ -80,14 +81,16 @@ impl<S: Storage> Workspace<S> {
         if let Some(no) = self.people.holder(&fact.anchor)? {
             self.people.push(no, fact, &self.words);
         }
-        if let (Some(said), Some(no)) = (said, self.people.holder(&anchor.key())?) {
+        if let Some(said) = said
+            && let Some(no) = self.people.holder(&own_anchor)?
+        {
             self.people.push(no, said, &self.words);
         }
-        self.keep_consent(event, source as u32, message, (anchor.key(), time), &mut touched)?;
+        self.keep_consent(event, source as u32, message, (own_anchor, time), &mut touched)?;
         let scope = if structural || moved { Scope::All } else { Scope::Some(affected) };
         let cause = if structural && touched.before_count() > 1 { Cause::Merge } else { when.cause };
         self.settle(touched, scope, When { cause, ..when }, effects)?;
-        let person = self.people.holder(&anchor.key())?.and_then(|no| self.stable_id(no));
+        let person = self.people.holder(&own_anchor)?.and_then(|no| self.stable_id(no));
         Ok(Applied::Changed { person })
     }
 

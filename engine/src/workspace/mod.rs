@@ -21,6 +21,7 @@ use model::{Command, IdentityKey, ListDefinition, ListId, Record, Source, Time, 
 use roaring::RoaringBitmap;
 use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 pub use query::{PersonName, SegmentState};
 
@@ -77,7 +78,7 @@ pub enum Applied {
     /// It was applied; for events, the person's stable id when there is one.
     Changed {
         /// The person.
-        person: Option<String>,
+        person: Option<Arc<str>>,
     },
     /// The event is a duplicate.
     Duplicate,

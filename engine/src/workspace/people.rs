@@ -5,6 +5,7 @@ use crate::person::orders::Words;
 use crate::storage::{MessageKey, OrderKey, OrderRecord, PersonNo, Storage, StorageError};
 use model::IdentityKey;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 /// People looked at in one go of eviction: while most wait to be written, a longer look would find
 /// nothing and cost every record.
@@ -24,23 +25,30 @@ struct Slot {
 }
 
 /// Overlay over the storage: what is new, and what is being written right now.
-#[derive(Default)]
 pub(super) struct Layer<K, V> {
     pub(super) fresh: BTreeMap<K, V>,
-    pub(super) writing: BTreeMap<K, V>,
+    /// Shared with whoever writes it: a checkpoint copies nothing.
+    writing: Arc<BTreeMap<K, V>>,
 }
 
-impl<K: Ord, V: Clone> Layer<K, V> {
+impl<K, V> Default for Layer<K, V> {
+    fn default() -> Self {
+        Layer { fresh: BTreeMap::new(), writing: Arc::default() }
+    }
+}
+
+impl<K: Ord, V> Layer<K, V> {
     pub(super) fn get(&self, key: &K) -> Option<&V> {
         self.fresh.get(key).or_else(|| self.writing.get(key))
     }
 
-    pub(super) fn take(&mut self) -> Vec<(K, V)>
-    where
-        K: Clone,
-    {
-        self.writing = std::mem::take(&mut self.fresh);
-        self.writing.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+    pub(super) fn take(&mut self) -> Arc<BTreeMap<K, V>> {
+        self.writing = Arc::new(std::mem::take(&mut self.fresh));
+        Arc::clone(&self.writing)
+    }
+
+    fn written(&mut self) {
+        self.writing = Arc::default();
     }
 }
 
@@ -70,11 +78,11 @@ impl<S: Storage> People<S> {
             bytes: 0,
             bytes_max,
             known: BTreeMap::new(),
-            holders: Layer { fresh: BTreeMap::new(), writing: BTreeMap::new() },
-            orders: Layer { fresh: BTreeMap::new(), writing: BTreeMap::new() },
-            messages: Layer { fresh: BTreeMap::new(), writing: BTreeMap::new() },
-            dropped: Layer { fresh: BTreeMap::new(), writing: BTreeMap::new() },
-            dropped_chunks: Layer { fresh: BTreeMap::new(), writing: BTreeMap::new() },
+            holders: Layer::default(),
+            orders: Layer::default(),
+            messages: Layer::default(),
+            dropped: Layer::default(),
+            dropped_chunks: Layer::default(),
             dirty: BTreeSet::new(),
         }
     }
@@ -235,10 +243,10 @@ impl<S: Storage> People<S> {
                 slot.state = State::Clean;
             }
         }
-        self.holders.writing.clear();
-        self.orders.writing.clear();
-        self.messages.writing.clear();
-        self.dropped.writing.clear();
-        self.dropped_chunks.writing.clear();
+        self.holders.written();
+        self.orders.written();
+        self.messages.written();
+        self.dropped.written();
+        self.dropped_chunks.written();
     }
 }

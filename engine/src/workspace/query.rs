@@ -109,7 +109,7 @@ impl<S: Storage> Workspace<S> {
         let next = if page.len() == limit { page.last().copied() } else { None };
         let mut ids = Vec::with_capacity(page.len());
         for no in page {
-            ids.extend(self.with_person(no, |person, _| person.stable_id())?.flatten());
+            ids.extend(self.with_person(no, |person, _| person.stable_id())?.flatten().map(|id| id.to_string()));
         }
         Ok(Some((ids, next)))
     }
@@ -150,7 +150,7 @@ impl<S: Storage> Workspace<S> {
         let view = View { person, context: self.context(), now: self.now, foreign, stable_id: &stable_id };
         let Some((_, version)) = self.segments.active(id) else { return Ok(None) };
         let tree = explain(&version.plan, &view, self.now);
-        Ok(Some((stable_id.clone(), outcome.value, outcome.until, tree)))
+        Ok(Some((stable_id.to_string(), outcome.value, outcome.until, tree)))
     }
 
     /// Counts who of up to `people` people from a number on match a definition: the count, people
@@ -179,7 +179,7 @@ impl<S: Storage> Workspace<S> {
                 if crate::eval::evaluate(&plan, &view, self.now).value == Tri::True {
                     count += 1;
                     if found.len() < sample {
-                        found.push(stable_id.clone());
+                        found.push(stable_id.to_string());
                     }
                 }
             }
@@ -214,7 +214,7 @@ impl<S: Storage> Workspace<S> {
         let is_member =
             |id: &&SegmentId| self.segments.active(id).is_some_and(|(_, version)| version.members.contains(no));
         Some(PersonState {
-            id: person.stable_id()?,
+            id: person.stable_id()?.to_string(),
             identities: person.nodes.values().map(|node| node.identity.canonical()).collect(),
             properties: serde_json::Value::Object(shown),
             segments: self.segments.slots.keys().filter(is_member).cloned().collect(),
@@ -226,7 +226,7 @@ impl<S: Storage> Workspace<S> {
     /// Everything a list should hold now: identifier and person.
     pub fn desired(&mut self, list: &ListId) -> Result<Vec<(String, String)>, StorageError> {
         let members = self.list_members(list)?;
-        Ok(members.into_iter().map(|(_, identifier, person)| (identifier, person)).collect())
+        Ok(members.into_iter().map(|(_, identifier, person)| (identifier, person.to_string())).collect())
     }
 }
 

@@ -7,7 +7,7 @@ use crate::plan::Plan;
 use crate::storage::{PersonNo, Storage};
 use model::{Event, EventKind, SegmentDefinition, SegmentId, names};
 use roaring::RoaringBitmap;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// One version of a definition with the people it holds.
 pub(super) struct Version {
@@ -97,7 +97,7 @@ impl Segments {
         self.versions.get(&bitmap).is_some_and(|version| version.built_to.is_none())
     }
 
-    fn extend_by_property(&self, property: &str, into: &mut BTreeSet<u32>) {
+    fn extend_by_property(&self, property: &str, into: &mut Vec<u32>) {
         into.extend(self.by_property.get(property).into_iter().flatten());
     }
 }
@@ -108,9 +108,9 @@ fn top_level(property: &str) -> &str {
 
 impl<S: Storage> Workspace<S> {
     /// The versions whose answer an event could change for its person, when clusters stay as they are.
-    pub(super) fn affected(&self, event: &Event, fact: &Fact) -> BTreeSet<u32> {
+    pub(super) fn affected(&self, event: &Event, fact: &Fact) -> Vec<u32> {
         let segments = &self.segments;
-        let mut affected = BTreeSet::new();
+        let mut affected = Vec::new();
         if let EventKind::Activity(name) = &event.kind {
             affected.extend(segments.by_any_event.iter());
             affected.extend(segments.by_event.get(name).into_iter().flatten());
@@ -132,6 +132,8 @@ impl<S: Storage> Workspace<S> {
             segments.extend_by_property("consent_sms", &mut affected);
         }
         segments.extend_by_property("first_seen", &mut affected);
+        affected.sort_unstable();
+        affected.dedup();
         affected
     }
 }

@@ -8,19 +8,20 @@ use crate::storage::{BitmapKey, BitmapKind, PersonNo, Storage, StorageError};
 use model::{Channel, ConsentState, Identity, IdentityKind, ListDefinition, ListId, ListIdentifier, Time};
 use roaring::RoaringBitmap;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Which versions to evaluate.
 pub(super) enum Scope {
     /// Every version.
     All,
-    /// These, by number of bitmap.
-    Some(BTreeSet<u32>),
+    /// These, by number of bitmap, in order.
+    Some(Vec<u32>),
 }
 
 /// What a cluster was before a change.
 #[derive(Clone, Debug, Default)]
 struct Before {
-    stable_id: Option<String>,
+    stable_id: Option<Arc<str>>,
     wants: BTreeMap<ListId, String>,
 }
 
@@ -48,8 +49,9 @@ impl Touched {
     }
 }
 
-type Wanted = BTreeSet<(ListId, String, String)>;
-type Held = BTreeSet<(u32, String)>;
+/// Who is to be on which list: list, identifier, person.
+pub(super) type Wanted = BTreeSet<(ListId, String, Arc<str>)>;
+type Held = BTreeSet<(u32, Arc<str>)>;
 
 impl<S: Storage> Workspace<S> {
     /// Remembers a cluster as it is before a change; the first call for a cluster counts.
@@ -64,7 +66,7 @@ impl<S: Storage> Workspace<S> {
     }
 
     /// The stable id of a cluster in memory, when it is a person.
-    pub(super) fn stable_id(&self, no: PersonNo) -> Option<String> {
+    pub(super) fn stable_id(&self, no: PersonNo) -> Option<Arc<str>> {
         self.people.get(no).and_then(|person| person.stable_id())
     }
 
@@ -126,7 +128,7 @@ impl<S: Storage> Workspace<S> {
         self.timers.set(no, Time::MAX);
         let mut touched = Touched::new(false);
         self.capture(no, &mut touched)?;
-        let timed = self.segments.timed.iter().copied().collect();
+        let timed = self.segments.timed.clone();
         self.settle(touched, Scope::Some(timed), when, effects)
     }
 
@@ -140,7 +142,7 @@ impl<S: Storage> Workspace<S> {
     ) -> Result<(), StorageError> {
         let (mut held_before, mut held_after) = (Held::new(), Held::new());
         let mut wanted_before = Wanted::new();
-        let mut after: Vec<(PersonNo, String)> = Vec::new();
+        let mut after: Vec<(PersonNo, Arc<str>)> = Vec::new();
         for (no, before) in &touched.before {
             if touched.addresses
                 && let Some(id) = &before.stable_id
@@ -150,7 +152,7 @@ impl<S: Storage> Workspace<S> {
             let alive = self.people.ensure(*no, &self.words)?;
             let now_id = if alive { self.stable_id(*no) } else { None };
             let renamed = before.stable_id != now_id;
-            self.update_people(*no, before, now_id.as_deref(), renamed, &scope, &mut held_before, &mut held_after)?;
+            self.update_people(*no, before, now_id.as_ref(), renamed, &scope, (&mut held_before, &mut held_after))?;
             after.extend(now_id.map(|id| (*no, id)));
         }
         let changed = self.transitions(&held_before, &held_after, when, effects);
@@ -168,46 +170,48 @@ impl<S: Storage> Workspace<S> {
     }
 
     /// Updates one cluster's bits and timer; collects who held what before and after, of the
-    /// versions in force that were looked at.
-    #[allow(clippy::too_many_arguments)]
+    /// versions in force that were looked at and changed.
     fn update_people(
         &mut self,
         no: PersonNo,
         before: &Before,
-        now_id: Option<&str>,
+        now_id: Option<&Arc<str>>,
         renamed: bool,
         scope: &Scope,
-        held_before: &mut Held,
-        held_after: &mut Held,
+        (held_before, held_after): (&mut Held, &mut Held),
     ) -> Result<(), StorageError> {
-        let all: Vec<u32> = match scope {
-            Scope::Some(some) if !renamed => some.iter().copied().collect(),
-            _ => self.segments.versions.keys().copied().collect(),
+        let everyone: Vec<u32>;
+        let looked_at = match scope {
+            Scope::Some(some) if !renamed => some,
+            _ => {
+                everyone = self.segments.versions.keys().copied().collect();
+                &everyone
+            }
         };
         let outcomes = match now_id {
             Some(_) => {
                 let foreign = self.foreign_consent(no)?;
-                self.evaluate(no, all.iter().copied(), foreign)
+                self.evaluate(no, looked_at.iter().copied(), foreign)
             }
             None => Vec::new(),
         };
-        let everything = all.len() == self.segments.versions.len();
-        self.set_timer(no, &outcomes, everything);
+        self.set_timer(no, &outcomes, looked_at.len() == self.segments.versions.len());
         self.set_bit(BitmapKind::People, 0, no, now_id.is_some());
-        let outcomes: BTreeMap<u32, Tri> =
-            outcomes.into_iter().map(|(bitmap, outcome)| (bitmap, outcome.value)).collect();
-        for bitmap in all {
-            let value = outcomes.get(&bitmap).copied().unwrap_or(Tri::False);
+        // Outcomes come in the order of `looked_at`, without those that are not built yet.
+        let mut outcomes = outcomes.into_iter().peekable();
+        for bitmap in looked_at.iter().copied() {
+            let value = outcomes.next_if(|(of, _)| *of == bitmap).map_or(Tri::False, |(_, outcome)| outcome.value);
             let was = self.set_bit(BitmapKind::Members, bitmap, no, value == Tri::True);
             self.set_bit(BitmapKind::Unknown, bitmap, no, value == Tri::Unknown);
-            if !self.segments.is_active(bitmap) {
+            let same = !renamed && was == (value == Tri::True);
+            if same || !self.segments.is_active(bitmap) {
                 continue;
             }
             if let (true, Some(id)) = (was, &before.stable_id) {
-                held_before.insert((bitmap, id.clone()));
+                held_before.insert((bitmap, Arc::clone(id)));
             }
             if let (Tri::True, Some(id)) = (value, now_id) {
-                held_after.insert((bitmap, id.to_owned()));
+                held_after.insert((bitmap, Arc::clone(id)));
             }
         }
         Ok(())
@@ -247,7 +251,7 @@ impl<S: Storage> Workspace<S> {
             effects.push(Effect::Transition(Transition {
                 segment: version.segment.clone(),
                 version: version.version,
-                person: person.clone(),
+                person: person.to_string(),
                 entered,
                 at: when.at,
                 found: when.found,
@@ -259,12 +263,12 @@ impl<S: Storage> Workspace<S> {
     }
 
     /// What the lists hold of a person by the bits as they are.
-    pub(super) fn wanted(&self, no: PersonNo, id: &str, wants: &BTreeMap<ListId, String>, into: &mut Wanted) {
+    pub(super) fn wanted(&self, no: PersonNo, id: &Arc<str>, wants: &BTreeMap<ListId, String>, into: &mut Wanted) {
         for (list, identifier) in wants {
             let Some(definition) = self.lists.get(list) else { continue };
             let Some((_, version)) = self.segments.active(&definition.segment) else { continue };
             if version.members.contains(no) {
-                into.insert((list.clone(), identifier.clone(), id.to_owned()));
+                into.insert((list.clone(), identifier.clone(), Arc::clone(id)));
             }
         }
     }
@@ -294,7 +298,7 @@ impl<S: Storage> Workspace<S> {
             effects.push(Effect::Desired(Desired {
                 list: identifier.0.clone(),
                 identifier: identifier.1.clone(),
-                person,
+                person: person.to_string(),
                 member,
                 sequence: self.sequence,
                 at: when.at,
@@ -306,7 +310,7 @@ impl<S: Storage> Workspace<S> {
 
     /// Of those who bring an address to a list the one with the smallest id. Addresses are shared
     /// by those who were linked to them; nothing else is shared.
-    fn smallest_bringer(&mut self, (list, identifier): &(ListId, String)) -> Result<Option<String>, StorageError> {
+    fn smallest_bringer(&mut self, (list, identifier): &(ListId, String)) -> Result<Option<Arc<str>>, StorageError> {
         let address = match self.lists.get(list).map(|list| &list.identifier) {
             Some(ListIdentifier::Email) => Identity::email(identifier),
             Some(ListIdentifier::Phone) => Identity::phone(identifier),
@@ -329,14 +333,14 @@ impl<S: Storage> Workspace<S> {
     /// Memberships changed but neither addresses nor consent: only lists of changed segments differ.
     fn desire_changed(
         &mut self,
-        people: &[(PersonNo, String)],
+        people: &[(PersonNo, Arc<str>)],
         held_before: &Held,
         held_after: &Held,
         when: When,
         effects: &mut Vec<Effect>,
     ) -> Result<(), StorageError> {
         let (mut before, mut after) = (Wanted::new(), Wanted::new());
-        let changed: BTreeSet<(u32, String)> = held_before.symmetric_difference(held_after).cloned().collect();
+        let changed: Held = held_before.symmetric_difference(held_after).cloned().collect();
         for (no, id) in people {
             let bitmaps: BTreeSet<u32> = changed.iter().filter(|(_, of)| of == id).map(|(bitmap, _)| *bitmap).collect();
             let followed = |list: &&ListDefinition| {
@@ -363,7 +367,7 @@ impl<S: Storage> Workspace<S> {
 }
 
 /// The smallest person behind each identifier of each list.
-fn by_identifier(wanted: &Wanted) -> BTreeMap<(ListId, String), String> {
+fn by_identifier(wanted: &Wanted) -> BTreeMap<(ListId, String), Arc<str>> {
     let mut people = BTreeMap::new();
     for (list, identifier, person) in wanted {
         people.entry((list.clone(), identifier.clone())).or_insert_with(|| person.clone());

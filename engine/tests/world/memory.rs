@@ -50,9 +50,9 @@ impl Memory {
         }
         put(&mut kept.persons, changes.persons);
         put(&mut kept.chunks, changes.chunks);
-        put(&mut kept.holders, changes.holders);
-        put(&mut kept.orders, changes.orders);
-        kept.messages.extend(changes.messages);
+        put(&mut kept.holders, (*changes.holders).clone().into_iter().collect());
+        put(&mut kept.orders, (*changes.orders).clone().into_iter().collect());
+        kept.messages.extend(changes.messages.keys().copied());
         put(&mut kept.bitmaps, changes.bitmaps);
         kept.timers.extend(changes.timers);
     }
