@@ -11,6 +11,7 @@ pub mod config;
 pub mod control;
 pub mod daemon;
 pub mod enrich;
+pub mod histogram;
 pub mod intake;
 pub mod links;
 pub mod log;

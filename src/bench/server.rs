@@ -80,12 +80,35 @@ impl Server {
 
     /// A figure of `/metrics`.
     pub(super) async fn figure(&self, name: &str) -> Result<f64, String> {
-        let url = format!("http://127.0.0.1:{}/metrics", self.port);
-        let text = self.client.get(url).send().await.map_err(|why| why.to_string())?.text().await;
-        let text = text.map_err(|why| why.to_string())?;
+        let text = self.metrics().await?;
         let line = text.lines().find(|line| line.starts_with(name) && !line.starts_with('#'));
         let value = line.and_then(|line| line.rsplit(' ').next()).and_then(|value| value.parse().ok());
         value.ok_or_else(|| format!("there is no figure {name}"))
+    }
+
+    /// The buckets of a histogram: bound in seconds, cumulative count; the last one has no bound.
+    pub(super) async fn histogram(&self, name: &str) -> Result<Vec<(f64, f64)>, String> {
+        let prefix = format!("{name}_bucket");
+        let text = self.metrics().await?;
+        let lines = text.lines().filter(|line| line.starts_with(&prefix));
+        let bucket = |line: &str| {
+            let bound = line.split_once("le=\"")?.1.split_once('"')?.0;
+            Some((bound.parse().ok()?, line.rsplit(' ').next()?.parse().ok()?))
+        };
+        let mut buckets: Vec<(f64, f64)> = Vec::new();
+        for (bound, count) in lines.filter_map(bucket) {
+            match buckets.iter_mut().find(|(of, _)| *of == bound) {
+                Some(known) => known.1 += count,
+                None => buckets.push((bound, count)),
+            }
+        }
+        Ok(buckets)
+    }
+
+    async fn metrics(&self) -> Result<String, String> {
+        let url = format!("http://127.0.0.1:{}/metrics", self.port);
+        let sent = self.client.get(url).send().await.map_err(|why| why.to_string())?;
+        sent.text().await.map_err(|why| why.to_string())
     }
 
     /// Waits until everything durable is applied.

@@ -1,26 +1,29 @@
 //! The floor of sustained work: bare sled, two random writes an event, one fdatasync for 256 events.
 
 use crate::store::db::Db;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 const GROUP: u64 = 256;
 
+/// Events: as many as a minute of sustained work brings, so that the tree is about as large.
+const EVENTS: u64 = 2_000_000;
+
 /// Events a second that bare sled takes over so many people.
-pub(super) fn events_per_second(people: u64, duration: Duration) -> Result<f64, String> {
+pub(super) fn events_per_second(people: u64) -> Result<f64, String> {
     let dir = std::env::temp_dir().join(format!("segmentd-floor-{}", uuid::Uuid::now_v7()));
-    let measured = measure(&dir, people, duration);
+    let measured = measure(&dir, people);
     let _ = std::fs::remove_dir_all(&dir);
     measured
 }
 
-fn measure(dir: &std::path::Path, people: u64, duration: Duration) -> Result<f64, String> {
+fn measure(dir: &std::path::Path, people: u64) -> Result<f64, String> {
     let text = |why: crate::store::db::StoreError| why.to_string();
     let db = Db::open(dir, 256 << 20).map_err(text)?;
     let tree = db.tree("floor").map_err(text)?;
     let began = Instant::now();
     let mut events = 0u64;
     let mut state = 88_172_645_463_325_252u64;
-    while began.elapsed() < duration {
+    while events < EVENTS {
         let mut batch = sled::Batch::default();
         for _ in 0..GROUP {
             state ^= state << 13;

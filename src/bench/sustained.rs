@@ -72,7 +72,7 @@ async fn burst(server: &Arc<Server>, seconds: u64, people: u64, rate: Option<f64
 }
 
 pub(super) async fn run(seconds: u64, people: u64, rate: u64) -> Result<(), String> {
-    let floor = tokio::task::spawn_blocking(move || sled_floor::events_per_second(people, Duration::from_secs(10)));
+    let floor = tokio::task::spawn_blocking(move || sled_floor::events_per_second(people));
     let floor = floor.await.map_err(|why| why.to_string())??;
     println!("bare sled, two random writes an event, one fdatasync for 256: {floor:.0} events/s");
     let server = Arc::new(prepared(people).await?);
@@ -108,6 +108,7 @@ pub(super) async fn run(seconds: u64, people: u64, rate: u64) -> Result<(), Stri
 
 pub(super) async fn latency(seconds: u64, people: u64, rate: u64) -> Result<(), String> {
     let server = Arc::new(prepared(people).await?);
+    let before = server.histogram("segmentd_change_latency_seconds").await?;
     let duration = Duration::from_secs(seconds);
     let watching = tokio::spawn(watch(Arc::clone(&server), Instant::now() + duration));
     let load = Load {
@@ -132,5 +133,28 @@ pub(super) async fn latency(seconds: u64, people: u64, rate: u64) -> Result<(), 
         loaded.failed
     );
     println!("  apply lag after the answer p50 {:.0} ms, p99 {:.0} ms, max {:.0} ms", lag(50), lag(99), lag(100));
+    server.wait_applied().await?;
+    let after = server.histogram("segmentd_change_latency_seconds").await?;
+    let within = |percent: f64| within(&before, &after, percent);
+    println!(
+        "  from request received to membership changed: p50 within {}, p99 within {}, p99.9 within {}",
+        within(50.0),
+        within(99.0),
+        within(99.9)
+    );
     Ok(())
+}
+
+/// The bound of the bucket within which a percentile of what was counted in between lies.
+fn within(before: &[(f64, f64)], after: &[(f64, f64)], percent: f64) -> String {
+    let grown: Vec<(f64, f64)> = after
+        .iter()
+        .map(|(bound, count)| {
+            let was = before.iter().find(|(of, _)| of == bound).map_or(0.0, |(_, count)| *count);
+            (*bound, count - was)
+        })
+        .collect();
+    let all = grown.last().map_or(0.0, |(_, count)| *count);
+    let found = grown.iter().find(|(_, count)| *count >= all * percent / 100.0);
+    found.map_or_else(|| "no bound".to_owned(), |(bound, _)| format!("{} ms", bound * 1_000.0))
 }

@@ -93,7 +93,7 @@ async fn measured(State(state): State<Arc<IntakeState>>, request: axum::extract:
     if matches!(response.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
         state.metrics.pushed_back.fetch_add(1, Ordering::Relaxed);
     }
-    state.metrics.answered(began.elapsed());
+    state.metrics.latency.add(began.elapsed());
     response
 }
 

@@ -42,7 +42,7 @@ impl Default for AppenderLimits {
         AppenderLimits {
             queue_bytes_max: 64 << 20,
             queue_records_max: 100_000,
-            unapplied_bytes_max: 256 << 20,
+            unapplied_bytes_max: 64 << 20,
             group_bytes_max: 8 << 20,
             free_space_reserve_bytes: 1 << 30,
         }

@@ -1,7 +1,6 @@
 //! Health and metrics for operators.
 
 use crate::alerts::Alerts;
-use crate::intake::metrics::LATENCY_BUCKETS_S;
 use crate::intake::{IntakeMetrics, Refusals};
 use crate::shard::api::Core;
 use crate::store::db::Db;
@@ -99,12 +98,7 @@ fn intake(state: &OpsState, out: &mut String) {
     }
     let name = "segmentd_intake_latency_seconds";
     head(out, name, "Time from request to answer", "histogram");
-    let (cumulative, sum) = intake.latency();
-    for (bound, count) in LATENCY_BUCKETS_S.iter().zip(&cumulative) {
-        let _ = writeln!(out, "{name}_bucket{{le=\"{bound}\"}} {count}");
-    }
-    let all = cumulative.last().copied().unwrap_or_default();
-    let _ = writeln!(out, "{name}_bucket{{le=\"+Inf\"}} {all}\n{name}_sum {sum}\n{name}_count {all}");
+    intake.latency.read().write(out, name, "");
 }
 
 fn shards(state: &OpsState, out: &mut String) {
@@ -126,6 +120,11 @@ fn shards(state: &OpsState, out: &mut String) {
     each("segmentd_people", "People", &|shard| shard.people);
     each("segmentd_log_bytes", "Bytes of the log", &|shard| shard.log_bytes);
     each("segmentd_shard_failed", "Whether the shard has stopped", &|shard| u64::from(shard.failed.is_some()));
+    let name = "segmentd_change_latency_seconds";
+    head(out, name, "Time from receiving an event until the memberships that it changes are changed", "histogram");
+    for shard in &stats {
+        shard.changed.write(out, name, &format!("shard=\"{}\"", shard.shard));
+    }
 }
 
 fn lists(state: &OpsState, out: &mut String) {

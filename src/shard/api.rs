@@ -250,6 +250,10 @@ pub struct ShardStats {
     pub log_bytes: u64,
     /// Why it stopped, if it did.
     pub failed: Option<String>,
+    /// Time from receiving an event until it was applied.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub changed: crate::histogram::Counts,
 }
 
 /// The shards, to everyone else.

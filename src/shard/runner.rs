@@ -7,6 +7,7 @@ use super::clock::{Clock, LeapWatch};
 use super::inbox::{Awaits, Ending, Inbox, Notice, Question, Work};
 use super::options::{ShardAlerts, ShardError};
 use super::state::Tenants;
+use crate::histogram::Histogram;
 use crate::log::{Appender, DurableGroup, Submission};
 use crate::store::state::CheckpointMark;
 use model::{Command, Record, SegmentId, Time, WorkspaceId};
@@ -39,15 +40,20 @@ const DIRTY_TIMES_MAX: usize = 4;
 
 /// Figures that others read without asking the shard.
 #[derive(Default)]
-pub(super) struct Figures(Mutex<ShardStats>);
+pub(super) struct Figures {
+    stats: Mutex<ShardStats>,
+    /// Time from receiving an event until it was applied.
+    changed: Histogram,
+}
 
 impl Figures {
     pub fn read(&self) -> ShardStats {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let stats = self.stats.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        ShardStats { changed: self.changed.read(), ..stats }
     }
 
     pub fn change(&self, change: impl FnOnce(&mut ShardStats)) {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        change(&mut self.stats.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
@@ -64,6 +70,13 @@ struct Underway {
     answer: oneshot::Receiver<crate::log::Answer>,
     /// Once it is durable.
     position: Option<u64>,
+}
+
+fn received(record: &Record) -> Option<Time> {
+    match &record.command {
+        Command::Event(event) => Some(event.received),
+        _ => None,
+    }
 }
 
 /// A group that is being applied in slices.
@@ -220,6 +233,7 @@ impl Runner {
     fn apply_slice(&mut self) -> Result<bool, ShardError> {
         let Some(applying) = &mut self.applying else { return Ok(false) };
         let slice: Vec<Record> = applying.records.by_ref().take(SLICE_RECORDS).collect();
+        let received: Vec<Time> = slice.iter().filter_map(received).collect();
         if applying.records.len() == 0 {
             self.appender.applied(applying.bytes);
             self.applying = None;
@@ -227,6 +241,11 @@ impl Runner {
             self.inbox.applied();
         } else {
             self.apply(slice)?;
+        }
+        let now = self.clock.now();
+        for received in received {
+            let micros = u64::try_from(now.0.saturating_sub(received.0)).unwrap_or_default();
+            self.figures.changed.add(Duration::from_micros(micros));
         }
         Ok(true)
     }
