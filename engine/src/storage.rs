@@ -248,6 +248,8 @@ pub struct Changes {
     pub counters: CountersRecord,
     /// There when settings or definitions changed.
     pub definitions: Option<DefinitionsRecord>,
+    /// There when the settings of retention changed: what happened at or before stays forgotten.
+    pub forgotten: Option<Time>,
     /// New event and property names: number of the first, and the names.
     pub names: Option<(u32, Vec<String>)>,
     /// Clusters.
@@ -274,6 +276,8 @@ pub struct Saved {
     pub counters: CountersRecord,
     /// The newest definitions.
     pub definitions: DefinitionsRecord,
+    /// What happened at or before is forgotten, whatever the settings say now.
+    pub forgotten: Option<Time>,
     /// All names, in order of their numbers.
     pub names: Vec<String>,
     /// All parts of bitmaps.

@@ -14,6 +14,9 @@ use model::{Command, WorkspaceId};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+/// Days for which events can be kept at most: a century.
+const RETENTION_DAYS_MAX: u32 = 36_525;
+
 /// Settings of a workspace.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -114,6 +117,9 @@ pub(super) async fn put(
     }
     if body.retention_days == 0 || body.crowded_links_max == 0 {
         return Err(wrong("retention_days and crowded_links_max must be at least 1"));
+    }
+    if body.retention_days > RETENTION_DAYS_MAX {
+        return Err(wrong(&format!("retention_days: at most {RETENTION_DAYS_MAX}")));
     }
     let command = Command::WorkspacePut {
         name: body.name,

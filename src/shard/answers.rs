@@ -31,13 +31,18 @@ pub(super) fn workspace_info(engine: &Engine) -> WorkspaceInfo {
 
 fn segment_info(engine: &Engine, segment: SegmentState) -> SegmentInfo {
     let definition = serde_json::from_str(&segment.definition);
+    let state = match (&segment.failed, segment.version) {
+        (Some(_), _) => "failed",
+        (None, 0) => "building",
+        _ => "active",
+    };
     SegmentInfo {
         id: segment.id.0,
         name: segment.name,
         version: segment.version,
         definition: definition.unwrap_or(serde_json::Value::String(segment.definition)),
-        state: if segment.version == 0 { "building" } else { "active" }.to_owned(),
-        reason: None,
+        state: state.to_owned(),
+        reason: segment.failed,
         members: segment.members,
         unknown: segment.unknown,
         build_done: segment.building.map_or(0, |(_, done)| done),
@@ -82,8 +87,9 @@ fn resolve(engine: &Engine, person: &PersonKey) -> Result<PersonNo, QueryError> 
 }
 
 pub(super) fn explanation(engine: &mut Engine, id: &SegmentId, person: &PersonKey) -> Result<Explanation, QueryError> {
-    if engine.segment(id).is_none() {
-        return Err(no_segment(id));
+    let segment = engine.segment(id).ok_or_else(|| no_segment(id))?;
+    if let Some(reason) = segment.failed {
+        return Err(QueryError::Refused(format!("segment {id} can't be evaluated any more: {reason}")));
     }
     let no = resolve(engine, person)?;
     let explained = engine.explain(id, no).map_err(unavailable)?;

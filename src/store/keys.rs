@@ -31,6 +31,8 @@ pub mod kind {
     pub const BITMAP: u8 = b'B';
     /// Blocks of timers.
     pub const TIMERS: u8 = b'T';
+    /// Up to when what happened is forgotten under earlier settings.
+    pub const FORGOTTEN: u8 = b'F';
     /// Parts of runs of message keys.
     pub const SEEN_PART: u8 = b'M';
     /// The list of those runs.

@@ -99,6 +99,9 @@ impl ShardStore {
         if let Some(bytes) = self.get(&keys::key(number, kind::DEFINITIONS, &[]))? {
             saved.definitions = decode("definitions", &bytes)?;
         }
+        if let Some(bytes) = self.get(&keys::key(number, kind::FORGOTTEN, &[]))? {
+            saved.forgotten = Some(Time(decode("instant of forgetting", &bytes)?));
+        }
         for (first, value) in self.scan(number, kind::NAMES)? {
             if keys::u32_of(&first) != Some(saved.names.len() as u32) {
                 return Err(broken_key("names"));
@@ -220,6 +223,9 @@ fn write_changes(writes: &mut Writes, part: &WorkspaceCheckpoint) -> Result<(), 
     put(writes, "counters", at(kind::COUNTERS, &[]), Some(&changes.counters))?;
     if let Some(definitions) = &changes.definitions {
         put(writes, "definitions", at(kind::DEFINITIONS, &[]), Some(definitions))?;
+    }
+    if let Some(forgotten) = &changes.forgotten {
+        put(writes, "instant of forgetting", at(kind::FORGOTTEN, &[]), Some(&forgotten.0))?;
     }
     if let Some((first, names)) = &changes.names {
         put(writes, "names", at(kind::NAMES, &first.to_be_bytes()), Some(names))?;

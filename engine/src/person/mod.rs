@@ -6,6 +6,7 @@ pub mod fact;
 pub mod names;
 pub mod orders;
 pub mod properties;
+pub mod retention;
 pub mod view;
 
 use crate::person::fact::{Fact, from_chunk, to_chunk};
@@ -49,6 +50,8 @@ pub struct Person {
     pub by_trait: BTreeMap<u32, Vec<(u32, u32)>>,
     /// Earliest event time of anything known; `None` while there is nothing.
     pub first_seen: Option<Time>,
+    /// Earliest time of what retention takes in the end; `Time::MAX` while there is nothing.
+    pub oldest_passing: Time,
     /// Facts with statements of consent.
     pub with_consent: Vec<u32>,
     /// Rough bytes in memory.
@@ -70,7 +73,8 @@ impl Person {
     pub fn new(no: PersonNo, identity: Identity) -> Person {
         let node = Node { identity, links: BTreeMap::new() };
         let nodes = BTreeMap::from([(node.identity.key(), node)]);
-        Person { no, id: stable_id(&nodes), nodes, bytes: 512, ..Person::default() }
+        let id = stable_id(&nodes);
+        Person { no, id, nodes, bytes: 512, oldest_passing: Time::MAX, ..Person::default() }
     }
 
     /// Reads a cluster with all its history. The caller calls [`Person::index`] after.
@@ -146,6 +150,7 @@ impl Person {
         self.by_trait.clear();
         self.with_consent.clear();
         self.first_seen = None;
+        self.oldest_passing = Time::MAX;
         self.bytes = 512 + self.nodes.len() * 256;
         for place in 0..self.facts.len() as u32 {
             self.note(place, words);
@@ -186,6 +191,9 @@ impl Person {
             self.by_name.entry(name).or_default().push(place);
         }
         self.first_seen = Some(self.first_seen.map_or(fact.time, |first| first.min(fact.time)));
+        if retention::passes(fact, words) {
+            self.oldest_passing = self.oldest_passing.min(fact.time);
+        }
         for name in fact.traits.names() {
             let newest = self.by_trait.entry(name).or_default();
             properties::keep_newest(newest, &self.facts, name, (fact.source, place));

@@ -27,8 +27,8 @@ pub struct Context<'a> {
     pub zone: &'a jiff::tz::TimeZone,
     /// The workspace's currency.
     pub currency: &'a str,
-    /// Days for which events other than orders are kept.
-    pub retention_days: u32,
+    /// What happened at or before this instant is past its retention, but for orders.
+    pub forgotten: Time,
 }
 
 impl Context<'_> {
@@ -122,10 +122,9 @@ impl<'a> View<'a> {
         let (person, context) = (self.person, self.context);
         let name = context.names.name(number).unwrap_or_default();
         let kept = context.words.is_order(number);
-        let kept_since = self.now.plus_micros(-i64::from(context.retention_days) * DAY_MICROS);
         let places = person.by_name.get(&number).map(Vec::as_slice).unwrap_or_default();
         let time = |place: &u32| person.facts.get(*place as usize).map_or(Time::MIN, |fact| fact.time);
-        let first = places.partition_point(|place| time(place) < from || (!kept && time(place) <= kept_since));
+        let first = places.partition_point(|place| time(place) < from || (!kept && time(place) <= context.forgotten));
         places
             .get(first..)
             .unwrap_or_default()

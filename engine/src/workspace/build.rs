@@ -36,7 +36,7 @@ impl<S: Storage> Workspace<S> {
             segment: definition.id.clone(),
             version,
             definition: definition.clone(),
-            plan,
+            plan: Ok(plan),
             members: RoaringBitmap::new(),
             unknown: RoaringBitmap::new(),
             built_to: Some(0),
@@ -51,7 +51,7 @@ impl<S: Storage> Workspace<S> {
     /// Evaluates up to `people` more people for the versions being built; returns the versions
     /// that are complete and wait for their `SegmentActivate`.
     pub fn build_step(&mut self, people: usize) -> Result<Vec<(SegmentId, u32)>, StorageError> {
-        let building: Vec<u32> = self.segments.slots.values().filter_map(|slots| slots.building).collect();
+        let building: Vec<u32> = self.segments.slots.values().filter_map(|slots| self.segments.building(slots)).collect();
         let mut complete = Vec::new();
         for bitmap in building {
             if self.build(bitmap, people)?
@@ -65,7 +65,7 @@ impl<S: Storage> Workspace<S> {
 
     /// Whether a version is being built.
     pub fn is_building(&self) -> bool {
-        self.segments.slots.values().any(|slots| slots.building.is_some())
+        self.segments.slots.values().any(|slots| self.segments.building(slots).is_some())
     }
 
     fn build(&mut self, bitmap: u32, people: usize) -> Result<bool, StorageError> {
@@ -112,6 +112,7 @@ impl<S: Storage> Workspace<S> {
         let (Some(stable_id), Some(version)) = (person.stable_id(), self.segments.versions.get(&bitmap)) else {
             return Ok(None);
         };
+        let Ok(plan) = &version.plan else { return Ok(None) };
         let view = View {
             person: &person,
             context: self.context(),
@@ -119,7 +120,7 @@ impl<S: Storage> Workspace<S> {
             foreign: [None, None],
             stable_id: &stable_id,
         };
-        Ok(Some(evaluate(&version.plan, &view, self.now)))
+        Ok(Some(evaluate(plan, &view, self.now)))
     }
 
     /// Puts a version in force. Whatever is not built yet is built now, so that a replay, which
@@ -133,7 +134,8 @@ impl<S: Storage> Workspace<S> {
     ) -> Result<Applied, StorageError> {
         let slots = self.segments.slots.get(id).copied().unwrap_or_default();
         let wanted = |bitmap: &u32| self.segments.versions.get(bitmap).is_some_and(|built| built.version == version);
-        let Some(bitmap) = slots.building.filter(wanted) else { return Ok(Applied::Refused("no_such_version")) };
+        let building = self.segments.building(&slots).filter(wanted);
+        let Some(bitmap) = building else { return Ok(Applied::Refused("no_such_version")) };
         while !self.build(bitmap, 1_024)? {}
         let new = self.segments.versions.get(&bitmap).map(|version| version.members.clone()).unwrap_or_default();
         self.segments.slots.insert(id.clone(), Slots { active: Some(bitmap), building: None });

@@ -1,6 +1,7 @@
 //! What is written at a checkpoint, and how a workspace is opened from it.
 
 use super::people::People;
+use super::retention::Sweep;
 use super::segments::{Segments, Slots, Version};
 use super::timers::Timers;
 use super::{Settings, Workspace};
@@ -22,7 +23,7 @@ impl<S: Storage> Workspace<S> {
     /// Opens a workspace. `tombstone_key` never rotates; `cache_bytes` bounds what is kept of
     /// people in memory besides what is not yet checkpointed.
     pub fn open(id: WorkspaceId, storage: S, saved: Saved, tombstone_key: [u8; 32], cache_bytes: usize) -> Self {
-        let Saved { counters, definitions, names, bitmaps, timers } = saved;
+        let Saved { counters, definitions, names, bitmaps, timers, forgotten } = saved;
         let names_written = names.len() as u32;
         let mut names = Names::new(names);
         let words = Words::intern(&mut names);
@@ -56,6 +57,9 @@ impl<S: Storage> Workspace<S> {
             definitions_changed: false,
             writing: Vec::new(),
             now: Time(counters.now),
+            forgotten: forgotten.unwrap_or(Time::MIN),
+            forgotten_changed: false,
+            sweep: Sweep::default(),
             position: counters.position,
             next_person: counters.next_person,
             next_chunk: counters.next_chunk,
@@ -81,7 +85,7 @@ impl<S: Storage> Workspace<S> {
     fn open_segment(&mut self, record: SegmentRecord) {
         let mut open = |found: Option<(u32, u32, SegmentDefinition)>, building: bool| {
             let (bitmap, version, definition) = found?;
-            let plan = self.compile(&definition.definition).ok()?;
+            let plan = self.compile(&definition.definition);
             let segment = definition.id.clone();
             let built_to = building.then_some(0);
             let (members, unknown) = (RoaringBitmap::new(), RoaringBitmap::new());
@@ -121,8 +125,13 @@ impl<S: Storage> Workspace<S> {
             changes.names = Some((self.names_written, new_names.to_vec()));
             self.names_written += new_names.len() as u32;
         }
+        if std::mem::take(&mut self.forgotten_changed) {
+            changes.forgotten = Some(self.forgotten);
+        }
+        let (forgotten, overdue) = (self.forgotten(), self.overdue());
         self.writing = self.people.take_dirty();
         for no in &self.writing {
+            changes.chunks.extend(self.people.forget(*no, forgotten, overdue, &self.words));
             if let Some(person) = self.people.writing_mut(*no) {
                 let (record, closed) = person.save(&mut self.next_chunk);
                 changes.persons.push((*no, Some(record)));

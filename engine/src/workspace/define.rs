@@ -42,6 +42,9 @@ impl<S: Storage> Workspace<S> {
         let same = self.settings.time_zone == *time_zone
             && self.settings.currency == *currency
             && self.settings.retention_days == *retention_days;
+        if !fresh {
+            self.settle_retention(when);
+        }
         self.settings.name.clone_from(name);
         self.settings.time_zone.clone_from(time_zone);
         self.settings.currency.clone_from(currency);
@@ -58,12 +61,12 @@ impl<S: Storage> Workspace<S> {
         Ok(Applied::Changed { person: None })
     }
 
-    /// Compiles every version anew for changed settings; a definition that compiled once does again.
+    /// Compiles every version anew for changed settings.
     fn recompile(&mut self) {
         let bitmaps: Vec<u32> = self.segments.versions.keys().copied().collect();
         for bitmap in bitmaps {
             let text = self.segments.versions.get(&bitmap).map(|version| version.definition.definition.clone());
-            let plan = text.and_then(|text| self.compile(&text).ok());
+            let plan = text.map(|text| self.compile(&text));
             if let (Some(plan), Some(version)) = (plan, self.segments.versions.get_mut(&bitmap)) {
                 version.plan = plan;
             }

@@ -7,6 +7,7 @@ mod define;
 mod erase;
 mod event;
 mod people;
+mod retention;
 pub mod query;
 mod segments;
 mod settle;
@@ -63,6 +64,10 @@ pub struct Workspace<S> {
     definitions_changed: bool,
     writing: Vec<PersonNo>,
     now: Time,
+    /// What passed its retention under earlier settings stays gone.
+    forgotten: Time,
+    forgotten_changed: bool,
+    sweep: retention::Sweep,
     position: u64,
     next_person: u32,
     next_chunk: u64,
@@ -124,6 +129,7 @@ impl<S: Storage> Workspace<S> {
         if let Applied::Refused(reason) = applied {
             *self.refused.entry(reason.to_owned()).or_default() += 1;
         }
+        self.sweep()?;
         self.people.evict();
         Ok(applied)
     }
@@ -208,7 +214,7 @@ impl<S: Storage> Workspace<S> {
             rates: &self.rates,
             zone: &self.zone,
             currency: &self.settings.currency,
-            retention_days: self.settings.retention_days,
+            forgotten: self.forgotten(),
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use crate::person::Person;
 use crate::person::orders::Words;
+use crate::person::retention::Rewritten;
 use crate::storage::{MessageKey, OrderKey, OrderRecord, PersonNo, Storage, StorageError};
-use model::IdentityKey;
+use model::{IdentityKey, Time};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -227,6 +228,18 @@ impl<S: Storage> People<S> {
             }
         }
         dirty.into_iter().collect()
+    }
+
+    /// Removes what retention took, before a cluster is written: not for every fact that passes, but
+    /// when the oldest is overdue. Returns the chunks to be written anew.
+    pub(super) fn forget(&mut self, no: PersonNo, forgotten: Time, overdue: Time, words: &Words) -> Rewritten {
+        let Some(slot) = self.loaded.get_mut(&no).filter(|slot| slot.person.has_passed(overdue)) else {
+            return Rewritten::new();
+        };
+        let before = slot.person.bytes;
+        let rewritten = slot.person.forget(forgotten, words);
+        self.bytes = (self.bytes + slot.person.bytes).saturating_sub(before);
+        rewritten
     }
 
     /// A cluster to be written: unlike `get_mut` this does not make it dirty again.

@@ -4,6 +4,8 @@ use super::Workspace;
 use crate::eval::{Tri, explain};
 use crate::language;
 use crate::person::Person;
+use crate::person::fact::Fact;
+use crate::person::retention::passes;
 use crate::person::view::View;
 use crate::storage::{PersonNo, Storage, StorageError};
 use model::{Identity, IdentityKey, ListId, SegmentId, Time};
@@ -28,6 +30,8 @@ pub struct SegmentState {
     pub version: u32,
     /// Canonical JSON of the definition in force, or of the one being built.
     pub definition: String,
+    /// Why the version in force (or the first one) can't be compiled any more; its members stay as they are.
+    pub failed: Option<String>,
     /// Version being built, with the people evaluated so far.
     pub building: Option<(u32, u64)>,
     /// Members now.
@@ -75,14 +79,16 @@ impl<S: Storage> Workspace<S> {
     pub fn segment(&self, id: &SegmentId) -> Option<SegmentState> {
         let slots = self.segments.slots.get(id)?;
         let active = slots.active.and_then(|bitmap| self.segments.versions.get(&bitmap));
-        let building = slots.building.and_then(|bitmap| self.segments.versions.get(&bitmap));
-        let shown = active.or(building)?;
+        let waiting = slots.building.and_then(|bitmap| self.segments.versions.get(&bitmap));
+        let shown = active.or(waiting)?;
+        let building = waiting.filter(|version| version.plan.is_ok());
         let built = |to: PersonNo| if to == 0 { 0 } else { self.is_person.range_cardinality(0..to) };
         Some(SegmentState {
             id: id.clone(),
             name: shown.definition.name.clone(),
             version: active.map_or(0, |version| version.version),
             definition: shown.definition.definition.clone(),
+            failed: shown.plan.as_ref().err().cloned(),
             building: building.map(|version| (version.version, built(version.built_to.unwrap_or(u32::MAX)))),
             members: active.map_or(0, |version| version.members.len()),
             unknown: active.map_or(0, |version| version.unknown.len()),
@@ -149,7 +155,8 @@ impl<S: Storage> Workspace<S> {
         let Some(stable_id) = person.stable_id() else { return Ok(None) };
         let view = View { person, context: self.context(), now: self.now, foreign, stable_id: &stable_id };
         let Some((_, version)) = self.segments.active(id) else { return Ok(None) };
-        let tree = explain(&version.plan, &view, self.now);
+        let Ok(plan) = &version.plan else { return Ok(None) };
+        let tree = explain(plan, &view, self.now);
         Ok(Some((stable_id.to_string(), outcome.value, outcome.until, tree)))
     }
 
@@ -197,7 +204,10 @@ impl<S: Storage> Workspace<S> {
     fn person_state(&self, no: PersonNo, person: &Person) -> Option<PersonState> {
         let context = self.context();
         let shown = person.all_shown(&context).iter().map(|(name, value)| (name.clone(), value.to_json())).collect();
-        let mut facts: Vec<_> = person.facts.iter().filter(|fact| fact.name.is_some()).collect();
+        // What is past its retention may not be removed yet, but is not shown either.
+        let gone = |fact: &Fact| passes(fact, &self.words) && fact.time <= context.forgotten;
+        let shown_still = |fact: &Fact| fact.name.is_some() && !gone(fact);
+        let mut facts: Vec<_> = person.facts.iter().filter(|fact| shown_still(fact)).collect();
         facts.sort_by_key(|fact| (std::cmp::Reverse(fact.time), fact.message));
         let recent = facts.iter().take(RECENT_EVENTS_MAX).map(|fact| {
             let properties = fact.properties.decode(&self.names);

@@ -14,7 +14,8 @@ pub(super) struct Version {
     pub(super) segment: SegmentId,
     pub(super) version: u32,
     pub(super) definition: SegmentDefinition,
-    pub(super) plan: Plan,
+    /// Why it can't be compiled any more, after an upgrade: then it keeps its members as they are.
+    pub(super) plan: Result<Plan, String>,
     pub(super) members: RoaringBitmap,
     pub(super) unknown: RoaringBitmap,
     /// While it is being built: people below this number are evaluated.
@@ -24,7 +25,7 @@ pub(super) struct Version {
 impl Version {
     /// Whether a person is to be evaluated for it now.
     pub(super) fn covers(&self, no: PersonNo) -> bool {
-        self.built_to.is_none_or(|built_to| no < built_to)
+        self.plan.is_ok() && self.built_to.is_none_or(|built_to| no < built_to)
     }
 }
 
@@ -66,7 +67,8 @@ impl Segments {
         self.timed.clear();
         self.asks_consent = false;
         for (bitmap, version) in &self.versions {
-            let touched = version.plan.touched_by();
+            let Ok(plan) = &version.plan else { continue };
+            let touched = plan.touched_by();
             for name in &touched.events {
                 self.by_event.entry(name.clone()).or_default().push(*bitmap);
             }
@@ -95,6 +97,12 @@ impl Segments {
     /// Whether a version is in force (and not being built).
     pub(super) fn is_active(&self, bitmap: u32) -> bool {
         self.versions.get(&bitmap).is_some_and(|version| version.built_to.is_none())
+    }
+
+    /// The version of a segment that is being built and can be.
+    pub(super) fn building(&self, slots: &Slots) -> Option<u32> {
+        let can_be = |bitmap: &u32| self.versions.get(bitmap).is_some_and(|version| version.plan.is_ok());
+        slots.building.filter(can_be)
     }
 
     fn extend_by_property(&self, property: &str, into: &mut Vec<u32>) {

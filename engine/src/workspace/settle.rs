@@ -1,5 +1,6 @@
 //! After a change: who is in which segment now, and what lists should hold.
 
+use super::segments::Version;
 use super::{When, Workspace};
 use crate::effect::{Desired, Effect, Transition};
 use crate::eval::{Memo, Outcome, Tri, evaluate_with};
@@ -119,7 +120,8 @@ impl<S: Storage> Workspace<S> {
         let mut memo = Memo::default();
         covered
             .filter(|(_, version)| version.covers(no))
-            .map(|(bitmap, version)| (bitmap, evaluate_with(&version.plan, &view, self.now, &mut memo)))
+            .filter_map(|(bitmap, version)| Some((bitmap, version.plan.as_ref().ok()?)))
+            .map(|(bitmap, plan)| (bitmap, evaluate_with(plan, &view, self.now, &mut memo)))
             .collect()
     }
 
@@ -197,10 +199,20 @@ impl<S: Storage> Workspace<S> {
         };
         self.set_timer(no, &outcomes, looked_at.len() == self.segments.versions.len());
         self.set_bit(BitmapKind::People, 0, no, now_id.is_some());
-        // Outcomes come in the order of `looked_at`, without those that are not built yet.
+        // Outcomes come in the order of `looked_at`, without those that are not built yet or can't be evaluated.
         let mut outcomes = outcomes.into_iter().peekable();
         for bitmap in looked_at.iter().copied() {
-            let value = outcomes.next_if(|(of, _)| *of == bitmap).map_or(Tri::False, |(_, outcome)| outcome.value);
+            let outcome = outcomes.next_if(|(of, _)| *of == bitmap);
+            let kept = || {
+                // One that can't be evaluated keeps those who are still there.
+                let keeps = |version: &Version| version.plan.is_err() && version.members.contains(no);
+                now_id.is_some() && self.segments.versions.get(&bitmap).is_some_and(keeps)
+            };
+            let value = match outcome {
+                Some((_, outcome)) => outcome.value,
+                None if kept() => Tri::True,
+                None => Tri::False,
+            };
             let was = self.set_bit(BitmapKind::Members, bitmap, no, value == Tri::True);
             self.set_bit(BitmapKind::Unknown, bitmap, no, value == Tri::Unknown);
             let same = !renamed && was == (value == Tri::True);

@@ -21,6 +21,8 @@ pub struct Known {
     pub time_zone: String,
     pub currency: String,
     pub retention_days: u32,
+    /// What happened at or before has passed its retention under earlier settings.
+    pub forgotten: Time,
     pub crowded_links_max: u32,
     pub sources: BTreeMap<String, Source>,
     /// (from, to) -> date -> rate, the last put of a date.
@@ -55,6 +57,7 @@ impl Known {
             time_zone: "UTC".to_owned(),
             currency: String::new(),
             retention_days: u32::MAX,
+            forgotten: Time::MIN,
             crowded_links_max: 10,
             sources: BTreeMap::new(),
             rates: BTreeMap::new(),
@@ -78,6 +81,10 @@ impl Known {
             Command::Event(event) => self.event(event),
             Command::Tick => (),
             Command::WorkspacePut { name: _, time_zone, currency, retention_days, crowded_links_max } => {
+                if self.created {
+                    let passed = super::windows::days_before(record.time, self.retention_days);
+                    self.forgotten = self.forgotten.max(passed.plus_micros(-1));
+                }
                 self.time_zone = time_zone.clone();
                 self.currency = currency.clone();
                 self.retention_days = *retention_days;

@@ -14,6 +14,11 @@ pub fn anniversary(date: Date, year: i16) -> Option<Date> {
     Date::new(year, date.month(), date.day()).or_else(|_| Date::new(year, date.month(), 28)).ok()
 }
 
+/// An instant some days of 24 hours earlier.
+pub fn days_before(at: Time, days: u32) -> Time {
+    at.plus_micros(i64::from(days).saturating_mul(DAY_MICROS).saturating_neg())
+}
+
 fn time(zoned: &ZonedDateTime) -> Time {
     Time(zoned.timestamp().as_microsecond())
 }
@@ -81,7 +86,7 @@ impl View {
 
     /// Whether other events than orders of this time are still kept.
     pub fn retained(&self, at: Time) -> bool {
-        self.t.0 < at.0.saturating_add(i64::from(self.known.retention_days).saturating_mul(DAY_MICROS))
+        at > self.known.forgotten && at > days_before(self.t, self.known.retention_days)
     }
 
     /// The days of a calendar word: from the first to the one after the last.

@@ -1,6 +1,6 @@
 //! A storage in memory, and what a workspace is reopened from.
 
-use model::IdentityKey;
+use model::{IdentityKey, Time};
 use segmentd_engine::storage::{
     BitmapKey, Changes, ChunkRecord, CountersRecord, DefinitionsRecord, MessageKey, OrderKey, OrderRecord, PersonNo,
     PersonRecord, Saved, Storage, StorageError,
@@ -21,6 +21,7 @@ struct Kept {
     messages: BTreeSet<MessageKey>,
     bitmaps: BTreeMap<BitmapKey, Vec<u8>>,
     timers: BTreeMap<u32, Vec<i64>>,
+    forgotten: Option<Time>,
 }
 
 /// The storage; its clones are the same one.
@@ -55,6 +56,7 @@ impl Memory {
         kept.messages.extend(changes.messages.keys().copied());
         put(&mut kept.bitmaps, changes.bitmaps);
         kept.timers.extend(changes.timers);
+        kept.forgotten = changes.forgotten.or(kept.forgotten);
     }
 
     /// From what a workspace opens.
@@ -66,6 +68,7 @@ impl Memory {
             names: kept.names.clone(),
             bitmaps: kept.bitmaps.iter().map(|(key, bytes)| (*key, bytes.clone())).collect(),
             timers: kept.timers.iter().map(|(block, timers)| (*block, timers.clone())).collect(),
+            forgotten: kept.forgotten,
         }
     }
 }
