@@ -1,5 +1,6 @@
 //! Orders are state: many facts in any order of arrival, one order.
 
+use crate::eval::values::number_in;
 use crate::person::Person;
 use crate::person::bag::{Bag, descend};
 use crate::person::fact::Fact;
@@ -151,7 +152,7 @@ fn sum_of(items: &[Value]) -> Option<Decimal> {
 fn readable(value: &Value) -> Option<Decimal> {
     let number = match value {
         Value::Number(number) => *number,
-        Value::Text(text) => Decimal::from_str_exact(text.trim()).ok()?,
+        Value::Text(text) => number_in(text)?,
         _ => return None,
     };
     (number >= Decimal::ZERO).then_some(number)

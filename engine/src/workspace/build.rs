@@ -51,7 +51,8 @@ impl<S: Storage> Workspace<S> {
     /// Evaluates up to `people` more people for the versions being built; returns the versions
     /// that are complete and wait for their `SegmentActivate`.
     pub fn build_step(&mut self, people: usize) -> Result<Vec<(SegmentId, u32)>, StorageError> {
-        let building: Vec<u32> = self.segments.slots.values().filter_map(|slots| self.segments.building(slots)).collect();
+        let building: Vec<u32> =
+            self.segments.slots.values().filter_map(|slots| self.segments.building(slots)).collect();
         let mut complete = Vec::new();
         for bitmap in building {
             if self.build(bitmap, people)?

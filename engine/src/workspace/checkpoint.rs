@@ -70,7 +70,11 @@ impl<S: Storage> Workspace<S> {
         };
         for (from, to, date, rate) in definitions.rates {
             if let (Ok(day), Ok(number)) = (date.parse(), Decimal::from_str_exact(&rate)) {
-                workspace.rates.entry((from.clone(), to.clone())).or_default().insert(day_number(day), number);
+                workspace
+                    .rates
+                    .entry((from.to_uppercase(), to.to_uppercase()))
+                    .or_default()
+                    .insert(day_number(day), number);
                 workspace.rate_texts.insert((from, to, date), rate);
             }
         }

@@ -110,7 +110,8 @@ impl<S: Storage> Workspace<S> {
         if number <= Decimal::ZERO {
             return Ok(Applied::Refused("bad_rate"));
         }
-        self.rates.entry((from.clone(), to.clone())).or_default().insert(day_number(day), number);
+        let pair = (from.to_uppercase(), to.to_uppercase());
+        self.rates.entry(pair).or_default().insert(day_number(day), number);
         self.rate_texts.insert((from.clone(), to.clone(), date.clone()), rate.clone());
         self.definitions_changed = true;
         self.reevaluate_all(when, effects)?;

@@ -10,9 +10,16 @@ use unicode_normalization::UnicodeNormalization;
 pub fn number(value: &Value) -> Option<Decimal> {
     match value {
         Value::Number(number) => Some(*number),
-        Value::Text(text) => text.trim().parse().ok(),
+        Value::Text(text) => plain_decimal(text.trim()),
         _ => None,
     }
+}
+
+/// Digits with at most one point and a sign before them; nothing parts the digits.
+fn plain_decimal(text: &str) -> Option<Decimal> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let plain = digits.chars().all(|c| c.is_ascii_digit() || c == '.') && digits.contains(|c: char| c.is_ascii_digit());
+    if plain { text.parse().ok() } else { None }
 }
 
 /// A value as definitions write it.

@@ -5,10 +5,20 @@ use super::script::time;
 use model::Time;
 use serde_json::{Value as Json, json};
 
-const LENGTHS: &[&str] = &["90m", "36h", "1d", "2d", "7d", "30d", "1w", "2w", "1mo", "2mo", "13mo", "1y"];
-const CALENDAR: &[&str] = &["today", "this_week", "last_week", "this_month", "last_month", "this_year", "last_year"];
-const ACTIVITIES: &[&str] =
-    &["Order Completed", "Page Viewed", "Product Viewed", "Product Added", "Played", "Order Refunded", "*"];
+const LENGTHS: &[&str] = &["1m", "90m", "36h", "1d", "2d", "7d", "30d", "1w", "2w", "1mo", "2mo", "13mo", "1y"];
+const CALENDAR: &[&str] =
+    &["today", "yesterday", "this_week", "last_week", "this_month", "last_month", "this_year", "last_year"];
+const ACTIVITIES: &[&str] = &[
+    "Order Completed",
+    "Order Cancelled",
+    "Order Updated",
+    "Page Viewed",
+    "Product Viewed",
+    "Product Added",
+    "Played",
+    "Order Refunded",
+    "*",
+];
 
 /// A definition; `now` is what its absolute windows lie around, `others` the segments it may ask for.
 pub fn definition(dice: &mut Dice, now: Time, others: &[&str]) -> Json {
@@ -55,7 +65,26 @@ fn with(property: &str, operators: Json) -> Json {
 }
 
 fn characteristic(dice: &mut Dice, now: Time) -> Json {
-    match dice.below(14) {
+    match dice.below(18) {
+        14 => {
+            with(dice.pick(&["tags", "vip", "birthday", "company.seats"]), text_operator(dice, &["vip", "true", "7"]))
+        }
+        15 => {
+            let operands = [json!(4), json!("7"), json!(11)];
+            with(dice.pick(&["company.seats", "tags", "score", "vip"]), figure(dice, &operands))
+        }
+        16 => with("anniversary", json!({"anniversary": {"next": dice.pick(&["12h", "1d", "3d", "2w", "13mo"])}})),
+        17 => {
+            let constants = [json!("7.5"), json!(7.5), json!(true), json!("vip"), json!(10), json!("10")];
+            let property = dice.pick(&["score", "vip", "tags", "company", "company.seats", "nothing"]);
+            let (one, other) = (dice.one(&constants), dice.one(&constants));
+            match dice.below(4) {
+                0 => with(property, json!({"is": one})),
+                1 => with(property, json!({"is_not": one})),
+                2 => with(property, json!({"in": [one, other]})),
+                _ => with(property, json!({"not_in": [one, other]})),
+            }
+        }
         0 => with("city", text_operator(dice, &["Lima", "LIMA", "Le\u{f3}n", "Leo\u{301}n", "Quito"])),
         1 => with("country", text_operator(dice, &["MX", "AR", "mx"])),
         2 => with("tags", json!({dice.pick(&["is", "is_not"]): dice.pick(&["vip", "new"])})),
@@ -71,7 +100,10 @@ fn characteristic(dice: &mut Dice, now: Time) -> Json {
         6 => with("birthday", json!({"anniversary": {"next": dice.pick(&["1d", "7d", "1w", "1mo"])}})),
         7 => with(dice.pick(&["renews", "first_seen", "subscribed_at"]), date_operator(dice, now)),
         8 => with("vip", json!({dice.pick(&["is", "is_not"]): dice.chance(50)})),
-        9 => with(dice.pick(&["city", "score", "company", "email", "phone", "age", "vip"]), json!({"exists": true})),
+        9 => with(
+            dice.pick(&["city", "score", "company", "email", "phone", "age", "vip", "tags", "company.name"]),
+            json!({"exists": dice.chance(70)}),
+        ),
         10 => with("company.name", text_operator(dice, &["Acme", "acme co"])),
         11 => with(dice.pick(&["consent_email", "consent_sms"]), {
             let state = dice.pick(&["subscribed", "unsubscribed"]);
@@ -136,7 +168,7 @@ fn window(dice: &mut Dice, now: Time) -> Json {
     }
 }
 
-fn filters(dice: &mut Dice, event: &str) -> Option<Json> {
+fn filters(dice: &mut Dice, now: Time, event: &str) -> Option<Json> {
     if !dice.chance(30) {
         return None;
     }
@@ -147,19 +179,26 @@ fn filters(dice: &mut Dice, event: &str) -> Option<Json> {
             2 => json!({"item": [{"property": "sku", "is": "a1"}, {"property": "price", "more_than": 5}]}),
             _ => json!({"item": [{"property": "sku", "in": ["B2", "C3"]}]}),
         },
-        _ => match dice.below(3) {
-            0 => with("path", json!({"starts_with": "/a"})),
-            1 => with("n", json!({"at_least": 2})),
-            _ => with("n", json!({"is_not": 1})),
+        _ => match dice.below(8) {
+            0 | 1 => with("path", json!({"starts_with": "/a"})),
+            2 | 3 => with("n", json!({"at_least": 2})),
+            4 => with("n", json!({"is_not": 1})),
+            5 => with("due", date_operator(dice, now)),
+            6 => with("page.kind", text_operator(dice, &["home", "shop"])),
+            _ => with("due", json!({"anniversary": {"next": dice.pick(&["1d", "1w"])}})),
         },
     };
+    if dice.chance(20) {
+        let other = if event.starts_with("Order") { "currency" } else { "path" };
+        return Some(json!([filter, with(other, json!({"exists": true}))]));
+    }
     Some(json!([filter]))
 }
 
 fn activity(dice: &mut Dice, now: Time) -> Json {
     let event = dice.pick(ACTIVITIES);
     let mut condition = json!({"event": event});
-    if let Some(filters) = filters(dice, event) {
+    if let Some(filters) = filters(dice, now, event) {
         condition["where"] = filters;
     }
     match dice.below(10) {
@@ -179,7 +218,7 @@ fn activity(dice: &mut Dice, now: Time) -> Json {
         }
         6 => {
             condition["distinct"] = figure(dice, &[json!(1), json!(2)]);
-            condition["of"] = json!(dice.pick(&["path", "currency"]));
+            condition["of"] = json!(dice.pick(&["path", "currency", "n", "products"]));
         }
         _ => (),
     }
@@ -193,7 +232,7 @@ fn spent(dice: &mut Dice, now: Time) -> Json {
     let operands = [json!("0"), json!("10"), json!("35.5"), json!("100")];
     let mut amount = figure(dice, &operands);
     if dice.chance(60) {
-        amount["currency"] = json!(dice.pick(&["MXN", "USD"]));
+        amount["currency"] = json!(dice.pick(&["MXN", "USD", "eur"]));
     }
     let mut condition = json!({"spent": amount});
     if dice.chance(70) {

@@ -1,13 +1,13 @@
 //! Made-up worlds: people who share devices and addresses, orders in disorder, clocks that leap.
 
+use super::content;
 use super::definitions;
 use super::dice::Dice;
-use super::script::{CROWDED_LINKS_MAX, Script, identity, statement, time};
+use super::script::{CROWDED_LINKS_MAX, Script, identity, map, statement, time};
 use super::steps::{Action, Step, World};
 use model::{
     Channel, Command, Event, Identity, ListDefinition, ListIdentifier, ListMode, OrderPolicy, SourceKind, Time,
 };
-use serde_json::{Value as Json, json};
 
 const MINUTE: i64 = 60_000_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -26,6 +26,20 @@ const ZONES: &[&str] = &[
     "Australia/Lord_Howe",
     "Pacific/Apia",
     "Asia/Kathmandu",
+    "Africa/Cairo",
+];
+/// Zones with instants just before their clocks change, a day of theirs is missing, or midnight is.
+const CHANGES: &[(&str, &str)] = &[
+    ("America/Sao_Paulo", "2018-11-03T12:00:00Z"),
+    ("America/Sao_Paulo", "2019-02-16T12:00:00Z"),
+    ("Africa/Cairo", "2024-04-25T09:00:00Z"),
+    ("Africa/Cairo", "2024-10-31T09:00:00Z"),
+    ("Pacific/Apia", "2011-12-28T20:00:00Z"),
+    ("America/Santiago", "2026-04-04T12:00:00Z"),
+    ("America/New_York", "2026-10-31T22:00:00Z"),
+    ("Europe/Madrid", "2026-03-28T20:00:00Z"),
+    ("Australia/Lord_Howe", "2026-04-04T10:00:00Z"),
+    ("Asia/Kathmandu", "2026-12-31T17:00:00Z"),
 ];
 /// Month ends, leap days, changes of clocks.
 const STARTS: &[&str] = &[
@@ -63,15 +77,12 @@ pub struct Taste {
 pub fn world(seed: u64, taste: Taste) -> World {
     let mut dice = Dice::new(seed);
     let store = dice.chance(35);
-    let start = dice.pick(STARTS);
-    let mut maker = Maker {
-        script: Script::new(start, dice.pick(ZONES), store),
-        dice,
-        store,
-        zone: String::new(),
-        taste,
-        steps: Vec::new(),
+    let (zone, start) = match dice.chance(40) {
+        true => dice.one(CHANGES),
+        false => (dice.pick(ZONES), dice.pick(STARTS)),
     };
+    let mut maker =
+        Maker { script: Script::new(start, zone, store), dice, store, zone: zone.to_owned(), taste, steps: Vec::new() };
     maker.settings();
     maker.flush();
     let settled = maker.steps.len();
@@ -105,11 +116,19 @@ impl Maker {
         self.steps.push(Step { time: self.script.now, action });
     }
 
-    fn put_zone(&mut self) {
-        let zone = self.dice.pick(ZONES).to_owned();
-        self.zone = zone.clone();
+    fn put_zone(&mut self, stays: usize) {
+        if !self.dice.chance(stays) {
+            self.zone = self.dice.pick(ZONES).to_owned();
+        }
+        let zone = self.zone.clone();
         let retention = self.dice.one(&[2, 30, 45, 400, 1095]);
         self.script.workspace(&zone, retention, CROWDED_LINKS_MAX);
+        let currency_put = self.dice.pick(&["MXN", "MXN", "MXN", "USD"]).to_owned();
+        if let Some(Command::WorkspacePut { currency, .. }) =
+            self.script.records.last_mut().map(|last| &mut last.command)
+        {
+            *currency = currency_put;
+        }
     }
 
     fn settings(&mut self) {
@@ -117,7 +136,7 @@ impl Maker {
         if let Command::WorkspacePut { crowded_links_max, .. } = &mut self.script.records[0].command {
             *crowded_links_max = crowded;
         }
-        self.put_zone();
+        self.put_zone(100);
         if self.dice.chance(30) {
             self.script.source("web", SourceKind::Browser, OrderPolicy::Count);
         }
@@ -128,7 +147,7 @@ impl Maker {
 
     fn rate(&mut self) {
         let day = definitions::instant(&mut self.dice, self.script.now)[..10].to_owned();
-        let (from, to) = self.dice.one(&[("USD", "MXN"), ("EUR", "MXN"), ("MXN", "USD")]);
+        let (from, to) = self.dice.one(&[("USD", "MXN"), ("EUR", "MXN"), ("MXN", "USD"), ("usd", "EUR")]);
         let rate = self.dice.pick(&["17.25", "0.055", "2"]);
         self.script.rate(from, to, &day, rate);
     }
@@ -167,13 +186,13 @@ impl Maker {
             _ if self.taste.orderless => self.event(),
             90..94 => self.edit(),
             94 => self.rate(),
-            95 => self.put_zone(),
+            95 => self.put_zone(50),
             96 => {
                 let policy = self.dice.one(&[OrderPolicy::Auto, OrderPolicy::Count, OrderPolicy::Match]);
                 self.script.source("web", SourceKind::Browser, policy);
             }
             97 => {
-                let (source, identity) = (self.dice.pick(&["web", "api"]).into(), self.strong());
+                let (source, identity) = (self.dice.pick(&["web", "api", "shop"]).into(), self.strong());
                 self.script.push(Command::Redact { source, identity });
             }
             _ => {
@@ -186,6 +205,7 @@ impl Maker {
             0..55 => self.action(Action::Look),
             55..60 => self.action(Action::Checkpoint),
             60..65 => self.action(Action::Reopen),
+            65..67 => self.action(Action::BuildSome(1)),
             _ => (),
         }
     }
@@ -304,13 +324,17 @@ impl Maker {
             "Played",
         ]);
         let content = match name {
-            "" => self.traits(),
-            name if name.starts_with("Order") => self.order(),
-            _ => self.properties(),
+            "" => content::traits(&mut self.dice, self.script.now),
+            name if name.starts_with("Order") => content::order(&mut self.dice),
+            _ => content::properties(&mut self.dice, self.script.now),
         };
         let mut event = self.script.make(source, name, "", content);
         event.time = self.event_time();
         event.identities = self.who();
+        // Activities may say something of the person as well.
+        if !name.is_empty() && self.dice.chance(15) {
+            event.traits = map(&content::traits(&mut self.dice, self.script.now));
+        }
         if self.dice.chance(12) {
             self.say(&mut event);
         }
@@ -321,61 +345,6 @@ impl Maker {
         let address = self.dice.pick(ADDRESSES);
         let channel = if address.contains('@') { Channel::Email } else { Channel::Sms };
         event.consent.push(statement(event.time, channel, address, self.dice.chance(65)));
-    }
-
-    fn properties(&mut self) -> Json {
-        let path = self.dice.one(&[json!("/a"), json!("/A/1"), json!("/b"), Json::Null]);
-        let n = self.dice.one(&[json!(1), json!(2), json!("3"), json!(2.5), json!("many"), Json::Null]);
-        json!({"path": path, "n": n})
-    }
-
-    fn order(&mut self) -> Json {
-        let id = self.dice.one(&[json!("o1"), json!("o2"), json!("o3"), json!(7), json!("7"), Json::Null, json!("")]);
-        let totals = [json!(10), json!("25.50"), json!(100), json!(-5), json!("x"), json!(0), Json::Null, Json::Null];
-        let (total, revenue) = (self.dice.one(&totals), self.dice.one(&totals));
-        let currency = self.dice.one(&[json!("MXN"), json!("USD"), json!("mxn"), Json::Null, Json::Null]);
-        let refund = self.dice.one(&[json!("r1"), json!("r2"), json!(3), Json::Null]);
-        let products: Vec<Json> = (0..self.dice.below(3)).map(|_| self.product()).collect();
-        let products = if products.is_empty() { Json::Null } else { json!(products) };
-        let revenue = if self.dice.chance(50) { Json::Null } else { revenue };
-        json!({"order_id": id, "total": total, "revenue": revenue, "currency": currency, "refund_id": refund,
-            "products": products})
-    }
-
-    fn product(&mut self) -> Json {
-        let price = self.dice.one(&[json!(5), json!("7.25"), json!(-1), json!(12)]);
-        let mut product = json!({"sku": self.dice.pick(&["A1", "b2", "C3"]), "price": price});
-        if self.dice.chance(50) {
-            product["quantity"] = self.dice.one(&[json!(2), json!("3"), json!(-2), json!(0)]);
-        }
-        product
-    }
-
-    fn traits(&mut self) -> Json {
-        let mut traits = json!({});
-        for _ in 0..=self.dice.below(3) {
-            let (name, value) = self.one_trait();
-            traits[name] = value;
-        }
-        traits
-    }
-
-    fn one_trait(&mut self) -> (&'static str, Json) {
-        let dice = &mut self.dice;
-        match dice.below(12) {
-            0 => ("city", json!(dice.pick(&["Lima", "lima", "Quito", "Le\u{f3}n", "Leo\u{301}n"]))),
-            1 => ("country", json!(dice.pick(&["MX", "AR"]))),
-            2 => ("tags", dice.one(&[json!(["vip", "new"]), json!(["Old"]), json!([]), json!("vip")])),
-            3 => ("score", dice.one(&[json!(5), json!("7.5"), json!(10), json!("high"), json!(12.0)])),
-            4 => ("age", json!(dice.one(&[18, 25, 40]))),
-            5 => ("birthday", json!(dice.pick(&["2000-02-29", "1999-12-31", "2001-03-01", "1998-10-25", "soon"]))),
-            6 => ("renews", json!(definitions::instant(dice, self.script.now))),
-            7 => ("vip", json!(dice.chance(50))),
-            8 => ("company", json!({"name": dice.pick(&["Acme", "ACME Co", "Other"])})),
-            9 => ("email", json!(dice.pick(&["a@x.mx", "b@x.mx", "shared@y.mx", "new@x.mx"]))),
-            10 => ("phone", json!(dice.pick(&["+5215500000001", "+5215500000002"]))),
-            _ => ("subscribed_at", json!(self.script.now.to_string())),
-        }
     }
 
     /// The same message again; where order may matter also with other contents.
@@ -416,8 +385,10 @@ impl Maker {
                 self.script.push(Command::ListDelete { id, empty: self.dice.chance(50) });
             }
         }
-        if self.dice.chance(75) {
-            self.action(Action::Build);
+        match self.dice.below(8) {
+            0..5 => self.action(Action::Build),
+            5 | 6 => self.action(Action::BuildSome(1 + self.dice.clone().below(2) as u8)),
+            _ => (),
         }
     }
 }
@@ -436,7 +407,16 @@ pub fn reordered(world: &World, seed: u64) -> World {
     dice.shuffle(&mut moved);
     let kept = kept.into_iter().filter(|step| matches!(step.action, Action::Command(_) | Action::Build));
     let mut steps: Vec<Step> = kept.collect();
-    steps.extend(moved.into_iter().map(|step| Step { time: last, ..step }));
+    for step in moved {
+        steps.push(Step { time: last, ..step });
+        let pause = match dice.below(12) {
+            0 => Action::Checkpoint,
+            1 => Action::Reopen,
+            2 => Action::Look,
+            _ => continue,
+        };
+        steps.push(Step { time: last, action: pause });
+    }
     steps.push(Step { time: last, action: Action::Look });
     World { seed: world.seed, settled: world.settled, steps }
 }

@@ -2,6 +2,7 @@
 
 #![allow(dead_code)]
 
+mod content;
 mod definitions;
 mod dice;
 pub mod generate;

@@ -106,6 +106,7 @@ impl Play {
             match &step.action {
                 Action::Command(command) => self.command(command.clone())?,
                 Action::Build => self.build()?,
+                Action::BuildSome(steps) => self.build_some(*steps)?,
                 Action::Look => self.tick_and_look(self.now)?,
                 Action::Chase(count) => {
                     let until = world.steps.get(index + 1).map_or(Time::MAX, |next| next.time);
@@ -177,6 +178,13 @@ impl Play {
             }
         }
         Err(failure("build", "a segment is never built".to_owned()))
+    }
+
+    fn build_some(&mut self, steps: u8) -> Result<(), Failure> {
+        for _ in 0..steps {
+            self.engine.build_step(BUILD_PEOPLE).map_err(|error| failure("store", error.to_string()))?;
+        }
+        Ok(())
     }
 
     fn tick_and_look(&mut self, at: Time) -> Result<(), Failure> {

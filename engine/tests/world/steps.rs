@@ -10,6 +10,8 @@ pub enum Action {
     Command(Command),
     /// Build the segment versions that wait, and activate them.
     Build,
+    /// Take some steps of building without activating what is complete.
+    BuildSome(u8),
     /// Tick, and compare everything.
     Look,
     /// Before the next step, follow this many timers and compare just before and at each.
