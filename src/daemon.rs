@@ -6,12 +6,9 @@ use crate::config::{Config, ConfigError};
 use crate::control::vault::VaultError;
 use crate::control::{Control, ControlError, Vault};
 use crate::enrich::Enrich;
-use crate::intake::{self, IntakeMetrics, IntakeState, Refusals};
+use crate::intake::{self, BodyRoom, IntakeMetrics, IntakeState, Refusals};
 use crate::links::{self, ClickQueue, ClickWorker, LinkState, LinkStore};
-use crate::ops::listener::{ListenerOptions, serve};
-use crate::ops::logging::{self, LevelHandle};
 use crate::ops::metrics::{self, OpsState};
-use crate::ops::notify;
 use crate::shard::api::Core;
 use crate::shard::clock::{Clock, ClockAlert, SimulatedClock, SystemClock};
 use crate::shard::options::{ShardAlerts, ShardError, ShardOptions};
@@ -19,13 +16,13 @@ use crate::shard::shards::Shards;
 use crate::store::db::{Db, StoreError};
 use crate::sync::{SyncDefaults, SyncService};
 use axum::Router;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
-use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
+
+mod run;
+
+pub use run::run;
 
 /// The file in the data folder that holds the first administrator's key.
 pub const ADMIN_KEY_FILE: &str = "admin-key";
@@ -66,6 +63,9 @@ pub enum DaemonError {
     /// GeoIP.
     #[error("{0}")]
     Geo(String),
+    /// It can't go on; a new start may help.
+    #[error("{0}")]
+    Broken(String),
 }
 
 fn system(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> DaemonError {
@@ -122,6 +122,8 @@ pub fn shard_options(config: &Config) -> ShardOptions {
 
 /// The parts of a running daemon.
 struct Parts {
+    db: Db,
+    alerts: Arc<Alerts>,
     shards: Arc<Shards>,
     sync: Arc<SyncService>,
     enrich: Arc<Enrich>,
@@ -165,8 +167,8 @@ fn build(config: &Config) -> Result<Parts, DaemonError> {
     let ready = Arc::new(AtomicBool::new(false));
     let base = Base { db, alerts, sync, clock, simulated, shards, control, enrich, ready };
     let (router, clicks) = routes(config, &base)?;
-    let Base { shards, sync, enrich, ready, .. } = base;
-    Ok(Parts { shards, sync, enrich, ready, router, clicks })
+    let Base { db, alerts, shards, sync, enrich, ready, .. } = base;
+    Ok(Parts { db, alerts, shards, sync, enrich, ready, router, clicks })
 }
 
 /// What the routes are made of.
@@ -198,6 +200,7 @@ fn routes(config: &Config, base: &Base) -> Result<(Router, ClickWorker), DaemonE
         keys: base.control.write_keys(),
         enrich: Arc::clone(&base.enrich),
         limits: config.intake,
+        room: Arc::new(BodyRoom::new(config.intake.bodies_mib_max << 20)),
         metrics: Arc::clone(&metrics),
         refusals: Arc::clone(&refusals),
         clock: Arc::clone(&base.clock),
@@ -224,96 +227,7 @@ fn routes(config: &Config, base: &Base) -> Result<(Router, ClickWorker), DaemonE
         refusals,
         clock: base.simulated.clone(),
         allow_private: config.sync.allow_private_destinations,
+        body_wait: Duration::from_secs(config.intake.body_wait_s),
     });
     Ok((intake_routes.merge(link_routes).merge(ops_routes).merge(admin_routes), clicks))
-}
-
-/// Runs until it is told to stop. Reads the settings from `path` again on SIGHUP.
-pub async fn run(config: Config, path: Option<PathBuf>, level: LevelHandle) -> Result<(), DaemonError> {
-    let parts = build(&config)?;
-    let address = config.listen.address;
-    let listener = TcpListener::bind(address).await.map_err(system(format!("listen.address {address}")))?;
-    let bound = listener.local_addr().map_err(system("the listener's address"))?;
-    let options = ListenerOptions {
-        max_connections: config.listen.max_connections,
-        trusted_proxies: config.listen.trusted_proxies.clone(),
-    };
-    let stop = CancellationToken::new();
-    let serving = tokio::spawn(serve(listener, parts.router, options, stop.clone()));
-    parts.ready.store(true, Ordering::Release);
-    notify::ready();
-    tracing::info!(address = %bound, version = env!("CARGO_PKG_VERSION"), "ready");
-    watch(&parts.shards);
-    wait(path.as_deref(), &config, &level, &parts.enrich).await?;
-    tracing::info!("stopping");
-    notify::stopping();
-    parts.ready.store(false, Ordering::Release);
-    stop.cancel();
-    if let Err(why) = serving.await {
-        tracing::error!(%why, "the listener ended badly");
-    }
-    parts.clicks.stop().await;
-    parts.sync.stop();
-    let shards = parts.shards;
-    if tokio::task::spawn_blocking(move || shards.stop()).await.is_err() {
-        tracing::error!("the shards ended badly; the log is replayed at the next start");
-    }
-    tracing::info!("stopped");
-    Ok(())
-}
-
-/// Tells the service manager that we are alive, as long as the shards answer.
-fn watch(shards: &Arc<Shards>) {
-    let Some(interval) = notify::watchdog_interval() else { return };
-    let shards = Arc::clone(shards);
-    tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(interval).await;
-            let mut answered = true;
-            for workspace in shards.workspaces().await {
-                let id = model::WorkspaceId(workspace.id);
-                let asked = tokio::time::timeout(interval, shards.as_of(&id)).await;
-                answered &= matches!(asked, Ok(Ok(_)));
-            }
-            if answered {
-                notify::alive();
-            }
-        }
-    });
-}
-
-/// Waits for SIGTERM or SIGINT; reloads on SIGHUP.
-async fn wait(path: Option<&Path>, config: &Config, level: &LevelHandle, enrich: &Enrich) -> Result<(), DaemonError> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(system("SIGTERM"))?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(system("SIGINT"))?;
-    let mut hangup = signal(SignalKind::hangup()).map_err(system("SIGHUP"))?;
-    let mut current = config.clone();
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            _ = hangup.recv() => match Config::load(path) {
-                Ok(new) => current = reload(&current, new, level, enrich),
-                Err(why) => tracing::error!(%why, "the settings were not reloaded"),
-            },
-        }
-    }
-}
-
-/// Takes over what can change while running (log level, GeoIP database), and says what can't.
-fn reload(current: &Config, new: Config, level: &LevelHandle, enrich: &Enrich) -> Config {
-    if let Err(why) = logging::set_level(level, &new.log.level) {
-        tracing::error!(%why, "the log level was not changed");
-    }
-    if let Err(why) = enrich.reload(new.geoip()) {
-        tracing::error!(%why, "the GeoIP database was not reloaded");
-    }
-    let mut merged = current.clone();
-    merged.log.level.clone_from(&new.log.level);
-    merged.geoip = new.geoip.clone();
-    if format!("{merged:?}") != format!("{new:?}") {
-        tracing::warn!("settings other than log.level and geoip.database changed: they need a restart");
-    }
-    tracing::info!("reloaded log.level and geoip.database");
-    merged
 }

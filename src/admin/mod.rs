@@ -2,6 +2,7 @@
 
 mod auth;
 mod backup;
+mod body_wait;
 mod clock;
 mod keys;
 mod links;
@@ -56,6 +57,8 @@ pub struct AdminState {
     pub clock: Option<Arc<SimulatedClock>>,
     /// Whether lists may be at addresses inside the network.
     pub allow_private: bool,
+    /// How long a body may take to arrive.
+    pub body_wait: std::time::Duration,
 }
 
 impl AdminState {
@@ -74,5 +77,6 @@ pub fn router(state: AdminState) -> Router {
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(axum::middleware::map_request_with_state(state.clone(), body_wait::body_wait))
         .with_state(state)
 }

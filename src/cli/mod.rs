@@ -43,10 +43,17 @@ pub enum Task {
         /// does not know are repeated.
         #[arg(long)]
         erasures: Option<PathBuf>,
+        /// The log folder of the daemon that was backed up, put aside: what is in it after the copy is
+        /// restored too, as far as it can be read.
+        #[arg(long)]
+        log: Option<PathBuf>,
     },
     /// Look after the store. The daemon must not run.
     #[command(subcommand)]
     Store(StoreTask),
+    /// Look after the log. The daemon must not run.
+    #[command(subcommand)]
+    Log(LogTask),
     /// Measure this build on this machine.
     #[command(subcommand)]
     Bench(crate::bench::Bench),
@@ -74,6 +81,16 @@ pub enum Task {
     Alerts(client::Target),
     /// Follow events and transitions as they happen.
     Tail(client::Target),
+}
+
+/// What can be done with the log.
+#[derive(Subcommand, Debug)]
+pub enum LogTask {
+    /// Read all of it and say what can't be read. Changes nothing.
+    Check,
+    /// Put empty records in the place of those that can't be read, so that everything else is. What can't
+    /// be read is lost; damaged files stay beside the mended ones.
+    Mend,
 }
 
 /// What can be done with the store.

@@ -49,6 +49,8 @@ pub struct Listen {
     pub trusted_proxies: Vec<IpAddr>,
     /// Connections at the same time.
     pub max_connections: usize,
+    /// Seconds.
+    pub head_wait_s: u64,
 }
 
 /// `[data]`
@@ -179,6 +181,9 @@ impl Config {
                 "expected an address such as https://track.example.com, without a slash",
             );
         }
+        if self.listen.head_wait_s == 0 || self.intake.body_wait_s == 0 {
+            return wrong("listen.head_wait_s, intake.body_wait_s", "must be at least 1");
+        }
         if self.data.shards == 0 || self.data.checkpoint_s == 0 {
             return wrong("data", "shards and checkpoint_s must be at least 1");
         }
@@ -192,6 +197,24 @@ impl Config {
             return wrong("clock.simulated_start", "expected an instant such as 2026-03-01T00:00:00Z");
         }
         Ok(self)
+    }
+
+    /// The sections in which two settings differ.
+    pub fn sections_that_differ(&self, other: &Config) -> Vec<&'static str> {
+        let texts = |one: &Config| {
+            [
+                ("listen", format!("{:?}", one.listen)),
+                ("data", format!("{:?}", one.data)),
+                ("intake", format!("{:?}", one.intake)),
+                ("geoip", format!("{:?}", one.geoip)),
+                ("sync", format!("{:?}", one.sync)),
+                ("secrets", format!("{:?}", one.secrets)),
+                ("log", format!("{:?}", one.log)),
+                ("clock", format!("{:?}", one.clock)),
+            ]
+        };
+        let pairs = texts(self).into_iter().zip(texts(other));
+        pairs.filter(|(mine, others)| mine != others).map(|((name, _), _)| name).collect()
     }
 
     /// Where a simulated clock begins, when one is set.

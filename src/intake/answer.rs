@@ -9,6 +9,8 @@ use axum::response::{IntoResponse, Response};
 
 /// Seconds after which a sender tries again while the daemon restarts.
 const STOPPING_RETRY_S: u32 = 2;
+/// Seconds after which bodies that are being received are mostly through.
+const NO_ROOM_RETRY_S: u32 = 1;
 /// In seconds, as `Retry-After`; some SDKs read this one.
 const RATE_LIMIT_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
@@ -27,6 +29,8 @@ pub(super) enum Refused {
     BodyTooLarge,
     /// The body did not come, or not in time.
     BodyLost,
+    /// Too many bodies are being received.
+    NoRoom,
     /// No write key anywhere.
     NoKey,
     /// A key that nobody has.
@@ -47,6 +51,7 @@ impl Refused {
             Refused::EventTooLarge => "event_too_large",
             Refused::BodyTooLarge => "body_too_large",
             Refused::BodyLost => "body_lost",
+            Refused::NoRoom => "bodies_over_limit",
             Refused::NoKey => "no_write_key",
             Refused::UnknownKey => "unknown_write_key",
             Refused::Disabled => "source_disabled",
@@ -67,7 +72,7 @@ impl Refused {
             Refused::BodyLost => StatusCode::REQUEST_TIMEOUT,
             Refused::NoKey | Refused::UnknownKey => StatusCode::UNAUTHORIZED,
             Refused::Disabled | Refused::Submit(SubmitError::UnknownWorkspace(_)) => StatusCode::NOT_FOUND,
-            Refused::Submit(SubmitError::Overloaded { .. }) => StatusCode::TOO_MANY_REQUESTS,
+            Refused::NoRoom | Refused::Submit(SubmitError::Overloaded { .. }) => StatusCode::TOO_MANY_REQUESTS,
             Refused::Submit(SubmitError::NotDurable { .. } | SubmitError::Stopping) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -82,7 +87,9 @@ impl Refused {
             Refused::NoKey => "Failed to read writeKey from header, body or query".to_owned(),
             Refused::UnknownKey => "Invalid Write Key".to_owned(),
             Refused::Disabled | Refused::Submit(SubmitError::UnknownWorkspace(_)) => "Source is disabled".to_owned(),
-            Refused::Submit(SubmitError::Overloaded { .. }) => "Max Requests Limit reached".to_owned(),
+            Refused::NoRoom | Refused::Submit(SubmitError::Overloaded { .. }) => {
+                "Max Requests Limit reached".to_owned()
+            }
             // The reason is for the operator.
             Refused::Submit(SubmitError::NotDurable { .. }) => "Can't be made durable now".to_owned(),
             Refused::Submit(SubmitError::Stopping) => "Stopping".to_owned(),
@@ -93,6 +100,7 @@ impl Refused {
         match self {
             Refused::Submit(SubmitError::Overloaded { retry_after_s })
             | Refused::Submit(SubmitError::NotDurable { retry_after_s, .. }) => Some((*retry_after_s).max(1)),
+            Refused::NoRoom => Some(NO_ROOM_RETRY_S),
             Refused::Submit(SubmitError::Stopping) => Some(STOPPING_RETRY_S),
             _ => None,
         }

@@ -1,14 +1,12 @@
 //! The bytes of a request: unpacked if they are gzip, whatever the headers say.
 
 use super::IntakeLimits;
+use super::room::Taken;
 use axum::body::{Body, Bytes, HttpBody};
 use flate2::read::MultiGzDecoder;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use std::io::Read;
 use std::time::Duration;
-
-/// How long a body may take to arrive.
-const BODY_WAIT: Duration = Duration::from_secs(60);
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
@@ -21,18 +19,41 @@ pub(super) enum BodyError {
     Damaged,
     /// The connection ended before the body did, or it took too long.
     Lost,
+    /// Too many bodies are being received.
+    NoRoom,
 }
 
-/// Reads a body as it comes, never beyond the limit.
-pub(super) async fn read(body: Body, body_bytes_max: usize) -> Result<Bytes, BodyError> {
-    if body.size_hint().lower() > body_bytes_max as u64 {
+/// Reads a body as it comes, never beyond the limit and only while there is room; what it takes
+/// of the room is in `taken`.
+pub(super) async fn read(body: Body, limits: &IntakeLimits, taken: &mut Taken<'_>) -> Result<Bytes, BodyError> {
+    if body.size_hint().lower() > limits.body_bytes_max as u64 {
         return Err(BodyError::TooLarge);
     }
-    match tokio::time::timeout(BODY_WAIT, Limited::new(body, body_bytes_max).collect()).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(BodyError::TooLarge),
-        _ => Err(BodyError::Lost),
+    let wait = Duration::from_secs(limits.body_wait_s);
+    tokio::time::timeout(wait, collect(body, limits.body_bytes_max, taken)).await.unwrap_or(Err(BodyError::Lost))
+}
+
+async fn collect(mut body: Body, bytes_max: usize, taken: &mut Taken<'_>) -> Result<Bytes, BodyError> {
+    let (mut first, mut rest) = (Bytes::new(), Vec::new());
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| BodyError::Lost)?.into_data() else { continue };
+        if first.len() + rest.len() + data.len() > bytes_max {
+            return Err(BodyError::TooLarge);
+        }
+        if !taken.more(data.len()) {
+            return Err(BodyError::NoRoom);
+        }
+        if first.is_empty() && rest.is_empty() {
+            first = data;
+        } else {
+            if rest.is_empty() {
+                rest.reserve(first.len() + data.len());
+                rest.extend_from_slice(&std::mem::take(&mut first));
+            }
+            rest.extend_from_slice(&data);
+        }
     }
+    Ok(if rest.is_empty() { first } else { rest.into() })
 }
 
 /// Unpacks a body, never beyond the limit.

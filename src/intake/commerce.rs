@@ -1,9 +1,14 @@
 //! Properties of e-commerce events under one name each.
 
+use model::names::{ORDER_COMPLETED, ORDER_REFUNDED, ORDER_UPDATED};
 use model::{Map, Value};
+use rust_decimal::Decimal;
 
 /// Amounts of money that careless callers write with a currency sign.
 const AMOUNTS: [&str; 8] = ["total", "revenue", "value", "subtotal", "shipping", "tax", "discount", "price"];
+
+/// The events that carry an order's amount.
+const ORDERS: [&str; 3] = [ORDER_COMPLETED, ORDER_UPDATED, ORDER_REFUNDED];
 
 /// Brings names of the first Ecommerce Spec into those of the second, in the event and in its line items,
 /// and takes the dollar sign off amounts.
@@ -25,6 +30,23 @@ pub(super) fn normalize(event: &str, properties: &mut Map) {
                 amounts(product);
             }
         }
+    }
+}
+
+/// Whether an order's amount is there but can't be used: it counts as absent then.
+pub(super) fn doubt(event: &str, properties: &Map) -> Option<&'static str> {
+    if !ORDERS.contains(&event) {
+        return None;
+    }
+    let bad = |name: &&str| properties.get(*name).is_some_and(|value| !is_amount(value));
+    ["total", "revenue"].iter().any(bad).then_some("amount_unusable")
+}
+
+fn is_amount(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => !number.is_sign_negative() || number.is_zero(),
+        Value::Text(text) => Decimal::from_str_exact(text.trim()).is_ok_and(|number| !number.is_sign_negative()),
+        _ => false,
     }
 }
 

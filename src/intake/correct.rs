@@ -5,6 +5,9 @@ use model::Time;
 /// A clock that is further off than this tells nothing, microseconds.
 const CORRECTION_MAX: i64 = 24 * 3_600_000_000;
 
+/// An event this far ahead of its arrival is no matter of clocks that differ a little, microseconds.
+const FUTURE_MAX: i64 = 60_000_000;
+
 /// An instant as senders write it: RFC 3339; without an offset, UTC; or seconds or milliseconds since the
 /// epoch, told apart by their size (10 digits of seconds reach into the year 2286).
 pub(super) fn instant(text: &str) -> Option<Time> {
@@ -36,6 +39,15 @@ pub(super) fn event_time(given: Option<Time>, sent: Option<Time>, received: Time
         return received;
     }
     given.plus_micros(correction).min(received)
+}
+
+/// Why the time of an event is not the one that was given, beyond small differences of clocks.
+pub(super) fn doubt(given: Time, sent: Option<Time>, received: Time) -> Option<&'static str> {
+    let correction = sent.map_or(0, |sent| received.0.saturating_sub(sent.0));
+    if correction.saturating_abs() > CORRECTION_MAX {
+        return Some("clock_skewed");
+    }
+    (given.plus_micros(correction) > received.plus_micros(FUTURE_MAX)).then_some("time_in_future")
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod number;
 mod query;
 mod receive;
 mod refusals;
+mod room;
 pub mod routes;
 mod sdk_config;
 mod traits;
@@ -28,6 +29,7 @@ mod wire;
 pub use auth::{SourceEntry, WriteKeys};
 pub use metrics::IntakeMetrics;
 pub use refusals::{Refusals, RefusedEvent};
+pub use room::BodyRoom;
 pub use routes::{IntakeState, router};
 
 /// Bounds of what a request may carry.
@@ -52,6 +54,10 @@ pub struct IntakeLimits {
     pub text_bytes_max: usize,
     /// Characters of a name.
     pub name_chars_max: usize,
+    /// Seconds for which a body may take to arrive.
+    pub body_wait_s: u64,
+    /// MiB of bodies being received at the same time.
+    pub bodies_mib_max: usize,
 }
 
 impl Default for IntakeLimits {
@@ -67,6 +73,8 @@ impl Default for IntakeLimits {
             values_max: 2_000,
             text_bytes_max: 64 << 10,
             name_chars_max: 200,
+            body_wait_s: 60,
+            bodies_mib_max: 256,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! From a call to a normalized event.
 
 use super::auth::SourceEntry;
-use super::correct::{event_time, instant};
+use super::correct::{doubt, event_time, instant};
 use super::wire::{Call, Context};
 use super::{IntakeLimits, commerce, consent, traits};
 use crate::enrich::Enrich;
@@ -33,7 +33,7 @@ pub(super) struct Envelope<'a> {
 pub(super) struct Normalized {
     pub(super) event: Event,
     /// What of it could not be understood, though the rest is accepted.
-    pub(super) note: Option<&'static str>,
+    pub(super) notes: Vec<&'static str>,
 }
 
 /// Normalizes one call; the reason when it is refused.
@@ -69,9 +69,18 @@ pub(super) fn event(mut call: Call<'_>, kind: &str, envelope: &Envelope<'_>) -> 
     let sent = call.sent_at.as_deref().and_then(instant).or(envelope.sent);
     let time = event_time(given, sent, envelope.received);
     let said = activity.as_deref().and_then(consent::state_of);
-    let (consent, note) = match said {
-        Some(state) => consent::read(state, &properties, region, &mut identities, (time, source)),
-        None => (Vec::new(), None),
+    let mut notes = Vec::new();
+    let unreadable = given.is_none() && call.timestamp.as_deref().is_some_and(|text| !text.trim().is_empty());
+    notes.extend(unreadable.then_some("time_unreadable"));
+    notes.extend(given.and_then(|given| doubt(given, sent, envelope.received)));
+    notes.extend(activity.as_deref().and_then(|name| commerce::doubt(name, &properties)));
+    let consent = match said {
+        Some(state) => {
+            let (consent, note) = consent::read(state, &properties, region, &mut identities, (time, source));
+            notes.extend(note);
+            consent
+        }
+        None => Vec::new(),
     };
     identities.sort_unstable();
     identities.dedup();
@@ -89,7 +98,7 @@ pub(super) fn event(mut call: Call<'_>, kind: &str, envelope: &Envelope<'_>) -> 
         traits,
         consent,
     };
-    Ok(Normalized { event, note })
+    Ok(Normalized { event, notes })
 }
 
 /// A call's own traits come before those that its context repeats.

@@ -25,7 +25,8 @@ pub(super) struct Request<'a> {
 impl Request<'_> {
     /// Takes in one call; its type comes from the path.
     pub(super) async fn single(&self, body: Body, kind: &str) -> Result<(), Refused> {
-        let body = body::read(body, self.state.limits.body_bytes_max).await.map_err(refused)?;
+        let mut taken = self.state.room.enter();
+        let body = body::read(body, &self.state.limits, &mut taken).await.map_err(refused)?;
         self.single_bytes(body, kind).await
     }
 
@@ -49,7 +50,8 @@ impl Request<'_> {
     /// Takes in a batch.
     pub(super) async fn batch(&self, body: Body) -> Result<(), Refused> {
         let limits = &self.state.limits;
-        let body = body::read(body, limits.body_bytes_max).await.map_err(refused)?;
+        let mut taken = self.state.room.enter();
+        let body = body::read(body, limits, &mut taken).await.map_err(refused)?;
         let early = self.early_source()?;
         let body = body::unpack(body, limits).map_err(refused)?;
         let mut batch = Batch::read(text(&body)?, limits).map_err(Refused::BadJson)?;
@@ -101,6 +103,7 @@ fn refused(why: BodyError) -> Refused {
         BodyError::TooLarge => Refused::BodyTooLarge,
         BodyError::Damaged => Refused::BadEncoding("Damaged gzip"),
         BodyError::Lost => Refused::BodyLost,
+        BodyError::NoRoom => Refused::NoRoom,
     }
 }
 
@@ -138,7 +141,7 @@ impl<'a> Taking<'a> {
         let message_id = call.message_id.clone();
         match normalize::event(call, kind, &self.envelope) {
             Ok(normalized) => {
-                if let Some(note) = normalized.note {
+                for note in normalized.notes {
                     self.refuse(note, &normalized.event.message_id, 1);
                 }
                 self.commands.push(Command::Event(Box::new(normalized.event)));

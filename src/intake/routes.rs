@@ -5,7 +5,7 @@ use super::auth::{WriteKeys, basic};
 use super::cors::cors;
 use super::query::{parameters, pixel_call, pixel_data};
 use super::receive::Request;
-use super::{IntakeLimits, IntakeMetrics, Refusals, sdk_config};
+use super::{BodyRoom, IntakeLimits, IntakeMetrics, Refusals, sdk_config};
 use crate::enrich::Enrich;
 use crate::shard::api::Core;
 use crate::shard::clock::Clock;
@@ -31,6 +31,8 @@ pub struct IntakeState {
     pub enrich: Arc<Enrich>,
     /// Bounds.
     pub limits: IntakeLimits,
+    /// How much may be received at the same time.
+    pub room: Arc<BodyRoom>,
     /// Figures.
     pub metrics: Arc<IntakeMetrics>,
     /// What was refused.

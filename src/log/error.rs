@@ -14,7 +14,7 @@ pub enum LogError {
         source: std::io::Error,
     },
     /// Bytes that were durable can't be read any more. Nothing after them is applied.
-    #[error("the log is damaged: {path} at byte {offset}: {why}; restore it from a backup")]
+    #[error("the log is damaged: {path} at byte {offset}: {why}; see \"Damage\" in the README")]
     Damaged {
         /// Which file.
         path: PathBuf,
@@ -36,7 +36,7 @@ pub enum LogError {
     /// The log ends before what the store has already applied.
     #[error(
         "the log in {path} ends at position {end}, but the store has applied {applied}; \
-             a part of the log is missing: restore it from a backup"
+             a part of the log is missing: see \"Damage\" in the README"
     )]
     Short {
         /// The folder.

@@ -13,6 +13,7 @@ mod appender;
 mod error;
 mod file;
 mod frame;
+pub mod mend;
 mod reader;
 mod recover;
 mod write;

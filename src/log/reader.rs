@@ -2,10 +2,11 @@
 
 use super::LogError;
 use super::frame::{self, Frame, HEADER_BYTES, Look};
+use super::write::list_segments;
 use model::Record;
 use std::fs::File;
 use std::io::{BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Bytes read from a file at a time.
 const READ_BYTES: usize = 1 << 20;
@@ -16,12 +17,16 @@ const READ_BYTES: usize = 1 << 20;
 pub struct Reader {
     files: std::vec::IntoIter<PathBuf>,
     open: Option<OpenFile>,
+    /// The file read last.
+    last: (PathBuf, u64),
     /// Records before this one are skipped.
     from: u64,
     /// The position that has to come next; none before the first file.
     expected: Option<u64>,
     /// Exclusive.
     until: u64,
+    /// There is no known end: it is where the files end.
+    to_the_end: bool,
     done: bool,
 }
 
@@ -35,7 +40,29 @@ struct OpenFile {
 impl Reader {
     /// Reads `files` (in order of their first positions), handing out `from..until`.
     pub(super) fn new(files: Vec<PathBuf>, from: u64, until: u64) -> Reader {
-        Reader { files: files.into_iter(), open: None, from, expected: None, until, done: from >= until }
+        Reader {
+            to_the_end: false,
+            files: files.into_iter(),
+            open: None,
+            last: Default::default(),
+            from,
+            expected: None,
+            until,
+            done: from >= until,
+        }
+    }
+
+    /// Reads the log in a folder from a position on, to its end or to what can't be read; for a log that
+    /// nobody has open, and that may be damaged anywhere.
+    pub fn of_dir(dir: &Path, from: u64) -> Result<Reader, LogError> {
+        let segments = list_segments(dir)?;
+        let first = segments.first().map_or(from, |segment| segment.first);
+        if first > from {
+            return Err(LogError::Gap { path: dir.to_owned(), expected: from, found: first });
+        }
+        let begin = segments.partition_point(|segment| segment.first <= from).saturating_sub(1);
+        let files = segments.into_iter().skip(begin).map(|segment| segment.path).collect();
+        Ok(Reader { to_the_end: true, ..Reader::new(files, from, u64::MAX) })
     }
 
     fn next_record(&mut self) -> Result<Option<Record>, LogError> {
@@ -50,6 +77,7 @@ impl Reader {
                 continue;
             };
             let Some(frame) = open.next_frame()? else {
+                self.last = (open.path.clone(), open.offset);
                 self.open = None;
                 continue;
             };
@@ -82,9 +110,10 @@ impl Reader {
 
     fn ended(&self) -> Result<Option<Record>, LogError> {
         let expected = self.expected.unwrap_or(self.from);
-        if expected < self.until {
+        if expected < self.until && !self.to_the_end {
             let why = format!("the log ends before position {expected}, which was durable");
-            return Err(LogError::Damaged { path: PathBuf::new(), offset: 0, why });
+            let (path, offset) = self.last.clone();
+            return Err(LogError::Damaged { path, offset, why });
         }
         Ok(None)
     }

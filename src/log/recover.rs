@@ -72,6 +72,16 @@ pub(super) fn scan(path: &Path, bytes: &[u8], first: u64) -> Result<Scan, LogErr
     }
 }
 
+/// The first good frame behind `at` with a position that can follow `expected`, and where it begins.
+pub(super) fn first_frame_from(bytes: &[u8], at: usize, expected: u64) -> Option<(usize, Frame)> {
+    // A frame may begin at `at` itself: of a later position, when records before it are missing.
+    let here = match frame::look(bytes.get(at..).unwrap_or_default()) {
+        Look::Frame(frame) if frame.position > expected => Some((at, frame)),
+        _ => None,
+    };
+    here.or_else(|| later_frames(bytes, at, expected).into_iter().next())
+}
+
 /// Every good frame behind `at` with a position that can follow `expected`, and where it begins.
 fn later_frames(bytes: &[u8], at: usize, expected: u64) -> Vec<(usize, Frame)> {
     let positions = expected..=expected.saturating_add((bytes.len() / HEADER_BYTES) as u64);

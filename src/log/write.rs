@@ -27,9 +27,9 @@ impl Default for LogOptions {
 }
 
 #[derive(Clone, Debug)]
-struct Segment {
-    first: u64,
-    path: PathBuf,
+pub(super) struct Segment {
+    pub(super) first: u64,
+    pub(super) path: PathBuf,
     /// Length of the records in it, bytes.
     bytes: u64,
 }
@@ -260,7 +260,7 @@ impl Current {
     }
 }
 
-fn list_segments(dir: &Path) -> Result<Vec<Segment>, LogError> {
+pub(super) fn list_segments(dir: &Path) -> Result<Vec<Segment>, LogError> {
     let io = |source| LogError::io(dir, source);
     let mut segments = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(io)? {

@@ -1,7 +1,7 @@
 //! The HTTP listener: bounded connections, bounded waits, a graceful end.
 
 use super::PEER_ADDRESS;
-use axum::Router;
+use super::front::Front;
 use axum::body::Body;
 use axum::http::{HeaderValue, Request};
 use hyper::body::Incoming;
@@ -9,18 +9,24 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
+use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
 
-/// A client may take this long to send the head of a request.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
-/// Requests that run when the daemon stops may take this long.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connections that are still open at the end (streams of live events) may take this long to close.
+const CLOSE_WAIT: Duration = Duration::from_secs(1);
+/// What an HTTP/2 connection begins with.
+const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// Rest between two looks at a preface that comes in pieces.
+const PREFACE_LOOK: Duration = Duration::from_millis(50);
+/// Requests at the same time on one HTTP/2 connection.
+const HTTP2_STREAMS_MAX: u32 = 200;
+/// Bytes of the head of a request.
+const HEAD_BYTES_MAX: usize = 64 << 10;
 /// Pause after a failed accept (no file descriptors, say).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -29,18 +35,31 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub struct ListenerOptions {
     /// Connections at the same time.
     pub max_connections: usize,
+    /// A client may take this long to send the head of a request, and be silent this long before it.
+    pub head_wait: Duration,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
 }
 
-/// Serves until `stop`, then lets running requests end.
-pub async fn serve(listener: TcpListener, router: Router, options: ListenerOptions, stop: CancellationToken) {
+fn builder(head_wait: Duration) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(head_wait).max_buf_size(HEAD_BYTES_MAX);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(HTTP2_STREAMS_MAX)
+        .max_header_list_size(HEAD_BYTES_MAX as u32)
+        .keep_alive_interval(head_wait)
+        .keep_alive_timeout(head_wait);
+    builder
+}
+
+/// Serves until `stop`, then lets requests that run end.
+pub async fn serve(listener: TcpListener, front: Front, options: ListenerOptions, stop: CancellationToken) {
     let slots = Arc::new(Semaphore::new(options.max_connections.max(1)));
     let options = Arc::new(options);
     let graceful = GracefulShutdown::new();
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
-    builder.http2().timer(TokioTimer::new());
+    let builder = builder(options.head_wait);
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
@@ -51,29 +70,54 @@ pub async fn serve(listener: TcpListener, router: Router, options: ListenerOptio
             continue;
         };
         let _ = stream.set_nodelay(true);
-        let (router, options) = (router.clone(), Arc::clone(&options));
-        let service = service_fn(move |mut request: Request<Incoming>| {
-            mark_peer(&mut request, peer, &options);
-            router.clone().oneshot(request.map(Body::new))
-        });
-        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
-        let connection = graceful.watch(connection);
+        let (front, options, builder) = (front.clone(), Arc::clone(&options), builder.clone());
+        let (watcher, stop) = (graceful.watcher(), stop.clone());
         tokio::spawn(async move {
-            // A broken connection is the client's affair.
-            let _ = connection.await;
+            let spoke = tokio::select! {
+                () = stop.cancelled() => false,
+                spoke = speaks(&stream, options.head_wait) => spoke,
+            };
+            if spoke {
+                let service = service_fn(move |mut request: Request<Incoming>| {
+                    mark_peer(&mut request, peer, &options);
+                    let front = front.clone();
+                    async move { Ok::<_, Infallible>(front.answer(request.map(Body::new)).await) }
+                });
+                let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+                // A broken connection is the client's affair.
+                let _ = watcher.watch(connection.into_owned()).await;
+            }
             drop(slot);
         });
     }
     drop(listener);
-    if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
+    if tokio::time::timeout(CLOSE_WAIT, graceful.shutdown()).await.is_err() {
         tracing::warn!("connections were still open at the end and are cut");
     }
+}
+
+/// Whether a client says enough in time to tell which HTTP it speaks: hyper waits for that forever.
+async fn speaks(stream: &TcpStream, at_most: Duration) -> bool {
+    let speaks = async {
+        let mut seen = [0; HTTP2_PREFACE.len()];
+        loop {
+            let Ok(count) = stream.peek(&mut seen).await else { return false };
+            match seen.get(..count).unwrap_or_default() {
+                [] => return false,
+                part if part.len() < HTTP2_PREFACE.len() && HTTP2_PREFACE.starts_with(part) => {
+                    tokio::time::sleep(PREFACE_LOOK).await;
+                }
+                _ => return true,
+            }
+        }
+    };
+    tokio::time::timeout(at_most, speaks).await.unwrap_or(false)
 }
 
 async fn accept(
     listener: &TcpListener,
     slots: &Arc<Semaphore>,
-) -> Option<(tokio::net::TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
     let slot = Arc::clone(slots).acquire_owned().await.ok()?;
     match listener.accept().await {
         Ok((stream, peer)) => Some((stream, peer, slot)),

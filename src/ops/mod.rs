@@ -1,5 +1,6 @@
 //! Running: listener, logs, metrics, health, signals to the service manager.
 
+pub mod front;
 pub mod listener;
 pub mod logging;
 pub mod metrics;

@@ -11,7 +11,13 @@ fn tell(states: &[NotifyState<'_>]) {
 
 /// Ready to serve.
 pub fn ready() {
-    tell(&[NotifyState::Ready]);
+    tell(&[NotifyState::Ready, NotifyState::Status("ready")]);
+}
+
+/// Still starting: it may take this much longer.
+pub fn starting(at_most: Duration) {
+    let micros = u32::try_from(at_most.as_micros()).unwrap_or(u32::MAX);
+    tell(&[NotifyState::ExtendTimeoutUsec(micros), NotifyState::Status("replaying the log")]);
 }
 
 /// About to stop.
@@ -19,7 +25,7 @@ pub fn stopping() {
     tell(&[NotifyState::Stopping]);
 }
 
-/// Alive: called only after a shard has answered.
+/// Alive: told only while the shards go on.
 pub fn alive() {
     tell(&[NotifyState::Watchdog]);
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 fn restore_to(dir: &Path, erasures_file: Option<&Path>) -> RestoreTo {
     let erasures_file = erasures_file.map(Path::to_owned);
-    RestoreTo { store_dir: dir.join("store"), log_dir: dir.join("log"), erasures_file }
+    RestoreTo { store_dir: dir.join("store"), log_dir: dir.join("log"), erasures_file, newer_log: None }
 }
 
 fn erase(person: u64) -> Command {

@@ -35,7 +35,7 @@ pub(super) struct CheckpointWriter<T> {
     pub ledger: Option<Arc<Ledger>>,
     /// Held while a checkpoint is written; who copies the store holds it too.
     pub gate: Arc<Mutex<()>>,
-    /// Set when the shard ends without a checkpoint.
+    /// Set when the shard ends, with its last checkpoint or without: nobody waits for one then.
     pub abandoned: Arc<AtomicBool>,
 }
 
@@ -48,6 +48,7 @@ impl<T> CheckpointWriter<T> {
             while let Err(error) = self.write(&job) {
                 failed = true;
                 self.alerts.checkpoint_failed(self.shard, &error.to_string());
+                self.inbox.tell(Notice::CheckpointFailed);
                 std::thread::sleep(RETRY_REST);
                 if self.abandoned.load(Ordering::Acquire) {
                     return;

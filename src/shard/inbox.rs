@@ -16,6 +16,8 @@ pub(super) type Question<T> = Box<dyn FnOnce(&mut T) + Send>;
 pub(super) enum Notice {
     /// A checkpoint is durable.
     Checkpointed(CheckpointMark),
+    /// A checkpoint could not be written; it is tried again.
+    CheckpointFailed,
     /// Somebody waits for a checkpoint of everything applied so far.
     Checkpoint(std::sync::mpsc::Sender<CheckpointMark>),
 }

@@ -11,6 +11,7 @@ pub mod clock;
 mod inbox;
 mod journal;
 pub mod options;
+mod pulse;
 mod runner;
 pub mod shards;
 mod start;

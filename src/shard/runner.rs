@@ -4,8 +4,9 @@
 use super::api::ShardStats;
 use super::checkpoint::Job;
 use super::clock::{Clock, LeapWatch};
-use super::inbox::{Awaits, Ending, Inbox, Notice, Question, Work};
+use super::inbox::{Awaits, Ending, Inbox, Notice, Work};
 use super::options::{ShardAlerts, ShardError};
+use super::pulse::Pulse;
 use super::state::Tenants;
 use crate::histogram::Histogram;
 use crate::log::{Appender, DurableGroup, Submission};
@@ -94,6 +95,7 @@ pub(super) struct Runner {
     pub alerts: Arc<dyn ShardAlerts>,
     pub inbox: Arc<Inbox<Runner>>,
     pub figures: Arc<Figures>,
+    pub pulse: Arc<Pulse>,
     pub jobs: SyncSender<Job>,
     pub leaps: Arc<LeapWatch>,
     pub checkpoint_every: Duration,
@@ -125,6 +127,7 @@ pub(super) struct Parts {
     pub alerts: Arc<dyn ShardAlerts>,
     pub inbox: Arc<Inbox<Runner>>,
     pub figures: Arc<Figures>,
+    pub pulse: Arc<Pulse>,
     pub jobs: SyncSender<Job>,
     pub leaps: Arc<LeapWatch>,
     pub checkpoint_every: Duration,
@@ -145,6 +148,7 @@ impl Runner {
             alerts: parts.alerts,
             inbox: parts.inbox,
             figures: parts.figures,
+            pulse: parts.pulse,
             jobs: parts.jobs,
             leaps: parts.leaps,
             checkpoint_every: parts.checkpoint_every,
@@ -201,6 +205,7 @@ impl Runner {
     }
 
     fn turn(&mut self, work: Work<Runner>) -> Result<Option<Ending>, ShardError> {
+        self.pulse.beat(false);
         let Work { group, questions, notices, ending } = work;
         if ending == Some(Ending::Abandon) {
             return Ok(ending);
@@ -211,7 +216,11 @@ impl Runner {
             self.applying = Some(Applying { records: records.into_iter(), bytes });
         }
         let applied = self.apply_slice()?;
-        questions.into_iter().for_each(|question: Question<Runner>| question(self));
+        for question in questions {
+            self.pulse.beat(true);
+            question(self);
+        }
+        self.pulse.beat(false);
         let busy = applied || self.applying.is_some();
         if ending == Some(Ending::Drain) {
             let more = busy || self.inbox.has_group();
@@ -391,6 +400,7 @@ impl Runner {
                     self.progress.writing = None;
                     self.tenants.changes_written();
                 }
+                Notice::CheckpointFailed => {}
                 Notice::Checkpoint(reply) => self.progress.waiting.push((self.applied(), reply)),
             }
         }
@@ -414,7 +424,8 @@ impl Runner {
             if work.ending == Some(Ending::Abandon) {
                 return Ok(());
             }
-            if begin.elapsed() > DRAIN_MAX {
+            let failed = work.notices.iter().any(|notice| matches!(notice, Notice::CheckpointFailed));
+            if failed || begin.elapsed() > DRAIN_MAX {
                 tracing::error!(shard = self.shard, "ended without the last checkpoint; the log has what it lacks");
                 return Ok(());
             }

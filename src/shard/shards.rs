@@ -18,6 +18,7 @@ use engine::effect::Transition;
 use model::{Command, ListId, SegmentId, Time, WorkspaceId};
 use std::collections::HashSet;
 use std::sync::{Arc, MutexGuard, PoisonError, RwLock, mpsc};
+use std::time::Duration;
 use tokio::sync::{broadcast, oneshot};
 
 /// What clients are told to wait for when a shard has stopped, seconds.
@@ -85,6 +86,13 @@ impl Shards {
     /// Ends at once and without a checkpoint, as a crash would. For tests.
     pub fn abandon(&self) {
         self.shards.iter().for_each(|shard| shard.end(Ending::Abandon));
+    }
+
+    /// Which shard begins nothing for longer than `limit`, though it has work; slow questions count as work.
+    pub fn stuck(&self, limit: Duration) -> Option<String> {
+        let stuck = |shard: &Shard| Some((shard.number, shard.pulse.stuck(limit)?));
+        let (shard, stuck_for) = self.shards.iter().find_map(stuck)?;
+        Some(format!("shard {shard} has done nothing for {} s", stuck_for.as_secs()))
     }
 
     /// Writes a checkpoint of everything applied by now and waits until it is durable. Blocks.

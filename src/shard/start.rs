@@ -5,6 +5,7 @@ use super::checkpoint::CheckpointWriter;
 use super::clock::{Clock, LeapWatch};
 use super::inbox::{Ending, Inbox};
 use super::options::{ShardAlerts, ShardError, ShardOptions};
+use super::pulse::Pulse;
 use super::runner::{Figures, Parts, Runner};
 use super::state::Tenants;
 use crate::log::{Appender, DiskFiles, Log};
@@ -38,6 +39,7 @@ pub(super) struct Shard {
     pub appender: Appender,
     pub inbox: Arc<Inbox<Runner>>,
     pub figures: Arc<Figures>,
+    pub pulse: Arc<Pulse>,
     pub applied: watch::Receiver<u64>,
     pub store: Arc<ShardStore>,
     /// No checkpoint is written while this is held.
@@ -80,6 +82,7 @@ pub(super) fn start(common: &Common, number: u32) -> Result<Starting, ShardError
     }
     let appender = Appender::new(log, common.clock.clone(), options.limits, mark.time);
     let inbox = Arc::new(Inbox::new());
+    let pulse = Arc::new(Pulse::new());
     let figures = Arc::new(Figures::default());
     figures.change(|figures| figures.shard = number);
     let (applied, applied_seen) = watch::channel(mark.position);
@@ -105,6 +108,7 @@ pub(super) fn start(common: &Common, number: u32) -> Result<Starting, ShardError
         alerts: common.alerts.clone(),
         inbox: inbox.clone(),
         figures: figures.clone(),
+        pulse: pulse.clone(),
         jobs,
         leaps: common.leaps.clone(),
         checkpoint_every: options.checkpoint_every,
@@ -115,9 +119,10 @@ pub(super) fn start(common: &Common, number: u32) -> Result<Starting, ShardError
     let (ready_told, ready) = mpsc::channel();
     let threads = Mutex::new(vec![
         spawn(number, "checkpoint", move || writer.run(&jobs_taken))?,
-        spawn_runner(common.clone(), store.clone(), parts, ready_told)?,
+        spawn_runner(common.clone(), store.clone(), parts, (ready_told, abandoned.clone()))?,
     ]);
-    let shard = Shard { number, appender, inbox, figures, applied: applied_seen, store, gate, abandoned, threads };
+    let shard =
+        Shard { number, appender, inbox, figures, pulse, applied: applied_seen, store, gate, abandoned, threads };
     Ok(Starting { shard, ready })
 }
 
@@ -132,7 +137,7 @@ fn spawn_runner(
     common: Common,
     store: Arc<ShardStore>,
     parts: Parts,
-    ready: Ready,
+    (ready, abandoned): (Ready, Arc<AtomicBool>),
 ) -> Result<JoinHandle<()>, ShardError> {
     let shard = parts.shard;
     spawn(shard, "shard", move || {
@@ -145,6 +150,7 @@ fn spawn_runner(
             Err(_) => Some("a bug: the shard's thread panicked, see the log".to_owned()),
         };
         inbox.close();
+        abandoned.store(true, Ordering::Release);
         if let Some(reason) = failed {
             appender.stop();
             figures.change(|figures| figures.failed = Some(reason.clone()));

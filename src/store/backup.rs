@@ -10,7 +10,7 @@ use super::frames::{FrameReader, FrameWriter};
 use super::meta::Meta;
 use super::state::ShardStore;
 use super::{compact, erasures};
-use crate::log::{DiskFiles, Frames, Log, LogError, LogOptions};
+use crate::log::{DiskFiles, Frames, Log, LogError, LogOptions, Reader};
 use crate::shard::options::ShardError;
 use crate::shard::shards::Shards;
 use model::{Command, Record, Time};
@@ -48,7 +48,7 @@ pub enum BackupError {
 }
 
 /// What a backup holds, or what was restored.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Summary {
     /// Entries of trees.
     pub entries: u64,
@@ -56,6 +56,8 @@ pub struct Summary {
     pub records: u64,
     /// Erasures that were repeated (of a restore).
     pub erasures: u64,
+    /// Why a newer log was not restored to its end (of a restore).
+    pub stopped: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -107,6 +109,8 @@ pub struct RestoreTo {
     pub log_dir: PathBuf,
     /// The ledger of erasures: those that the backup does not know are repeated.
     pub erasures_file: Option<PathBuf>,
+    /// Folder of logs that go on after the backup: they are restored as far as they can be read.
+    pub newer_log: Option<PathBuf>,
 }
 
 /// Checks a backup and puts it into empty folders. Erasures of the ledger that are newer than
@@ -121,7 +125,7 @@ pub fn restore(path: &Path, to: &RestoreTo) -> Result<Summary, BackupError> {
     let db = Db::open(&to.store_dir, 64 << 20)?;
     let mut summary = Summary::default();
     let mut logs: Vec<(LogHead, Vec<Record>)> = Vec::new();
-    let mut input = FrameReader::open(path, MAGIC)?;
+    let mut input = FrameReader::open(path, MAGIC, "backup")?;
     let mut importer = compact::Importer::new(&db);
     loop {
         let (kind, content) = input.read()?;
@@ -149,6 +153,12 @@ pub fn restore(path: &Path, to: &RestoreTo) -> Result<Summary, BackupError> {
     let meta = Meta::open(&db, logs.len() as u32)?;
     for (head, mut records) in logs {
         let store = ShardStore::open(&db, head.shard, &to.log_dir.join(ShardStore::tree_name(head.shard)))?;
+        if let Some(newer) = &to.newer_log {
+            let had = records.len();
+            let dir = newer.join(ShardStore::tree_name(head.shard));
+            summary.stopped.extend(add_newer(&dir, head.before, &mut records).map(|why| why.to_string()));
+            summary.records += (records.len() - had) as u64;
+        }
         let again = erasures::again(&store, &meta.tombstone_key, &ledger, &records)?;
         summary.erasures += again.len() as u64;
         let after = records.last().map_or(store.mark()?.time, |record| record.time);
@@ -161,7 +171,7 @@ pub fn restore(path: &Path, to: &RestoreTo) -> Result<Summary, BackupError> {
 
 /// Reads a backup from end to end.
 pub fn check(path: &Path) -> Result<(), BackupError> {
-    let mut input = FrameReader::open(path, MAGIC)?;
+    let mut input = FrameReader::open(path, MAGIC, "backup")?;
     let mut frames = 0_u64;
     loop {
         match input.read()? {
@@ -175,6 +185,22 @@ pub fn check(path: &Path) -> Result<(), BackupError> {
 fn split_entry(content: &[u8]) -> Option<(&[u8], &[u8])> {
     let (len, rest) = content.split_first_chunk::<4>()?;
     rest.split_at_checked(u32::from_le_bytes(*len) as usize)
+}
+
+/// Adds what a log holds after the records at hand; why not all of it, if so.
+fn add_newer(dir: &Path, before: u64, records: &mut Vec<Record>) -> Option<LogError> {
+    let from = records.last().map_or(before, |record| record.position) + 1;
+    let newer = match Reader::of_dir(dir, from) {
+        Ok(newer) => newer,
+        Err(why) => return Some(why),
+    };
+    for record in newer {
+        match record {
+            Ok(record) => records.push(record),
+            Err(why) => return Some(why),
+        }
+    }
+    None
 }
 
 fn append_erasures(records: &mut Vec<Record>, again: Vec<erasures::Again>, before: u64, after: Time) {

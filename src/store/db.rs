@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 /// Whoever had the store open before may need this long to let go of it.
@@ -31,8 +31,21 @@ pub enum StoreError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The store is older than it was.
+    #[error(
+        "the store ends with a checkpoint up to position {position}, but {seal} says that one up to {sealed} \
+         was durable: a part of the store is damaged; see \"Damage\" in the README"
+    )]
+    Lost {
+        /// The file that says more.
+        seal: PathBuf,
+        /// What the store holds.
+        position: u64,
+        /// What it held.
+        sealed: u64,
+    },
     /// A value can't be read: damaged, or written by another version.
-    #[error("the store holds a {what} that can't be read: {why}")]
+    #[error("there is a {what} that can't be read: {why}; see \"Damage\" in the README")]
     Unreadable {
         /// Which kind of record.
         what: &'static str,
@@ -51,6 +64,7 @@ pub struct Db {
     db: sled::Db,
     path: Arc<PathBuf>,
     file: Arc<Mutex<File>>,
+    broken: Arc<OnceLock<String>>,
 }
 
 impl Db {
@@ -68,7 +82,7 @@ impl Db {
         };
         let file_path = dir.join("db");
         let file = File::open(&file_path).map_err(|source| StoreError::Io { path: file_path, source })?;
-        Ok(Db { db, path: Arc::new(dir.to_owned()), file: Arc::new(Mutex::new(file)) })
+        Ok(Db { db, path: Arc::new(dir.to_owned()), file: Arc::new(Mutex::new(file)), broken: Arc::default() })
     }
 
     /// A tree by name, created when missing.
@@ -85,7 +99,11 @@ impl Db {
     pub fn make_durable(&self) -> Result<(), StoreError> {
         self.db.flush().map_err(|source| self.failed(source))?;
         let file = self.file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        file.sync_data().map_err(|source| StoreError::Io { path: self.path.join("db"), source })
+        file.sync_data().map_err(|source| {
+            // The system forgets what it could not write: a second try would seem to succeed.
+            let _ = self.broken.set(source.to_string());
+            StoreError::Io { path: self.path.join("db"), source }
+        })
     }
 
     /// Bytes of the database on disk.
@@ -93,8 +111,18 @@ impl Db {
         self.db.size_on_disk().unwrap_or(0)
     }
 
+    /// What the store could not write, if there was such a thing. It has to be opened anew then:
+    /// sled keeps its first I/O error and answers everything after it with that.
+    pub fn broken(&self) -> Option<String> {
+        self.broken.get().cloned()
+    }
+
     /// Wraps what sled said with where it happened.
     pub fn failed(&self, source: sled::Error) -> StoreError {
+        if matches!(source, sled::Error::Io(_) | sled::Error::Corruption { .. }) {
+            // Only the first is of interest.
+            let _ = self.broken.set(source.to_string());
+        }
         StoreError::Sled { path: self.path.as_ref().clone(), source }
     }
 }

@@ -55,20 +55,22 @@ impl FrameWriter {
 /// Reads frames, checking each.
 pub(super) struct FrameReader {
     path: PathBuf,
+    what: &'static str,
     input: BufReader<File>,
     offset: u64,
 }
 
 impl FrameReader {
-    /// Opens a file that must begin with `magic`.
-    pub fn open(path: &Path, magic: &[u8]) -> Result<FrameReader, StoreError> {
+    /// Opens a file that must begin with `magic`; `what` it is, for errors.
+    pub fn open(path: &Path, magic: &[u8], what: &'static str) -> Result<FrameReader, StoreError> {
         let io = |source| StoreError::Io { path: path.to_owned(), source };
         let file = File::open(path).map_err(io)?;
         let mut reader =
-            FrameReader { path: path.to_owned(), input: BufReader::with_capacity(1 << 20, file), offset: 0 };
+            FrameReader { path: path.to_owned(), what, input: BufReader::with_capacity(1 << 20, file), offset: 0 };
         if reader.bytes(magic.len())? != magic {
-            return Err(reader.damaged("it is no backup, or of another version"));
+            return Err(reader.damaged("it begins as no such file does, or is of another version"));
         }
+        reader.offset = magic.len() as u64;
         Ok(reader)
     }
 
@@ -82,7 +84,7 @@ impl FrameReader {
     /// An error at the present place.
     pub fn damaged(&self, why: &str) -> StoreError {
         let why = format!("{} at byte {}: {why}", self.path.display(), self.offset);
-        StoreError::Unreadable { what: "backup", why }
+        StoreError::Unreadable { what: self.what, why }
     }
 
     /// The next frame. The end of the file is an error: a whole file ends with a frame that says so.

@@ -10,6 +10,7 @@ pub mod journal;
 pub mod keys;
 pub mod meta;
 pub mod redo;
+mod seal;
 pub mod seen;
 pub mod state;
 

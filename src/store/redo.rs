@@ -63,7 +63,7 @@ impl RedoFile {
     }
 
     fn read(&self) -> Result<Writes, StoreError> {
-        let mut input = FrameReader::open(&self.path, MAGIC)?;
+        let mut input = FrameReader::open(&self.path, MAGIC, "checkpoint in writing")?;
         let mut writes = Writes::default();
         loop {
             let (kind, content) = input.read()?;

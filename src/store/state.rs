@@ -6,6 +6,7 @@ use super::db::{Db, StoreError};
 use super::journal;
 use super::keys::{self, SHARD, kind};
 use super::redo::{RedoFile, Writes};
+use super::seal::Seal;
 use super::seen::{NewRun, Seen};
 use engine::effect::Transition;
 use engine::storage::{
@@ -52,6 +53,7 @@ pub struct ShardStore {
     db: Db,
     tree: sled::Tree,
     redo: RedoFile,
+    seal: Seal,
     seen: Mutex<BTreeMap<u32, Arc<Seen>>>,
 }
 
@@ -62,13 +64,16 @@ impl ShardStore {
     }
 
     /// Opens the tree of a shard; `dir` is the folder of its log. A checkpoint that a crash
-    /// interrupted is carried out.
+    /// interrupted is carried out. Refuses a store that has lost a durable checkpoint.
     pub fn open(db: &Db, shard: u32, dir: &Path) -> Result<ShardStore, StoreError> {
         let tree = db.tree(&ShardStore::tree_name(shard))?;
         std::fs::create_dir_all(dir).map_err(|source| StoreError::Io { path: dir.to_owned(), source })?;
         let redo = RedoFile::in_dir(dir);
         redo.recover(db, &tree)?;
-        Ok(ShardStore { db: db.clone(), tree, redo, seen: Mutex::default() })
+        let seal = Seal::in_dir(dir);
+        let store = ShardStore { db: db.clone(), tree, redo, seal, seen: Mutex::default() };
+        store.seal.check(store.mark()?.position)?;
+        Ok(store)
     }
 
     /// The newest checkpoint; position 0 in a new store.
@@ -152,7 +157,8 @@ impl ShardStore {
         writes.insert(keys::key(SHARD, kind::CHECKPOINT, &[]), encode("checkpoint", &record)?);
         self.redo.write(&self.db, &self.tree, &writes)?;
         runs.iter().for_each(|(seen, run)| seen.show(run));
-        self.redo.finish(&self.db)
+        self.redo.finish(&self.db)?;
+        self.seal.write(mark.position)
     }
 
     /// Merges runs of message keys where they are many. Not beside [`ShardStore::commit`].

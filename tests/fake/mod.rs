@@ -4,7 +4,7 @@
 
 use model::{Command, Event, ListId, OrderPolicy, SegmentId, Source, SourceKind, Time, WorkspaceId};
 use segmentd::enrich::Enrich;
-use segmentd::intake::{IntakeLimits, IntakeMetrics, IntakeState, Refusals, SourceEntry, WriteKeys};
+use segmentd::intake::{BodyRoom, IntakeLimits, IntakeMetrics, IntakeState, Refusals, SourceEntry, WriteKeys};
 use segmentd::shard::api::*;
 use segmentd::shard::clock::SimulatedClock;
 use std::collections::{BTreeMap, VecDeque};
@@ -154,6 +154,7 @@ impl Bench {
             keys: Arc::new(FakeKeys::new()),
             enrich: Arc::new(Enrich::default()),
             limits,
+            room: Arc::new(BodyRoom::new(256 << 20)),
             metrics: Arc::new(IntakeMetrics::default()),
             refusals: Arc::new(Refusals::default()),
             clock: Arc::new(SimulatedClock::new(now())),
