@@ -16,9 +16,12 @@ target/shop/node_modules: simulators/shop/package.json
 test:
 	cargo test --workspace
 
-# As many random worlds as SEGMENTD_WORLDS says: engine against oracle.
+# As many random worlds as SEGMENTD_WORLDS says: engine against oracle; and as many kills of the daemon
+# under load as SEGMENTD_CRASH_ROUNDS says, at instants drawn from SEGMENTD_SEED.
 soak:
 	SEGMENTD_WORLDS=$${SEGMENTD_WORLDS:-10000} cargo test --release -p segmentd-engine --test worlds -- --ignored --nocapture
+	SEGMENTD_CRASH_ROUNDS=$${SEGMENTD_CRASH_ROUNDS:-100} SEGMENTD_SEED=$${SEGMENTD_SEED:-$$(date +%s)} \
+		cargo test --release -p segmentd --test crashes after_kills -- --nocapture
 
 # Figures of this build on this machine: intake, sustained, latency, memory.
 bench:

@@ -2,6 +2,9 @@
 
 #![allow(dead_code)]
 
+pub mod load;
+pub mod prometheus;
+
 use serde_json::{Value, json};
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -10,13 +13,28 @@ use std::time::{Duration, Instant};
 
 const START_WAIT_MAX: Duration = Duration::from_secs(60);
 
+/// How a daemon is set up.
+#[derive(Default)]
+pub struct Setup {
+    /// Whole sections.
+    pub sections: String,
+    /// Further lines of `[listen]`.
+    pub listen: String,
+    /// Further lines of `[data]`; `dir` and `free_space_reserve_mib` have values if it has none.
+    pub data: String,
+    /// The data folder, when it is not to be in the daemon's own folder.
+    pub data_dir: Option<PathBuf>,
+    /// Variables of its environment.
+    pub env: Vec<(String, String)>,
+}
+
 /// A running daemon with a folder of its own.
 pub struct Daemon {
     pub url: String,
     pub key: String,
     pub dir: tempfile::TempDir,
+    pub setup: Setup,
     child: Option<Child>,
-    extra: String,
     port: u16,
 }
 
@@ -32,39 +50,71 @@ pub fn free_port() -> u16 {
 impl Daemon {
     /// Starts a daemon with extra settings (whole sections).
     pub async fn start(extra: &str) -> Daemon {
-        let port = free_port();
-        let mut daemon = Daemon {
-            url: format!("http://127.0.0.1:{port}"),
-            key: String::new(),
-            dir: tempfile::tempdir().unwrap(),
-            child: None,
-            extra: extra.to_owned(),
-            port,
-        };
+        Daemon::with(Setup { sections: extra.to_owned(), ..Setup::default() }).await
+    }
+
+    /// Starts a daemon that is set up like this.
+    pub async fn with(setup: Setup) -> Daemon {
+        let mut daemon = Daemon::new(setup);
         daemon.start_again().await;
         daemon
     }
 
-    /// Starts it again on the same folder and waits until it is ready.
-    pub async fn start_again(&mut self) {
-        let config = self.dir.path().join("config.toml");
-        let data = self.dir.path().join("data");
+    /// A daemon that is not running yet.
+    pub fn new(setup: Setup) -> Daemon {
+        let port = free_port();
+        Daemon {
+            url: format!("http://127.0.0.1:{port}"),
+            key: String::new(),
+            dir: tempfile::tempdir().unwrap(),
+            setup,
+            child: None,
+            port,
+        }
+    }
+
+    /// The data folder.
+    pub fn data_dir(&self) -> PathBuf {
+        self.setup.data_dir.clone().unwrap_or_else(|| self.dir.path().join("data"))
+    }
+
+    /// The settings' file, which [`Daemon::spawn`] writes.
+    pub fn config_path(&self) -> PathBuf {
+        self.dir.path().join("config.toml")
+    }
+
+    /// Starts it on the same folder and does not wait.
+    pub fn spawn(&mut self) {
+        let Setup { sections, listen, data, env, .. } = &self.setup;
+        let reserve = if data.contains("free_space_reserve_mib") { "" } else { "free_space_reserve_mib = 16\n" };
         let text = format!(
-            "[listen]\naddress = \"127.0.0.1:{0}\"\npublic_url = \"http://127.0.0.1:{0}\"\n\
-             [data]\ndir = {data:?}\nfree_space_reserve_mib = 16\n[sync]\nallow_private_destinations = true\n\
-             retry_first_ms = 20\nretry_longest_ms = 200\n{1}",
-            self.port, self.extra
+            "[listen]\naddress = \"127.0.0.1:{0}\"\npublic_url = \"http://127.0.0.1:{0}\"\n{listen}\
+             [data]\ndir = {1:?}\n{reserve}{data}\n[sync]\nallow_private_destinations = true\n\
+             retry_first_ms = 20\nretry_longest_ms = 200\n{sections}",
+            self.port,
+            self.data_dir(),
         );
-        std::fs::write(&config, text).unwrap();
+        std::fs::write(self.config_path(), text).unwrap();
         let log = std::fs::File::options().append(true).create(true).open(self.log_path()).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_segmentd"))
             .arg("--config")
-            .arg(&config)
+            .arg(self.config_path())
+            .envs(env.iter().cloned())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
             .unwrap();
         self.child = Some(child);
+    }
+
+    /// Starts it again on the same folder and waits until it is ready.
+    pub async fn start_again(&mut self) {
+        self.spawn();
+        self.ready().await;
+    }
+
+    /// Waits until it is ready.
+    pub async fn ready(&mut self) {
         let began = Instant::now();
         let client = client();
         loop {
@@ -73,11 +123,51 @@ impl Daemon {
             {
                 break;
             }
-            let log = || std::fs::read_to_string(self.log_path()).unwrap_or_default();
-            assert!(began.elapsed() < START_WAIT_MAX, "the daemon did not become ready:\n{}", log());
+            assert!(!self.has_ended(), "the daemon ended:\n{}", self.log());
+            assert!(began.elapsed() < START_WAIT_MAX, "the daemon did not become ready:\n{}", self.log());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        self.key = std::fs::read_to_string(data.join("admin-key")).unwrap().trim().to_owned();
+        self.key = std::fs::read_to_string(self.data_dir().join("admin-key")).unwrap().trim().to_owned();
+    }
+
+    /// Waits until it is ready or has ended; whether it has ended.
+    pub async fn ready_or_ended(&mut self) -> bool {
+        loop {
+            if self.has_ended() {
+                self.child = None;
+                return true;
+            }
+            let asked = client().get(format!("{}/readyz", self.url)).send().await;
+            if asked.is_ok_and(|answer| answer.status().is_success()) {
+                return false;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// What it wrote to its log.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    fn has_ended(&mut self) -> bool {
+        self.child.as_mut().is_none_or(|child| child.try_wait().unwrap().is_some())
+    }
+
+    /// Waits until it ends by itself; its exit code.
+    pub async fn ended(&mut self, at_most: Duration) -> Option<i32> {
+        let began = Instant::now();
+        while !self.has_ended() {
+            assert!(began.elapsed() < at_most, "the daemon did not end:\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.child.take()?.wait().unwrap().code()
+    }
+
+    /// Sends it a signal (`HUP`, `TERM`).
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
     }
 
     pub fn log_path(&self) -> PathBuf {
