@@ -271,10 +271,15 @@ async fn slow_silent_and_endless_clients_are_cut_off_and_keep_nobody_out() {
     for client in clients {
         tokio::task::spawn_blocking(move || client.join().unwrap()).await.unwrap();
     }
-    // Bodies that are being received have a common limit.
+    bodies_share_their_room(&daemon, &key).await;
+}
+
+/// Bodies that are being received have a common limit.
+async fn bodies_share_their_room(daemon: &Daemon, key: &str) {
+    let address = daemon.url.trim_start_matches("http://");
     let big = vec![b' '; 900_000];
     let head = format!("POST /v1/track?writeKey={key} HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n");
-    let mut holds = TcpStream::connect(&address).unwrap();
+    let mut holds = TcpStream::connect(address).unwrap();
     holds.write_all(&[head.as_bytes(), &big].concat()).unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;
     let second = client().post(format!("{}/v1/track?writeKey={key}", daemon.url)).body(vec![b' '; 300_000]);

@@ -33,12 +33,18 @@ async fn get(bench: &Bench, path: &str) -> (StatusCode, Vec<u8>) {
 
 /// One call as the server source; its event.
 async fn call(path: &str, body: Json) -> model::Event {
+    let (event, notes) = noted(path, body).await;
+    assert_eq!(notes, Vec::<&str>::new());
+    event
+}
+
+/// One call as the server source; its event, and what was noted of it.
+async fn noted(path: &str, body: Json) -> (model::Event, Vec<&'static str>) {
     let bench = Bench::new();
     let answer = send(&bench, path, &[AUTH], body.to_string()).await;
     assert_eq!(answer.status(), StatusCode::OK);
-    assert_eq!(bench.state.refusals.counts().into_keys().collect::<Vec<_>>(), Vec::<&str>::new());
     let [event]: [model::Event; 1] = bench.core.events().try_into().unwrap();
-    event
+    (event, bench.state.refusals.counts().into_keys().collect())
 }
 
 fn gzip(text: &str) -> Vec<u8> {
@@ -228,16 +234,17 @@ async fn times_are_corrected_by_the_clock_of_the_sender() {
     let track = |timestamp: Option<&str>, sent: Option<&str>| json!({"userId": "u", "event": "E", "timestamp": timestamp, "sentAt": sent});
     let time = |text: &str| Time::parse(text).unwrap();
     // Received at 12:00.
-    for (given, sent, expect) in [
-        (Some("2026-11-24T10:00:00Z"), Some("2026-11-24T11:00:00Z"), "2026-11-24T11:00:00Z"),
-        (Some("2026-03-01T10:00:00-06:00"), Some("2026-11-24T12:00:00Z"), "2026-03-01T16:00:00Z"),
-        (Some("2026-11-24T11:00:00Z"), Some("2026-11-22T11:59:59Z"), "2026-11-24T12:00:00Z"),
-        (Some("2026-11-25T00:00:00Z"), None, "2026-11-24T12:00:00Z"),
-        (Some("2026-11-24T12:00:30Z"), Some("2026-11-24T12:00:00Z"), "2026-11-24T12:00:00Z"),
-        (Some("not a time"), Some("2026-11-24T12:00:00Z"), "2026-11-24T12:00:00Z"),
-        (None, None, "2026-11-24T12:00:00Z"),
+    for (given, sent, expect, note) in [
+        (Some("2026-11-24T10:00:00Z"), Some("2026-11-24T11:00:00Z"), "2026-11-24T11:00:00Z", ""),
+        (Some("2026-03-01T10:00:00-06:00"), Some("2026-11-24T12:00:00Z"), "2026-03-01T16:00:00Z", ""),
+        (Some("2026-11-24T11:00:00Z"), Some("2026-11-22T11:59:59Z"), "2026-11-24T12:00:00Z", "clock_skewed"),
+        (Some("2026-11-25T00:00:00Z"), None, "2026-11-24T12:00:00Z", "time_in_future"),
+        (Some("2026-11-24T12:00:30Z"), Some("2026-11-24T12:00:00Z"), "2026-11-24T12:00:00Z", ""),
+        (Some("not a time"), Some("2026-11-24T12:00:00Z"), "2026-11-24T12:00:00Z", "time_unreadable"),
+        (None, None, "2026-11-24T12:00:00Z", ""),
     ] {
-        let event = call("/v1/track", track(given, sent)).await;
+        let (event, notes) = noted("/v1/track", track(given, sent)).await;
+        assert_eq!(notes.concat(), note, "{given:?} {sent:?}");
         assert_eq!(event.time, time(expect), "{given:?} {sent:?}");
         assert_eq!(event.received, fake::now());
     }

@@ -8,6 +8,9 @@ use http_body_util::BodyExt;
 use std::io::Read;
 use std::time::Duration;
 
+/// So many times the limit are passed over of a body that is too large, before the connection is cut.
+const PASSED_OVER_TIMES: usize = 8;
+
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// Why a body can't be read.
@@ -26,14 +29,33 @@ pub(super) enum BodyError {
 /// Reads a body as it comes, never beyond the limit and only while there is room; what it takes
 /// of the room is in `taken`.
 pub(super) async fn read(body: Body, limits: &IntakeLimits, taken: &mut Taken<'_>) -> Result<Bytes, BodyError> {
-    if body.size_hint().lower() > limits.body_bytes_max as u64 {
-        return Err(BodyError::TooLarge);
-    }
     let wait = Duration::from_secs(limits.body_wait_s);
-    tokio::time::timeout(wait, collect(body, limits.body_bytes_max, taken)).await.unwrap_or(Err(BodyError::Lost))
+    let (mut body, bytes_max) = (body, limits.body_bytes_max);
+    let read = async {
+        let collected = collect(&mut body, bytes_max, taken).await;
+        if collected == Err(BodyError::TooLarge) {
+            // A sender hears an answer only once it has sent everything.
+            pass_over(&mut body, bytes_max.saturating_mul(PASSED_OVER_TIMES)).await;
+        }
+        collected
+    };
+    tokio::time::timeout(wait, read).await.unwrap_or(Err(BodyError::Lost))
 }
 
-async fn collect(mut body: Body, bytes_max: usize, taken: &mut Taken<'_>) -> Result<Bytes, BodyError> {
+async fn pass_over(body: &mut Body, bytes_max: usize) {
+    let mut passed = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        passed += frame.data_ref().map_or(0, Bytes::len);
+        if passed > bytes_max {
+            return;
+        }
+    }
+}
+
+async fn collect(body: &mut Body, bytes_max: usize, taken: &mut Taken<'_>) -> Result<Bytes, BodyError> {
+    if body.size_hint().lower() > bytes_max as u64 {
+        return Err(BodyError::TooLarge);
+    }
     let (mut first, mut rest) = (Bytes::new(), Vec::new());
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| BodyError::Lost)?.into_data() else { continue };
