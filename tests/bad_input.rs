@@ -289,6 +289,6 @@ async fn bodies_share_their_room(daemon: &Daemon, key: &str) {
     tokio::time::sleep(Duration::from_millis(300)).await;
     let third = client().post(format!("{}/v1/track?writeKey={key}", daemon.url)).body(vec![b' '; 300_000]);
     assert_eq!(third.send().await.unwrap().status(), 400);
-    let reasons = counted(&daemon).await;
+    let reasons = counted(daemon).await;
     assert_eq!((reasons["bodies_over_limit"], reasons["body_lost"]), (1.0, 2.0), "{reasons:?}");
 }
