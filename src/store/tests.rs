@@ -6,7 +6,7 @@ use super::state::{CheckpointMark, ShardStore, WorkspaceCheckpoint};
 use engine::effect::{Cause, Transition};
 use engine::storage::*;
 use model::{Identity, Source, SourceKind, Time};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 fn db(dir: &tempfile::TempDir) -> Db {
@@ -73,8 +73,8 @@ fn everything() -> Changes {
         names: Some((0, vec!["total".to_owned(), "sku".to_owned()])),
         persons: vec![(7, Some(person()))],
         chunks: vec![(9, Some(person().tail))],
-        holders: vec![(key, Some(7))],
-        orders: vec![(
+        holders: Arc::new(BTreeMap::from([(key, Some(7))])),
+        orders: Arc::new(BTreeMap::from([(
             OrderKey::new("web", "o1"),
             Some(OrderRecord {
                 incomplete: true,
@@ -83,8 +83,8 @@ fn everything() -> Changes {
                 anchor: key,
                 others: vec![key],
             }),
-        )],
-        messages: vec![message(1), message(2)],
+        )])),
+        messages: Arc::new([message(1), message(2)].map(|key| (key, ())).into()),
         bitmaps: vec![(members, Some(vec![1, 2, 3]))],
         timers: vec![(0, vec![5, i64::MAX]), (2, vec![6])],
     }
@@ -94,6 +94,7 @@ fn everything() -> Changes {
 fn a_checkpoint_comes_back_whole_after_reopening_and_removals_remove() {
     let dir = tempfile::tempdir().unwrap();
     let changes = everything();
+    let (holder, order) = (*changes.holders.keys().next().unwrap(), *changes.orders.keys().next().unwrap());
     {
         let store = open(&dir).unwrap();
         assert_eq!(store.mark().unwrap().position, 0);
@@ -112,14 +113,14 @@ fn a_checkpoint_comes_back_whole_after_reopening_and_removals_remove() {
     assert_eq!(storage.person(7).unwrap(), Some(person()));
     assert_eq!(storage.person(8).unwrap(), None);
     assert_eq!(storage.chunk(9).unwrap(), Some(person().tail));
-    assert_eq!(storage.holder(&changes.holders[0].0).unwrap(), Some(7));
-    assert_eq!(storage.order(&changes.orders[0].0).unwrap(), changes.orders[0].1);
+    assert_eq!(storage.holder(&holder).unwrap(), Some(7));
+    assert_eq!(storage.order(&order).unwrap(), changes.orders[&order]);
     assert!(storage.seen(&message(2)).unwrap() && !storage.seen(&message(3)).unwrap());
     let gone = Changes {
         persons: vec![(7, None)],
         chunks: vec![(9, None)],
-        holders: vec![(changes.holders[0].0, None)],
-        orders: vec![(changes.orders[0].0, None)],
+        holders: Arc::new(BTreeMap::from([(holder, None)])),
+        orders: Arc::new(BTreeMap::from([(order, None)])),
         bitmaps: vec![(changes.bitmaps[0].0, None)],
         names: Some((2, vec!["price".to_owned()])),
         ..Changes::default()
@@ -127,8 +128,8 @@ fn a_checkpoint_comes_back_whole_after_reopening_and_removals_remove() {
     store.commit(mark(4), &[part(gone)]).unwrap();
     assert_eq!(storage.person(7).unwrap(), None);
     assert_eq!(storage.chunk(9).unwrap(), None);
-    assert_eq!(storage.holder(&changes.holders[0].0).unwrap(), None);
-    assert_eq!(storage.order(&changes.orders[0].0).unwrap(), None);
+    assert_eq!(storage.holder(&holder).unwrap(), None);
+    assert_eq!(storage.order(&order).unwrap(), None);
     let saved = store.load(1).unwrap();
     assert_eq!((saved.bitmaps, saved.names.len()), (Vec::new(), 3));
 }
@@ -140,7 +141,8 @@ fn messages_stay_known_through_merges_and_reopening() {
     let storage = store.storage(1).unwrap();
     let per_run = 300;
     for run in 0..70 {
-        let messages = (run * per_run..(run + 1) * per_run).map(message).collect();
+        let messages = (run * per_run..(run + 1) * per_run).map(|number| (message(number), ()));
+        let messages = Arc::new(messages.collect());
         let parts = [part(Changes { messages, ..Changes::default() })];
         store.commit(mark(run + 1), &parts).unwrap();
         store.tidy(&parts).unwrap();
