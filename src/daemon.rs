@@ -2,9 +2,10 @@
 
 use crate::admin::{self, AdminState};
 use crate::alerts::Alerts;
+use crate::alerts::hook::AlertHook;
 use crate::config::{Config, ConfigError};
 use crate::control::vault::VaultError;
-use crate::control::{Control, ControlError, Vault};
+use crate::control::{Control, ControlError, StoredDestination, Vault};
 use crate::enrich::Enrich;
 use crate::intake::{self, BodyRoom, IntakeMetrics, IntakeState, Refusals};
 use crate::links::{self, ClickQueue, ClickWorker, LinkState, LinkStore};
@@ -19,6 +20,7 @@ use axum::Router;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 mod run;
 
@@ -33,6 +35,9 @@ pub const STORE_DIR: &str = "store";
 pub const LOG_DIR: &str = "log";
 /// The ledger of erasures in the data folder.
 pub const ERASURES_FILE: &str = "erasures";
+
+/// The signing secret of messages about alerts, in the data folder.
+pub const ALERT_SECRET_FILE: &str = "alert-webhook-secret";
 
 /// Why the daemon can't run.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +65,9 @@ pub enum DaemonError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Where alerts are told.
+    #[error("{0}")]
+    Alerts(String),
     /// GeoIP.
     #[error("{0}")]
     Geo(String),
@@ -82,8 +90,7 @@ struct Told {
 impl ClockAlert for Told {
     fn leapt(&self, leap_micros: i64) {
         let what = format!("the wall clock leapt by {} s", leap_micros / 1_000_000);
-        self.alerts.raise("clock", "wall", None, &what, "check the clock, then restart the daemon to let removals go");
-        self.sync.hold_removals(Some(what));
+        self.sync.clock_leapt(&what);
     }
 }
 
@@ -132,7 +139,7 @@ struct Parts {
     clicks: ClickWorker,
 }
 
-fn build(config: &Config) -> Result<Parts, DaemonError> {
+fn build(config: &Config, stop: &CancellationToken) -> Result<Parts, DaemonError> {
     let data = &config.data;
     std::fs::create_dir_all(&data.dir).map_err(system(format!("data.dir {}", data.dir.display())))?;
     let db = Db::open(&data.dir.join(STORE_DIR), data.cache_mib << 20)?;
@@ -158,14 +165,20 @@ fn build(config: &Config) -> Result<Parts, DaemonError> {
     let allow_private = config.sync.allow_private_destinations;
     for (workspace, list, destination, started) in control.destinations()? {
         let place = (&workspace, &list);
-        if let Err(why) = admin::connect(&sync, place, &destination, (started, allow_private)) {
+        if let Err(why) = admin::connect(&sync, place, &destination, (started, allow_private, false)) {
             let what_to_do = "set the list's destination again, or unlink it";
             alerts.raise("destination", list.as_str(), Some(workspace.as_str()), &why, what_to_do);
         }
     }
+    if !config.alerts.webhook_url.is_empty() {
+        let secret_file = data.dir.join(ALERT_SECRET_FILE);
+        AlertHook::open(&config.alerts.webhook_url, &secret_file).map_err(DaemonError::Alerts)?.start(&alerts);
+    }
     let enrich = Arc::new(Enrich::open(config.geoip()).map_err(DaemonError::Geo)?);
     let ready = Arc::new(AtomicBool::new(false));
-    let base = Base { db, alerts, sync, clock, simulated, shards, control, enrich, ready };
+    keep_secrets_young(&control, &sync, allow_private);
+    let stop = stop.clone();
+    let base = Base { db, alerts, sync, clock, simulated, shards, control, enrich, ready, stop };
     let (router, clicks) = routes(config, &base)?;
     let Base { db, alerts, shards, sync, enrich, ready, .. } = base;
     Ok(Parts { db, alerts, shards, sync, enrich, ready, router, clicks })
@@ -182,6 +195,19 @@ struct Base {
     control: Arc<Control>,
     enrich: Arc<Enrich>,
     ready: Arc<AtomicBool>,
+    stop: CancellationToken,
+}
+
+/// Drops old signing secrets when the overlap of a rotation is over.
+fn keep_secrets_young(control: &Arc<Control>, sync: &Arc<SyncService>, allow_private: bool) {
+    let sync = Arc::clone(sync);
+    let changed = move |(workspace, list, destination, started): StoredDestination| {
+        let how = (started, allow_private, false);
+        if let Err(why) = admin::connect(&sync, (&workspace, &list), &destination, how) {
+            tracing::error!(%why, %list, "a list goes on with its old secrets");
+        }
+    };
+    tokio::spawn(crate::control::rotation::run(Arc::clone(control), changed));
 }
 
 fn routes(config: &Config, base: &Base) -> Result<(Router, ClickWorker), DaemonError> {
@@ -226,6 +252,9 @@ fn routes(config: &Config, base: &Base) -> Result<(Router, ClickWorker), DaemonE
         alerts: Arc::clone(&base.alerts),
         refusals,
         clock: base.simulated.clone(),
+        failures: Arc::default(),
+        streams: Arc::new(tokio::sync::Semaphore::new(admin::limits::STREAMS_MAX)),
+        stop: base.stop.clone(),
         allow_private: config.sync.allow_private_destinations,
         body_wait: Duration::from_secs(config.intake.body_wait_s),
     });

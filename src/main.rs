@@ -1,12 +1,14 @@
 //! The command line of segmentd.
 
 use clap::Parser;
-use segmentd::cli::{Cli, LogTask, StoreTask, Task, client};
+use segmentd::cli::target::ClientError;
+use segmentd::cli::{Cli, LogTask, StoreTask, Task, client, show};
 use segmentd::config::{self, Config};
 use segmentd::log::mend;
 use segmentd::store::{backup, compact};
 use segmentd::{daemon, ops};
-use std::path::Path;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Many small values live shortly, on many threads: the system's allocator costs the shard a quarter
@@ -28,64 +30,51 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
-            eprintln!("segmentd: {why}");
+            // Whoever reads the errors may have gone as well.
+            let _ = writeln!(std::io::stderr(), "segmentd: {why}");
             ExitCode::FAILURE
         }
     }
 }
 
+/// Tells of a client's failure; a reader that has gone is none.
+fn told(done: Result<(), ClientError>) -> Result<(), String> {
+    match done {
+        Err(why) if !why.is_reader_gone() => Err(why.to_string()),
+        _ => Ok(()),
+    }
+}
+
 async fn run(cli: Cli) -> Result<(), String> {
-    let text = |why: client::ClientError| why.to_string();
+    let config = || Config::load(cli.config.as_deref()).map_err(|why| why.to_string());
     match cli.command {
         None | Some(Task::Run) => {
-            let config = Config::load(cli.config.as_deref()).map_err(|why| why.to_string())?;
+            let config = config()?;
             let level = ops::logging::start(&config.log.format, &config.log.level).map_err(|why| why.to_string())?;
             daemon::run(config, cli.config, level).await.map_err(|why| why.to_string())
         }
         Some(Task::Check) => {
-            Config::load(cli.config.as_deref()).map_err(|why| why.to_string())?;
-            println!("the settings are good");
-            Ok(())
+            config()?;
+            told(show::line("the settings are good"))
         }
-        Some(Task::DefaultConfig) => {
-            print!("{}", config::DEFAULT);
-            Ok(())
-        }
-        Some(Task::Backup { out, target }) => client::backup(&target, &out).await.map_err(text),
-        Some(Task::Restore { from, erasures, log }) => {
-            let data = Config::load(cli.config.as_deref()).map_err(|why| why.to_string())?.data.dir;
-            // There is no ledger yet where nobody was ever erased.
-            let ledger = data.join(daemon::ERASURES_FILE);
-            let erasures_file = erasures.or_else(|| ledger.exists().then_some(ledger));
-            let (store_dir, log_dir) = (data.join(daemon::STORE_DIR), data.join(daemon::LOG_DIR));
-            let to = backup::RestoreTo { store_dir, log_dir, erasures_file, newer_log: log };
-            let done = backup::restore(&from, &to).map_err(|why| why.to_string())?;
-            println!(
-                "{} entries and {} records are back; {} erasures repeated",
-                done.entries, done.records, done.erasures
-            );
-            done.stopped.iter().for_each(|why| println!("the log is restored no further: {why}"));
-            Ok(())
-        }
+        Some(Task::DefaultConfig) => told(show::line(config::DEFAULT.trim_end())),
+        Some(Task::Restore { from, erasures, log }) => restore(&config()?.data.dir, &from, erasures, log),
         Some(Task::Store(StoreTask::Compact)) => {
-            let data = Config::load(cli.config.as_deref()).map_err(|why| why.to_string())?.data.dir;
-            let (before, after) = compact::compact(&data.join(daemon::STORE_DIR)).map_err(|why| why.to_string())?;
-            println!("{before} bytes before, {after} bytes after");
-            Ok(())
+            let store = config()?.data.dir.join(daemon::STORE_DIR);
+            let (before, after) = compact::compact(&store).map_err(|why| why.to_string())?;
+            told(show::line(&format!("{before} bytes before, {after} bytes after")))
         }
-        Some(Task::Log(task)) => {
-            let data = Config::load(cli.config.as_deref()).map_err(|why| why.to_string())?.data.dir;
-            look_after_log(&data.join(daemon::LOG_DIR), &task)
-        }
+        Some(Task::Log(task)) => look_after_log(&config()?.data.dir.join(daemon::LOG_DIR), &task),
         Some(Task::Bench(bench)) => segmentd::bench::run(bench).await,
-        Some(Task::Segments(target)) => client::segments(&target).await.map_err(text),
-        Some(Task::Explain { segment, person, target }) => {
-            client::explain(&target, &segment, &person).await.map_err(text)
-        }
-        Some(Task::Members { segment, target }) => client::members(&target, &segment).await.map_err(text),
-        Some(Task::Sync(target)) => client::sync(&target).await.map_err(text),
-        Some(Task::Alerts(target)) => client::alerts(&target).await.map_err(text),
-        Some(Task::Tail(target)) => client::tail(&target).await.map_err(text),
+        Some(Task::Backup { out, target }) => told(client::backup(&target, &out).await),
+        Some(Task::Segments { task, target }) => told(client::segments(&target, task.as_ref()).await),
+        Some(Task::Explain { segment, person, target }) => told(client::explain(&target, &segment, &person).await),
+        Some(Task::Members { segment, target }) => told(client::members(&target, &segment).await),
+        Some(Task::Sync { task, target }) => told(client::sync(&target, task.as_ref()).await),
+        Some(Task::Alerts(target)) => told(client::alerts(&target).await),
+        Some(Task::Tail { args, target }) => told(client::tail(&target, &args).await),
+        Some(Task::People { task, target }) => told(client::people(&target, &task).await),
+        Some(Task::Links { task, target }) => told(client::links(&target, &task).await),
     }
 }
 
@@ -103,19 +92,36 @@ fn look_after_log(log_dir: &Path, task: &LogTask) -> Result<(), String> {
         };
         let report = report.map_err(|why| why.to_string())?;
         let (files, records, first) = (report.files, report.records, report.first);
-        println!("{}: {records} good records from position {first} on, in {files} files", shard.display());
+        say(format!("{}: {records} good records from position {first} on, in {files} files", shard.display()))?;
         for one in &report.damage {
             damaged = true;
             let count = one.records.map_or("an unknown number of".to_owned(), |count| count.to_string());
             let (path, offset, why) = (one.path.display(), one.offset, &one.why);
-            println!(
+            say(format!(
                 "  {path} at byte {offset}: {why}; lost: {count} records from position {} on, after {}",
                 one.first, one.after
-            );
+            ))?;
         }
     }
     match (task, damaged) {
         (LogTask::Check, true) => Err("the log is damaged; see \"Damage\" in the README".to_owned()),
         _ => Ok(()),
     }
+}
+
+fn say(line: String) -> Result<(), String> {
+    told(show::line(&line))
+}
+
+fn restore(data: &Path, from: &Path, erasures: Option<PathBuf>, newer_log: Option<PathBuf>) -> Result<(), String> {
+    // One that was named has to be there; where nobody was erased yet there is none.
+    let usual = data.join(daemon::ERASURES_FILE);
+    let erasures_file = erasures.or_else(|| usual.exists().then_some(usual));
+    let (store_dir, log_dir) = (data.join(daemon::STORE_DIR), data.join(daemon::LOG_DIR));
+    let to = backup::RestoreTo { store_dir, log_dir, erasures_file, newer_log };
+    let done = backup::restore(from, &to).map_err(|why| why.to_string())?;
+    let (entries, records, erasures) = (done.entries, done.records, done.erasures);
+    told(show::line(&format!("{entries} entries and {records} records are back; {erasures} erasures repeated")))?;
+    done.stopped.iter().try_for_each(|why| say(format!("the log is restored no further: {why}")))?;
+    told(show::line("lists wait until you have compared them: segmentd sync, segmentd sync resync LIST"))
 }

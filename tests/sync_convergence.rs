@@ -74,6 +74,38 @@ async fn a_closed_service_lets_go_of_the_store_whatever_it_was_doing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fifty_dead_lists_leave_the_latency_of_a_living_one_alone() {
+    let mut bench = Bench::new(1).await;
+    bench.define("alive");
+    bench.link("alive", settings());
+    for number in 0..50 {
+        let list = format!("dead{number}");
+        bench.define(&list);
+        match number % 2 {
+            0 => bench.link_to(&list, settings(), &dead_address().await),
+            _ => bench.link_to_silent(&list, settings()).await,
+        }
+        for member in 0..20 {
+            bench.desire(&list, &format!("u{member}@example.com"), &format!("p_{member}"), true);
+        }
+    }
+    let failing = |bench: &Bench| (0..50).step_by(2).all(|number| bench.status(&format!("dead{number}")).failures > 2);
+    bench.until("all failing", failing).await;
+    let mut waits = Vec::new();
+    for member in 0..40 {
+        let begun = std::time::Instant::now();
+        bench.desire("alive", &format!("v{member}@example.com"), "p_v", true);
+        bench.until("delivered", |bench| bench.members("alive").len() == member + 1).await;
+        waits.push(begun.elapsed());
+    }
+    waits.sort();
+    println!("median {:?}, longest {:?}", waits[20], waits[39]);
+    assert!(waits[20] < Duration::from_millis(250), "median {:?}", waits[20]);
+    assert!((0..50).all(|number| bench.status(&format!("dead{number}")).confirmed == 0));
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dead_endpoint_delays_no_other_list() {
     let mut bench = Bench::new(1).await;
     for (list, address) in [("alive", None), ("dead", Some(dead_address().await)), ("silent", None)] {

@@ -142,7 +142,7 @@ async fn a_large_removal_waits_for_the_operator_while_additions_go_on() {
 async fn removals_that_are_held_wait_over_a_restart_until_confirmed() {
     let (mut bench, double) = with_double(ListMode::Mirror).await;
     fill(&mut bench, &double, 3).await;
-    bench.service.hold_removals(Some("the clock leapt".to_owned()));
+    bench.service.clock_leapt("the clock leapt");
     bench.restart().await;
     bench.put("news", settings(), Arc::new(double.clone()));
     bench.desire("news", "u000@example.com", "p_0", false);
@@ -274,5 +274,27 @@ async fn a_comparison_with_the_engine_mends_the_books_and_the_list() {
     let found = bench.resync("news", engine.to_vec()).await;
     assert_eq!((found.added, found.removed), (1, 2));
     bench.until("mended", |bench| bench.members("news").into_iter().collect::<Vec<_>>() == engine).await;
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_erased_goes_past_the_brake_and_out_of_a_snapshot_that_was_made() {
+    let (mut bench, double) = with_double(ListMode::Mirror).await;
+    fill(&mut bench, &double, 200).await;
+    bench.command("news", ListCommand::Hold);
+    for identifier in addresses(60) {
+        bench.desire("news", &identifier, "p", false);
+    }
+    bench.erase("news", "u199@example.com");
+    bench.command("news", ListCommand::Release);
+    bench.until("erased", |_| !double.members().contains(&"u199@example.com".to_owned())).await;
+    quiet().await;
+    assert_eq!(double.members().len(), 199, "the other removals wait");
+    assert_eq!(bench.status("news").state, ListState::Braked);
+    for _ in 0..2 {
+        bench.desire("news", "more@example.com", "p", true);
+        bench.checkpoint();
+    }
+    assert!(!bench.store_holds("u199@example.com"), "nothing of it is kept");
     bench.end().await;
 }

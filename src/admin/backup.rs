@@ -1,12 +1,12 @@
 //! A consistent copy of everything, taken while the daemon runs.
 
 use super::auth::Caller;
+use super::input::Body;
 use super::{AdminState, Problem};
 use crate::control::Scope;
 use crate::store::backup;
 use axum::Json;
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -30,14 +30,16 @@ pub struct BackupOut {
     pub records: u64,
 }
 
-#[utoipa::path(post, path = "/backup", request_body = BackupIn, responses((status = 200, body = BackupOut)))]
+/// Writes a consistent copy of everything to a file on the daemon's machine.
+#[utoipa::path(post, path = "/backup", request_body = BackupIn,
+    responses((status = 200, description = "what was copied", body = BackupOut)))]
 pub(super) async fn take(
     State(state): State<AdminState>,
     caller: Caller,
-    body: Result<Json<BackupIn>, JsonRejection>,
+    Body(body): Body<BackupIn>,
 ) -> Result<Json<BackupOut>, Problem> {
     caller.may(Scope::Admin, None)?;
-    let Json(BackupIn { path }) = body?;
+    let BackupIn { path } = body;
     let path = PathBuf::from(path);
     let wrong = |why: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, why);
     if !path.is_absolute() || path.exists() {

@@ -1,12 +1,12 @@
 //! Keys of this API.
 
 use super::auth::Caller;
-use super::{AdminState, Problem};
+use super::input::{Body, Named};
+use super::{AdminState, Problem, limits};
 use crate::control::{ApiKey, Scope};
 use crate::shard::api::Items;
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -33,31 +33,54 @@ pub struct KeyOut {
     pub text: String,
 }
 
-#[utoipa::path(get, path = "/keys", responses((status = 200, body = Items<ApiKey>)))]
+/// Every key, without its text.
+#[utoipa::path(get, path = "/keys", responses((status = 200, description = "keys", body = Items<ApiKey>)))]
 pub(super) async fn list(State(state): State<AdminState>, caller: Caller) -> Result<Json<Items<ApiKey>>, Problem> {
     caller.may(Scope::Admin, None)?;
     Ok(Json(Items { items: state.control.api_keys()? }))
 }
 
-#[utoipa::path(post, path = "/keys", request_body = KeyIn, responses((status = 201, body = KeyOut)))]
+/// Makes a key. Its text is shown this once.
+#[utoipa::path(post, path = "/keys", request_body = KeyIn,
+    responses((status = 201, description = "the new key", body = KeyOut)))]
 pub(super) async fn create(
     State(state): State<AdminState>,
     caller: Caller,
-    body: Result<Json<KeyIn>, JsonRejection>,
+    Body(body): Body<KeyIn>,
 ) -> Result<(StatusCode, Json<KeyOut>), Problem> {
     caller.may(Scope::Admin, None)?;
-    let Json(body) = body?;
+    limits::checked_name(&body.name)?;
+    if body.scopes.is_empty() {
+        let why = "scopes: expected some of read, write, people, admin";
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, why));
+    }
+    let mut body = body;
+    body.scopes.sort_unstable();
+    body.scopes.dedup();
+    if let Some(workspace) = &body.workspace {
+        state.core.as_of(&workspace.as_str().into()).await?;
+    }
+    limits::room(state.control.api_keys()?.len(), limits::KEYS_MAX, "keys")?;
     let (key, text) = state.control.create_api_key(&body.name, body.scopes, body.workspace)?;
     Ok((StatusCode::CREATED, Json(KeyOut { key, text })))
 }
 
-#[utoipa::path(delete, path = "/keys/{key}", params(("key" = String, Path)), responses((status = 204)))]
+/// Revokes a key at once.
+#[utoipa::path(delete, path = "/keys/{key}", params(("key" = String, Path)),
+    responses((status = 204, description = "revoked")))]
 pub(super) async fn delete(
     State(state): State<AdminState>,
     caller: Caller,
-    Path(key): Path<String>,
+    Named(key): Named<String>,
 ) -> Result<StatusCode, Problem> {
     caller.may(Scope::Admin, None)?;
+    let rules = |key: &&ApiKey| key.workspace.is_none() && key.scopes.contains(&Scope::Admin);
+    let keys = state.control.api_keys()?;
+    let rulers: Vec<&ApiKey> = keys.iter().filter(rules).collect();
+    if rulers.len() == 1 && rulers.iter().any(|ruler| ruler.id == key) {
+        let why = "it is the last key that may administer everything; make another one first";
+        return Err(Problem::new(StatusCode::CONFLICT, why));
+    }
     match state.control.delete_api_key(&key)? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(Problem::new(StatusCode::NOT_FOUND, "there is no such key")),

@@ -1,13 +1,13 @@
 //! Short links.
 
 use super::auth::Caller;
+use super::input::{Asked, Body, Named};
 use super::{AdminState, PAGE_MAX, Problem};
 use crate::control::Scope;
 use crate::links::{Link, LinkError, NewLink};
 use crate::shard::api::{Items, PersonKey};
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use model::WorkspaceId;
 use serde::{Deserialize, Serialize};
@@ -49,6 +49,7 @@ pub struct LinkOut {
 
 /// Which links.
 #[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 pub struct LinksQuery {
     /// The campaign.
     campaign: Option<String>,
@@ -81,17 +82,18 @@ fn out(state: &AdminState, link: Link) -> Result<LinkOut, Problem> {
     })
 }
 
+/// Makes short links: one, or one for each subscriber.
 #[utoipa::path(post, path = "/workspaces/{workspace}/links", params(("workspace" = String, Path)),
-    request_body = LinksIn, responses((status = 201, body = Items<LinkOut>)))]
+    request_body = LinksIn, responses((status = 201, description = "the links", body = Items<LinkOut>)))]
 pub(super) async fn create(
     State(state): State<AdminState>,
     caller: Caller,
-    Path(workspace): Path<WorkspaceId>,
-    body: Result<Json<LinksIn>, JsonRejection>,
+    Named(workspace): Named<WorkspaceId>,
+    Body(body): Body<LinksIn>,
 ) -> Result<(StatusCode, Json<Items<LinkOut>>), Problem> {
     caller.may(Scope::Write, Some(&workspace))?;
     state.core.workspace(&workspace).await?;
-    let Json(LinksIn { url, campaign, subscribers }) = body?;
+    let LinksIn { url, campaign, subscribers } = body;
     let new = |subscriber| NewLink { url: url.clone(), campaign: campaign.clone(), subscriber };
     let mut wanted = Vec::with_capacity(subscribers.len().max(1));
     for subscriber in &subscribers {
@@ -113,13 +115,15 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, Json(Items { items })))
 }
 
+/// Links of a campaign with their clicks.
 #[utoipa::path(get, path = "/workspaces/{workspace}/links",
-    params(("workspace" = String, Path), LinksQuery), responses((status = 200, body = Items<LinkOut>)))]
+    params(("workspace" = String, Path), LinksQuery),
+    responses((status = 200, description = "a page", body = Items<LinkOut>)))]
 pub(super) async fn list(
     State(state): State<AdminState>,
     caller: Caller,
-    Path(workspace): Path<WorkspaceId>,
-    Query(query): Query<LinksQuery>,
+    Named(workspace): Named<WorkspaceId>,
+    Asked(query): Asked<LinksQuery>,
 ) -> Result<Json<Items<LinkOut>>, Problem> {
     caller.may_see_people(&workspace, "links")?;
     let limit = query.limit.unwrap_or(100).clamp(1, PAGE_MAX);
@@ -130,12 +134,14 @@ pub(super) async fn list(
     Ok(Json(Items { items }))
 }
 
+/// One link with its clicks.
 #[utoipa::path(get, path = "/workspaces/{workspace}/links/{code}",
-    params(("workspace" = String, Path), ("code" = String, Path)), responses((status = 200, body = LinkOut)))]
+    params(("workspace" = String, Path), ("code" = String, Path)),
+    responses((status = 200, description = "the link", body = LinkOut)))]
 pub(super) async fn show(
     State(state): State<AdminState>,
     caller: Caller,
-    Path((workspace, code)): Path<(WorkspaceId, String)>,
+    Named((workspace, code)): Named<(WorkspaceId, String)>,
 ) -> Result<Json<LinkOut>, Problem> {
     caller.may_see_people(&workspace, "link")?;
     let found = state.links.get(&code).map_err(LinkError::Store)?.filter(|link| link.workspace == workspace);

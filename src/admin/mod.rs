@@ -1,20 +1,27 @@
 //! The administration API: REST under `/api/v1`, with its own OpenAPI document.
 
+mod alerts;
 mod auth;
 mod backup;
 mod body_wait;
 mod clock;
+mod document;
+mod input;
 mod keys;
+pub mod limits;
 mod links;
+mod list_commands;
 mod lists;
 mod live;
 mod openapi;
 mod people;
 mod problem;
+mod rates;
 mod segments;
 mod sources;
 mod workspaces;
 
+pub use auth::Failures;
 pub(crate) use lists::connect;
 pub use problem::Problem;
 
@@ -26,8 +33,9 @@ use crate::shard::api::Core;
 use crate::shard::clock::{Clock, SimulatedClock};
 use crate::sync::SyncService;
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 /// Bytes of a request's body.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
@@ -55,6 +63,12 @@ pub struct AdminState {
     pub refusals: Arc<Refusals>,
     /// The simulated clock, when there is one.
     pub clock: Option<Arc<SimulatedClock>>,
+    /// Refused keys, by address.
+    pub failures: Arc<Failures>,
+    /// Places for streams of live events.
+    pub streams: Arc<Semaphore>,
+    /// Ends streams when the daemon ends.
+    pub stop: CancellationToken,
     /// Whether lists may be at addresses inside the network.
     pub allow_private: bool,
     /// How long a body may take to arrive.
@@ -76,7 +90,6 @@ pub fn router(state: AdminState) -> Router {
     router
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(axum::middleware::map_request_with_state(state.clone(), body_wait::body_wait))
         .with_state(state)
 }

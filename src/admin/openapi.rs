@@ -1,34 +1,46 @@
 //! The routes, and the OpenAPI 3.1 document made from the code that serves them.
 
-use super::{AdminState, backup, clock, keys, links, lists, live, people, segments, sources, workspaces};
+use super::problem::Problem;
+use super::{
+    AdminState, alerts, backup, clock, document, keys, links, list_commands, lists, live, people, rates, segments,
+    sources, workspaces,
+};
 use axum::Json;
 use axum::routing::{MethodRouter, delete, get, post, put};
+use serde_json::Value;
+use std::sync::OnceLock;
 use utoipa::OpenApi;
-use utoipa::openapi::OpenApi as Document;
 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "segmentd", description = "Customer segments, exact at every instant."),
     servers((url = "/api/v1")),
+    components(schemas(Problem)),
     paths(
-        openapi, workspaces::list, workspaces::show, workspaces::put, workspaces::put_rate, workspaces::refused,
-        workspaces::alerts, sources::list, sources::put, sources::delete, segments::list, segments::show,
-        segments::put, segments::delete, segments::preview, segments::members, segments::explain,
-        segments::transitions, people::show, people::erase, live::stream, lists::list, lists::show, lists::put,
-        lists::delete, lists::command, keys::list, keys::create, keys::delete, clock::advance,
-        backup::take, links::create, links::list, links::show
+        openapi, workspaces::list, workspaces::show, workspaces::put, workspaces::refused, rates::list, rates::put,
+        alerts::list, alerts::confirm_clock, sources::list, sources::put, sources::delete, sources::rotate,
+        segments::list, segments::show, segments::put, segments::delete, segments::preview, segments::members,
+        segments::explain, segments::transitions, segments::all_transitions, people::show, people::erase,
+        people::events, people::unlink, people::redact, live::stream, lists::list, lists::show, lists::put,
+        lists::delete, list_commands::command, list_commands::resync, list_commands::rotate, keys::list,
+        keys::create, keys::delete, clock::advance, backup::take, links::create, links::list, links::show
     )
 )]
 struct Api;
 
-#[utoipa::path(get, path = "/openapi.json", responses((status = 200, description = "this document")))]
-async fn openapi() -> Json<Document> {
-    Json(document())
+/// This document.
+#[utoipa::path(get, path = "/openapi.json",
+    responses((status = 200, description = "the document", body = serde_json::Value)))]
+async fn openapi() -> Json<&'static Value> {
+    static DOCUMENT: OnceLock<Value> = OnceLock::new();
+    Json(DOCUMENT.get_or_init(whole))
 }
 
-/// The document.
-pub fn document() -> Document {
-    Api::openapi()
+/// The document with what holds for every route.
+pub fn whole() -> Value {
+    let mut whole = serde_json::to_value(Api::openapi()).unwrap_or_default();
+    document::complete(&mut whole);
+    whole
 }
 
 /// Every route below `/api/v1`.
@@ -37,27 +49,35 @@ pub(super) fn routes() -> Vec<(&'static str, MethodRouter<AdminState>)> {
         ("/openapi.json", get(openapi)),
         ("/workspaces", get(workspaces::list)),
         ("/workspaces/{workspace}", get(workspaces::show).put(workspaces::put)),
-        ("/workspaces/{workspace}/rates", post(workspaces::put_rate)),
+        ("/workspaces/{workspace}/rates", get(rates::list).post(rates::put)),
         ("/workspaces/{workspace}/refused-events", get(workspaces::refused)),
         ("/workspaces/{workspace}/live", get(live::stream)),
         ("/workspaces/{workspace}/sources", get(sources::list)),
         ("/workspaces/{workspace}/sources/{source}", put(sources::put).delete(sources::delete)),
+        ("/workspaces/{workspace}/sources/{source}/rotate-key", post(sources::rotate)),
         ("/workspaces/{workspace}/segments", get(segments::list)),
         ("/workspaces/{workspace}/segments/{segment}", get(segments::show).put(segments::put).delete(segments::delete)),
         ("/workspaces/{workspace}/segments/{segment}/members", get(segments::members)),
         ("/workspaces/{workspace}/segments/{segment}/explain/{person}", get(segments::explain)),
         ("/workspaces/{workspace}/segments/{segment}/transitions", get(segments::transitions)),
+        ("/workspaces/{workspace}/transitions", get(segments::all_transitions)),
         ("/workspaces/{workspace}/preview", post(segments::preview)),
         ("/workspaces/{workspace}/people/{person}", get(people::show).delete(people::erase)),
+        ("/workspaces/{workspace}/people/{person}/events", get(people::events)),
+        ("/workspaces/{workspace}/people/{person}/redact", post(people::redact)),
+        ("/workspaces/{workspace}/unlink", post(people::unlink)),
         ("/workspaces/{workspace}/lists", get(lists::list)),
         ("/workspaces/{workspace}/lists/{list}", get(lists::show).put(lists::put).delete(lists::delete)),
-        ("/workspaces/{workspace}/lists/{list}/{command}", post(lists::command)),
+        ("/workspaces/{workspace}/lists/{list}/resync", post(list_commands::resync)),
+        ("/workspaces/{workspace}/lists/{list}/rotate-secret", post(list_commands::rotate)),
+        ("/workspaces/{workspace}/lists/{list}/{command}", post(list_commands::command)),
         ("/workspaces/{workspace}/links", get(links::list).post(links::create)),
         ("/workspaces/{workspace}/links/{code}", get(links::show)),
-        ("/alerts", get(workspaces::alerts)),
+        ("/alerts", get(alerts::list)),
         ("/keys", get(keys::list).post(keys::create)),
         ("/keys/{key}", delete(keys::delete)),
         ("/clock", post(clock::advance)),
+        ("/clock/confirm", post(alerts::confirm_clock)),
         ("/backup", post(backup::take)),
     ]
 }
@@ -80,7 +100,7 @@ mod tests {
 
     #[test]
     fn the_document_lists_exactly_the_routes_and_methods_that_are_served() {
-        let document = serde_json::to_value(document()).unwrap();
+        let document = whole();
         assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
         let mut documented: Vec<(String, String)> = Vec::new();
         for (path, item) in document["paths"].as_object().unwrap() {
@@ -95,5 +115,32 @@ mod tests {
         documented.sort();
         served.sort();
         assert_eq!(documented, served);
+    }
+
+    #[test]
+    fn every_operation_has_what_a_client_generator_needs() {
+        let document = whole();
+        let mut ids = std::collections::BTreeSet::new();
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                let place = format!("{method} {path}");
+                assert!(ids.insert(operation["operationId"].as_str().unwrap()), "{place}: its id is not its own");
+                assert!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()), "{place}: no summary");
+                let named: Vec<&str> = operation["parameters"].as_array().map_or(Vec::new(), |all| {
+                    all.iter().filter(|one| one["in"] == "path").map(|one| one["name"].as_str().unwrap()).collect()
+                });
+                for part in path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')) {
+                    assert!(named.contains(&part), "{place}: {part} is not described");
+                }
+                for one in operation["parameters"].as_array().into_iter().flatten() {
+                    assert!(one["description"].is_string(), "{place}: {} has no description", one["name"]);
+                }
+                for (status, answer) in operation["responses"].as_object().unwrap() {
+                    assert!(answer["description"].as_str().is_some_and(|text| !text.is_empty()), "{place} {status}");
+                    let empty = matches!(status.as_str(), "204");
+                    assert!(empty || answer["content"].is_object(), "{place} {status}: no schema");
+                }
+            }
+        }
     }
 }

@@ -19,13 +19,21 @@ pub struct Problem {
     pub title: String,
     /// What is wrong here and what to do.
     pub detail: String,
+    /// Seconds after which another try makes sense; sent as `Retry-After`.
+    #[serde(skip)]
+    pub retry_after_s: Option<u32>,
 }
 
 impl Problem {
     /// A problem of a status.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Problem {
         let title = status.canonical_reason().unwrap_or("Error").to_owned();
-        Problem { status: status.as_u16(), title, detail: detail.into() }
+        Problem { status: status.as_u16(), title, detail: detail.into(), retry_after_s: None }
+    }
+
+    /// A problem that may be over after some seconds.
+    pub fn retry(status: StatusCode, detail: impl Into<String>, after_s: u32) -> Problem {
+        Problem { retry_after_s: Some(after_s), ..Problem::new(status, detail) }
     }
 }
 
@@ -34,9 +42,14 @@ impl IntoResponse for Problem {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_string(&self).unwrap_or_default();
         let mut response = (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
-        if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_S));
-        }
+        let may_pass = matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS);
+        let retry_after = self.retry_after_s.or(may_pass.then_some(RETRY_S)).map(HeaderValue::from);
+        let challenge = (status == StatusCode::UNAUTHORIZED).then(|| HeaderValue::from_static("Bearer"));
+        response.headers_mut().extend(
+            [(header::RETRY_AFTER, retry_after), (header::WWW_AUTHENTICATE, challenge)]
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
         response
     }
 }
@@ -54,12 +67,13 @@ impl From<QueryError> for Problem {
 
 impl From<SubmitError> for Problem {
     fn from(error: SubmitError) -> Problem {
-        let status = match error {
-            SubmitError::Overloaded { .. } => StatusCode::TOO_MANY_REQUESTS,
-            SubmitError::UnknownWorkspace(_) => StatusCode::NOT_FOUND,
-            SubmitError::NotDurable { .. } | SubmitError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+        let (status, after) = match error {
+            SubmitError::Overloaded { retry_after_s } => (StatusCode::TOO_MANY_REQUESTS, Some(retry_after_s)),
+            SubmitError::UnknownWorkspace(_) => (StatusCode::NOT_FOUND, None),
+            SubmitError::NotDurable { retry_after_s, .. } => (StatusCode::SERVICE_UNAVAILABLE, Some(retry_after_s)),
+            SubmitError::Stopping => (StatusCode::SERVICE_UNAVAILABLE, None),
         };
-        Problem::new(status, error.to_string())
+        Problem { retry_after_s: after, ..Problem::new(status, error.to_string()) }
     }
 }
 
@@ -67,12 +81,6 @@ impl From<ControlError> for Problem {
     fn from(error: ControlError) -> Problem {
         tracing::error!(%error, "the control plane failed");
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
-    }
-}
-
-impl From<axum::extract::rejection::JsonRejection> for Problem {
-    fn from(error: axum::extract::rejection::JsonRejection) -> Problem {
-        Problem::new(error.status(), error.body_text())
     }
 }
 

@@ -1,13 +1,13 @@
 //! Tracking sources.
 
 use super::auth::{Caller, apply};
+use super::input::{Body, Named};
 use super::workspaces::checked_id;
-use super::{AdminState, Problem};
+use super::{AdminState, Problem, limits};
 use crate::control::{Scope, SourceRecord};
 use crate::shard::api::Items;
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use model::{Command, OrderPolicy, Source, SourceId, SourceKind, WorkspaceId};
 use serde::{Deserialize, Serialize};
@@ -66,30 +66,41 @@ fn out((record, write_key): (SourceRecord, String)) -> SourceOut {
     }
 }
 
+/// Tracking sources of a workspace with their write keys.
 #[utoipa::path(get, path = "/workspaces/{workspace}/sources", params(("workspace" = String, Path)),
-    responses((status = 200, body = Items<SourceOut>)))]
+    responses((status = 200, description = "sources", body = Items<SourceOut>)))]
 pub(super) async fn list(
     State(state): State<AdminState>,
     caller: Caller,
-    Path(workspace): Path<WorkspaceId>,
+    Named(workspace): Named<WorkspaceId>,
 ) -> Result<Json<Items<SourceOut>>, Problem> {
     caller.may(Scope::Write, Some(&workspace))?;
+    state.core.as_of(&workspace).await?;
     let items = state.control.sources(&workspace)?.into_iter().map(out).collect();
     Ok(Json(Items { items }))
 }
 
+/// Creates a source or changes it; a new one gets a write key.
 #[utoipa::path(put, path = "/workspaces/{workspace}/sources/{source}",
     params(("workspace" = String, Path), ("source" = String, Path)),
-    request_body = SourceIn, responses((status = 200, body = SourceOut)))]
+    request_body = SourceIn, responses((status = 200, description = "the source", body = SourceOut)))]
 pub(super) async fn put(
     State(state): State<AdminState>,
     caller: Caller,
-    Path((workspace, source)): Path<(WorkspaceId, SourceId)>,
-    body: Result<Json<SourceIn>, JsonRejection>,
+    Named((workspace, source)): Named<(WorkspaceId, SourceId)>,
+    Body(body): Body<SourceIn>,
 ) -> Result<Json<SourceOut>, Problem> {
     caller.may(Scope::Write, Some(&workspace))?;
     checked_id(source.as_str())?;
-    let Json(body) = body?;
+    let known = state.control.sources(&workspace)?;
+    if !known.iter().any(|(record, _)| record.id == source.as_str()) {
+        limits::room(known.len(), limits::SOURCES_MAX, "sources in this workspace")?;
+    }
+    if body.region.as_deref().is_some_and(|code| code.len() != 2 || !code.bytes().all(|byte| byte.is_ascii_uppercase()))
+    {
+        let why = "region: expected an ISO 3166 alpha-2 code such as MX";
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, why));
+    }
     if body.kind == SourceKind::Platform {
         let why = "kind: expected \"browser\" or \"server\"; a platform comes with its connection";
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, why));
@@ -110,16 +121,33 @@ pub(super) async fn put(
     Ok(Json(out((record, write_key))))
 }
 
+/// Revokes a source: its write key is refused from now on. What it sent stays.
 #[utoipa::path(delete, path = "/workspaces/{workspace}/sources/{source}",
-    params(("workspace" = String, Path), ("source" = String, Path)), responses((status = 204)))]
+    params(("workspace" = String, Path), ("source" = String, Path)),
+    responses((status = 204, description = "revoked")))]
 pub(super) async fn delete(
     State(state): State<AdminState>,
     caller: Caller,
-    Path((workspace, source)): Path<(WorkspaceId, SourceId)>,
+    Named((workspace, source)): Named<(WorkspaceId, SourceId)>,
 ) -> Result<StatusCode, Problem> {
     caller.may(Scope::Write, Some(&workspace))?;
     match state.control.delete_source(&workspace, &source)? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(Problem::new(StatusCode::NOT_FOUND, format!("there is no source {source}"))),
     }
+}
+
+/// Gives a source a new write key; the old one is refused from now on.
+#[utoipa::path(post, path = "/workspaces/{workspace}/sources/{source}/rotate-key",
+    params(("workspace" = String, Path), ("source" = String, Path)),
+    responses((status = 200, description = "the source", body = SourceOut)))]
+pub(super) async fn rotate(
+    State(state): State<AdminState>,
+    caller: Caller,
+    Named((workspace, source)): Named<(WorkspaceId, SourceId)>,
+) -> Result<Json<SourceOut>, Problem> {
+    caller.may(Scope::Write, Some(&workspace))?;
+    let rotated = state.control.rotate_write_key(&workspace, &source)?;
+    let unknown = || Problem::new(StatusCode::NOT_FOUND, format!("there is no source {source}"));
+    Ok(Json(out(rotated.ok_or_else(unknown)?)))
 }

@@ -1,14 +1,13 @@
-//! Workspaces, their rates, and what needs a person.
+//! Workspaces.
 
 use super::auth::{Caller, apply};
-use super::{AdminState, Problem};
-use crate::alerts::Alert;
+use super::input::{Body, Named};
+use super::{AdminState, Problem, limits};
 use crate::control::Scope;
 use crate::intake::RefusedEvent;
 use crate::shard::api::{AsOf, Items, WorkspaceInfo};
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use model::{Command, WorkspaceId};
 use serde::Deserialize;
@@ -53,66 +52,64 @@ fn ten() -> u32 {
     10
 }
 
-/// A rate for a day and those after it.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RateIn {
-    /// ISO 4217 code.
-    pub from: String,
-    /// ISO 4217 code.
-    pub to: String,
-    /// `YYYY-MM-DD`.
-    pub date: String,
-    /// What one `from` is worth, a decimal as text.
-    pub rate: String,
+/// Whether it looks like an ISO 4217 code.
+pub(super) fn is_currency(code: &str) -> bool {
+    code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
 /// An id that can stand in a path.
 pub(super) fn checked_id(id: &str) -> Result<(), Problem> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if id.is_empty() || id.len() > 64 || !id.chars().all(plain) {
+    if id.is_empty() || id.len() > 64 || id.chars().all(|c| c == '.') || !id.chars().all(plain) {
         let why = "an id has 1 to 64 letters, digits, hyphens, underscores or dots";
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, why));
     }
     Ok(())
 }
 
-#[utoipa::path(get, path = "/workspaces", responses((status = 200, body = Items<WorkspaceInfo>)))]
+/// Every workspace; for a key of one workspace, that one.
+#[utoipa::path(get, path = "/workspaces",
+    responses((status = 200, description = "workspaces", body = Items<WorkspaceInfo>)))]
 pub(super) async fn list(
     State(state): State<AdminState>,
     caller: Caller,
 ) -> Result<Json<Items<WorkspaceInfo>>, Problem> {
-    caller.may(Scope::Admin, None)?;
-    Ok(Json(Items { items: state.core.workspaces().await }))
+    let bound = caller.bound_to().map(WorkspaceId::from);
+    caller.may(Scope::Read, bound.as_ref())?;
+    let mut items = state.core.workspaces().await;
+    items.retain(|workspace| bound.as_ref().is_none_or(|bound| bound.as_str() == workspace.id));
+    Ok(Json(Items { items }))
 }
 
+/// One workspace: its settings and sizes.
 #[utoipa::path(get, path = "/workspaces/{workspace}", params(("workspace" = String, Path)),
-    responses((status = 200, body = AsOf<WorkspaceInfo>)))]
+    responses((status = 200, description = "the workspace", body = AsOf<WorkspaceInfo>)))]
 pub(super) async fn show(
     State(state): State<AdminState>,
     caller: Caller,
-    Path(workspace): Path<WorkspaceId>,
+    Named(workspace): Named<WorkspaceId>,
 ) -> Result<Json<AsOf<WorkspaceInfo>>, Problem> {
     caller.may(Scope::Read, Some(&workspace))?;
     Ok(Json(state.core.workspace(&workspace).await?))
 }
 
+/// Creates a workspace or changes its settings. `crowded_links_max` can't be changed later.
 #[utoipa::path(put, path = "/workspaces/{workspace}", params(("workspace" = String, Path)),
-    request_body = WorkspaceIn, responses((status = 200, body = AsOf<WorkspaceInfo>)))]
+    request_body = WorkspaceIn, responses((status = 200, description = "the workspace", body = AsOf<WorkspaceInfo>)))]
 pub(super) async fn put(
     State(state): State<AdminState>,
     caller: Caller,
-    Path(workspace): Path<WorkspaceId>,
-    body: Result<Json<WorkspaceIn>, JsonRejection>,
+    Named(workspace): Named<WorkspaceId>,
+    Body(body): Body<WorkspaceIn>,
 ) -> Result<Json<AsOf<WorkspaceInfo>>, Problem> {
     caller.may(Scope::Admin, Some(&workspace))?;
     checked_id(workspace.as_str())?;
-    let Json(body) = body?;
+    limits::checked_name(&body.name)?;
     let wrong = |why: &str| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, why);
     if jiff::tz::TimeZone::get(&body.time_zone).is_err() {
         return Err(wrong("time_zone: expected an IANA name such as America/Mexico_City"));
     }
-    if body.currency.len() != 3 || !body.currency.bytes().all(|byte| byte.is_ascii_uppercase()) {
+    if !is_currency(&body.currency) {
         return Err(wrong("currency: expected an ISO 4217 code such as MXN"));
     }
     if body.retention_days == 0 || body.crowded_links_max == 0 {
@@ -120,6 +117,14 @@ pub(super) async fn put(
     }
     if body.retention_days > RETENTION_DAYS_MAX {
         return Err(wrong(&format!("retention_days: at most {RETENTION_DAYS_MAX}")));
+    }
+    match state.core.workspace(&workspace).await {
+        Ok(known) if known.answer.crowded_links_max != body.crowded_links_max => {
+            let why = format!("crowded_links_max is {} and can't be changed", known.answer.crowded_links_max);
+            return Err(Problem::new(StatusCode::CONFLICT, why));
+        }
+        Ok(_) => {}
+        Err(_) => limits::room(state.core.workspaces().await.len(), limits::WORKSPACES_MAX, "workspaces")?,
     }
     let command = Command::WorkspacePut {
         name: body.name,
@@ -132,40 +137,14 @@ pub(super) async fn put(
     Ok(Json(state.core.workspace(&workspace).await?))
 }
 
-#[utoipa::path(post, path = "/workspaces/{workspace}/rates", params(("workspace" = String, Path)),
-    request_body = RateIn, responses((status = 204)))]
-pub(super) async fn put_rate(
-    State(state): State<AdminState>,
-    caller: Caller,
-    Path(workspace): Path<WorkspaceId>,
-    body: Result<Json<RateIn>, JsonRejection>,
-) -> Result<StatusCode, Problem> {
-    caller.may(Scope::Write, Some(&workspace))?;
-    let Json(RateIn { from, to, date, rate }) = body?;
-    let number =
-        rust_decimal::Decimal::from_str_exact(&rate).ok().filter(|rate| !rate.is_sign_negative() && !rate.is_zero());
-    if number.is_none() || date.parse::<jiff::civil::Date>().is_err() {
-        let why = "expected a date YYYY-MM-DD and a rate above 0, as text";
-        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, why));
-    }
-    let (from, to) = (from.to_uppercase(), to.to_uppercase());
-    apply(&state, &workspace, vec![Command::RatePut { from, to, date, rate }]).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
+/// The newest events that were refused, with their reasons.
 #[utoipa::path(get, path = "/workspaces/{workspace}/refused-events", params(("workspace" = String, Path)),
-    responses((status = 200, body = Items<RefusedEvent>)))]
+    responses((status = 200, description = "refused events", body = Items<RefusedEvent>)))]
 pub(super) async fn refused(
     State(state): State<AdminState>,
     caller: Caller,
-    Path(workspace): Path<WorkspaceId>,
+    Named(workspace): Named<WorkspaceId>,
 ) -> Result<Json<Items<RefusedEvent>>, Problem> {
     caller.may(Scope::Read, Some(&workspace))?;
     Ok(Json(Items { items: state.refusals.newest(&workspace) }))
-}
-
-#[utoipa::path(get, path = "/alerts", responses((status = 200, body = Items<Alert>)))]
-pub(super) async fn alerts(State(state): State<AdminState>, caller: Caller) -> Result<Json<Items<Alert>>, Problem> {
-    caller.may(Scope::Admin, None)?;
-    Ok(Json(Items { items: state.alerts.list() }))
 }

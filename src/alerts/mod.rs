@@ -1,13 +1,21 @@
 //! What needs a person: re-authorization, a brake, a full disk, a leap of the clock.
 
+pub mod hook;
+
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
+use tokio::sync::mpsc;
 use utoipa::ToSchema;
 
 /// Alerts kept at most; the oldest stays.
 const ALERTS_MAX: usize = 1_000;
+/// Changes that a watcher may be behind.
+const CHANGES_MAX: usize = 1_000;
+
+/// An alert that was raised (`true`) or cleared.
+pub type Change = (bool, Alert);
 
 /// Something that a person has to see to.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
@@ -30,6 +38,7 @@ pub struct Alert {
 #[derive(Default)]
 pub struct Alerts {
     up: Mutex<BTreeMap<String, Alert>>,
+    watcher: Mutex<Option<mpsc::Sender<Change>>>,
 }
 
 impl Alerts {
@@ -38,7 +47,7 @@ impl Alerts {
         let id = format!("{kind}:{}:{subject}", workspace.unwrap_or("-"));
         let mut up = self.up.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(alert) = up.get_mut(&id) {
-            alert.what = what.to_owned();
+            (alert.what, alert.what_to_do) = (what.to_owned(), what_to_do.to_owned());
             return;
         }
         if up.len() >= ALERTS_MAX {
@@ -54,14 +63,34 @@ impl Alerts {
             what_to_do: what_to_do.to_owned(),
             since,
         };
-        up.insert(id, alert);
+        up.insert(id, alert.clone());
+        self.tell(true, alert);
+    }
+
+    /// What is raised and cleared from now on, and what is up. There is one watcher.
+    pub fn watch(&self) -> mpsc::Receiver<Change> {
+        let (sender, receiver) = mpsc::channel(CHANGES_MAX);
+        *self.watcher.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
+        self.list().into_iter().for_each(|alert| self.tell(true, alert));
+        receiver
+    }
+
+    fn tell(&self, raised: bool, alert: Alert) {
+        let watcher = self.watcher.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(watcher) = watcher.as_ref()
+            && let Err(why) = watcher.try_send((raised, alert))
+        {
+            tracing::error!(%why, "a change of an alert can't be told");
+        }
     }
 
     /// Takes an alert down.
     pub fn clear(&self, kind: &str, subject: &str, workspace: Option<&str>) {
         let id = format!("{kind}:{}:{subject}", workspace.unwrap_or("-"));
-        if self.up.lock().unwrap_or_else(PoisonError::into_inner).remove(&id).is_some() {
+        let gone = self.up.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        if let Some(alert) = gone {
             tracing::info!(alert = %id, "alert cleared");
+            self.tell(false, alert);
         }
     }
 
@@ -78,11 +107,16 @@ mod tests {
     #[test]
     fn the_same_trouble_is_one_alert() {
         let alerts = Alerts::default();
+        let mut changes = alerts.watch();
         alerts.raise("disk", "data", None, "10 MiB left", "make room");
         alerts.raise("disk", "data", None, "9 MiB left", "make room");
         assert_eq!(alerts.list().len(), 1);
         assert_eq!(alerts.list()[0].what, "9 MiB left");
         alerts.clear("disk", "data", None);
         assert!(alerts.list().is_empty());
+        let told =
+            [changes.try_recv().unwrap(), changes.try_recv().unwrap()].map(|(raised, alert)| (raised, alert.what));
+        assert_eq!(told, [(true, "10 MiB left".to_owned()), (false, "9 MiB left".to_owned())]);
+        assert!(changes.try_recv().is_err());
     }
 }

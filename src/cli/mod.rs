@@ -1,9 +1,13 @@
 //! The command line.
 
 pub mod client;
+pub mod show;
+pub mod target;
+pub mod tasks;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
+use target::Target;
 
 /// Customer segments over e-commerce events, exact at every instant.
 #[derive(Parser, Debug)]
@@ -32,7 +36,7 @@ pub enum Task {
         #[arg(long)]
         out: PathBuf,
         #[command(flatten)]
-        target: client::Target,
+        target: Target,
     },
     /// Put a copy into the (empty) data folder of the settings. The daemon must not run.
     Restore {
@@ -57,8 +61,14 @@ pub enum Task {
     /// Measure this build on this machine.
     #[command(subcommand)]
     Bench(crate::bench::Bench),
-    /// List segments with their counts.
-    Segments(client::Target),
+    /// Segments: list, show, create, edit, delete, preview.
+    Segments {
+        /// What to do; without it they are listed.
+        #[command(subcommand)]
+        task: Option<tasks::SegmentTask>,
+        #[command(flatten)]
+        target: Target,
+    },
     /// Say why a person is or is not in a segment.
     Explain {
         /// The segment.
@@ -66,21 +76,48 @@ pub enum Task {
         /// `p_...`, `email:ADDRESS`, `phone:NUMBER` or `user:SOURCE:ID`.
         person: String,
         #[command(flatten)]
-        target: client::Target,
+        target: Target,
     },
     /// List the members of a segment.
     Members {
         /// The segment.
         segment: String,
         #[command(flatten)]
-        target: client::Target,
+        target: Target,
     },
-    /// Show where lists stand.
-    Sync(client::Target),
-    /// Show alerts.
-    Alerts(client::Target),
+    /// Lists: where they stand, hold, release, confirm, start, snapshot, resync.
+    Sync {
+        /// What to do; without it they are shown.
+        #[command(subcommand)]
+        task: Option<tasks::SyncTask>,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Show what needs a person.
+    Alerts(Target),
     /// Follow events and transitions as they happen.
-    Tail(client::Target),
+    Tail {
+        #[command(flatten)]
+        args: tasks::TailArgs,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// People: show, events, erase.
+    People {
+        /// What to do.
+        #[command(subcommand)]
+        task: tasks::PersonTask,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Short links: create, list.
+    Links {
+        /// What to do.
+        #[command(subcommand)]
+        task: tasks::LinkTask,
+        #[command(flatten)]
+        target: Target,
+    },
 }
 
 /// What can be done with the log.

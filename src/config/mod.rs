@@ -36,6 +36,39 @@ pub enum ConfigError {
         /// The nearest known key, if one is near.
         hint: String,
     },
+    /// Where in the file it is.
+    #[error("line {line}: {what}")]
+    At {
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong there.
+        what: Box<ConfigError>,
+    },
+}
+
+impl ConfigError {
+    /// Adds the line of the text on which its key stands, if it does.
+    fn at(self, text: &str) -> ConfigError {
+        let key = match &self {
+            ConfigError::Value { key, .. } | ConfigError::Unknown { key, .. } => key,
+            _ => return self,
+        };
+        let (section, name) = key.split_once('.').unwrap_or((key, ""));
+        let (mut inside, mut found) = (false, None);
+        for (place, line) in text.lines().enumerate() {
+            let line = line.trim_start();
+            if let Some(header) = line.strip_prefix('[') {
+                inside = header.split(']').next().is_some_and(|header| header.trim() == section);
+                found = found.or((inside && name.is_empty()).then_some(place + 1));
+            } else if inside && line.split('=').next().is_some_and(|key| key.trim() == name) {
+                found = Some(place + 1);
+            }
+        }
+        match found {
+            Some(line) => ConfigError::At { line, what: Box::new(self) },
+            None => self,
+        }
+    }
 }
 
 /// `[listen]`
@@ -94,6 +127,13 @@ pub struct Sync {
     pub allow_private_destinations: bool,
 }
 
+/// Where alerts are told.
+#[derive(Clone, Debug, Deserialize)]
+pub struct AlertSettings {
+    /// An address; empty for none.
+    pub webhook_url: String,
+}
+
 /// `[secrets]`
 #[derive(Clone, Debug, Deserialize)]
 pub struct Secrets {
@@ -130,6 +170,8 @@ pub struct Config {
     pub geoip: GeoIp,
     /// `[sync]`
     pub sync: Sync,
+    /// `[alerts]`
+    pub alerts: AlertSettings,
     /// `[secrets]`
     pub secrets: Secrets,
     /// `[log]`
@@ -151,6 +193,10 @@ impl Config {
 
     /// Reads text over the defaults.
     pub fn parse(text: &str) -> Result<Config, ConfigError> {
+        Config::read(text).map_err(|why| why.at(text))
+    }
+
+    fn read(text: &str) -> Result<Config, ConfigError> {
         let wrong = |why: toml::de::Error| ConfigError::Value { key: "config".to_owned(), why: why.to_string() };
         let mut settings: toml::Table = toml::from_str(DEFAULT).map_err(wrong)?;
         let given: toml::Table = toml::from_str(text).map_err(wrong)?;
@@ -259,10 +305,10 @@ mod tests {
         let cases = [
             ("[listen]\nadress = \"1\"", "listen.adress: there is no such setting; did you mean address?"),
             ("[lisen]\n", "lisen: there is no such setting; did you mean listen?"),
-            ("[data]\ncache_mib = \"big\"", "data.cache_mib"),
+            ("[data]\n\n cache_mib = \"big\"", "line 3: data.cache_mib"),
             ("[log]\nformat = \"xml\"", "log.format: expected auto"),
             ("[clock]\nsimulated_start = \"noon\"", "clock.simulated_start"),
-            ("[sync]\nbrake_percent = 200", "sync.brake_percent"),
+            ("[sync]\nbrake_percent = 200", "line 2: sync.brake_percent"),
         ];
         for (text, expected) in cases {
             let error = Config::parse(text).unwrap_err().to_string();

@@ -3,11 +3,12 @@
 
 pub mod api_keys;
 pub mod records;
+pub mod rotation;
 pub mod sources;
 pub mod vault;
 
 pub use api_keys::{ApiKey, Scope};
-pub use records::{Destination, SourceRecord};
+pub use records::{Destination, SourceRecord, StoredDestination};
 pub use vault::Vault;
 
 use crate::store::db::{Db, StoreError};

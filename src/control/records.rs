@@ -2,7 +2,7 @@
 
 use super::{Control, ControlError};
 use crate::sync::SyncSettings;
-use model::{ListId, OrderPolicy, SourceKind, WorkspaceId};
+use model::{ListId, OrderPolicy, SourceKind, Time, WorkspaceId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -27,6 +27,7 @@ pub struct SourceRecord {
 
 /// Where a list is sent, as administrators set it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Destination {
     /// Where to post, http or https.
     pub url: String,
@@ -46,6 +47,9 @@ struct DestinationRecord {
     sync: SyncSettings,
     secrets: Vec<String>,
     started: bool,
+    /// When all secrets but the newest are dropped, microseconds.
+    #[serde(default)]
+    old_secrets_until: Option<i64>,
 }
 
 fn destination_key(workspace: &str, list: &str) -> String {
@@ -65,6 +69,26 @@ impl Control {
         started: bool,
     ) -> Result<(), ControlError> {
         let key = destination_key(workspace.as_str(), list.as_str());
+        let known = self.get::<DestinationRecord>(&key)?;
+        let until = match known {
+            Some(known) => {
+                let until = known.old_secrets_until;
+                let (_, _, before, _) = self.open_destination(known)?;
+                until.filter(|_| before.secrets == destination.secrets)
+            }
+            None => None,
+        };
+        self.write_destination((workspace, list), destination, started, until)
+    }
+
+    fn write_destination(
+        &self,
+        (workspace, list): (&WorkspaceId, &ListId),
+        destination: &Destination,
+        started: bool,
+        old_secrets_until: Option<i64>,
+    ) -> Result<(), ControlError> {
+        let key = destination_key(workspace.as_str(), list.as_str());
         let seal = |text: &String| self.vault.seal(&key, text);
         let record = DestinationRecord {
             workspace: workspace.to_string(),
@@ -73,8 +97,46 @@ impl Control {
             sync: destination.sync.clone(),
             secrets: destination.secrets.iter().map(seal).collect::<Result<_, _>>()?,
             started,
+            old_secrets_until,
         };
         self.put(&key, &record)
+    }
+
+    /// Puts a new secret before the newest one, which stays until `until`; older ones go. The
+    /// destination as it is then, or `None` if there is none.
+    pub fn rotate_secret(
+        &self,
+        workspace: &WorkspaceId,
+        list: &ListId,
+        secret: String,
+        until: Option<Time>,
+    ) -> Result<Option<StoredDestination>, ControlError> {
+        let Some((_, _, mut destination, started)) = self.destination(workspace, list)? else { return Ok(None) };
+        destination.secrets.insert(0, secret);
+        destination.secrets.truncate(if until.is_some() { 2 } else { 1 });
+        self.write_destination((workspace, list), &destination, started, until.map(|until| until.0))?;
+        Ok(Some((workspace.clone(), list.clone(), destination, started)))
+    }
+
+    /// When the old secrets of a list are dropped, if it has any.
+    pub fn old_secrets_until(&self, workspace: &WorkspaceId, list: &ListId) -> Result<Option<Time>, ControlError> {
+        let key = destination_key(workspace.as_str(), list.as_str());
+        Ok(self.get::<DestinationRecord>(&key)?.and_then(|record| record.old_secrets_until).map(Time))
+    }
+
+    /// Drops old secrets whose time is over; the destinations that changed.
+    pub fn drop_old_secrets(&self, now: Time) -> Result<Vec<StoredDestination>, ControlError> {
+        let mut changed = Vec::new();
+        for record in self.all::<DestinationRecord>("list/")? {
+            if record.old_secrets_until.is_none_or(|until| until > now.0) {
+                continue;
+            }
+            let (workspace, list, mut destination, started) = self.open_destination(record)?;
+            destination.secrets.truncate(1);
+            self.write_destination((&workspace, &list), &destination, started, None)?;
+            changed.push((workspace, list, destination, started));
+        }
+        Ok(changed)
     }
 
     /// Notes that the first sync of a list was started.

@@ -46,6 +46,21 @@ impl Control {
         Ok(write_key)
     }
 
+    /// Gives a source a new write key; the old one is unknown from now on. `None` if there is no such source.
+    pub fn rotate_write_key(
+        &self,
+        workspace: &WorkspaceId,
+        id: &SourceId,
+    ) -> Result<Option<(SourceRecord, String)>, ControlError> {
+        let key = record_key(workspace.as_str(), id.as_str());
+        let Some(mut record) = self.get::<SourceRecord>(&key)? else { return Ok(None) };
+        let write_key = new_key("wk")?;
+        record.write_key = self.vault.seal(&key, &write_key)?;
+        self.put(&key, &record)?;
+        self.index_sources()?;
+        Ok(Some((record, write_key)))
+    }
+
     /// Sources of a workspace with their write keys.
     pub fn sources(&self, workspace: &WorkspaceId) -> Result<Vec<(SourceRecord, String)>, ControlError> {
         let records: Vec<SourceRecord> = self.all(&record_key(workspace.as_str(), ""))?;

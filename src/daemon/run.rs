@@ -59,8 +59,10 @@ pub async fn run(config: Config, path: Option<PathBuf>, level: LevelHandle) -> R
         head_wait: Duration::from_secs(config.listen.head_wait_s),
     };
     let (front, stop) = (Front::default(), CancellationToken::new());
+    // Ends what would go on for ever: streams of live events.
+    let stopping = CancellationToken::new();
     let serving = tokio::spawn(serve(listener, front.clone(), options, stop.clone()));
-    let Some(parts) = start(&config, &mut signals).await? else {
+    let Some(parts) = start(&config, &stopping, &mut signals).await? else {
         tracing::info!("stopped while starting");
         return Ok(());
     };
@@ -80,6 +82,7 @@ pub async fn run(config: Config, path: Option<PathBuf>, level: LevelHandle) -> R
     notify::stopping();
     parts.ready.store(false, Ordering::Release);
     front.stop();
+    stopping.cancel();
     if !front.drained(DRAIN_WAIT).await {
         tracing::warn!("requests were still running at the end and are cut");
     }
@@ -93,9 +96,13 @@ pub async fn run(config: Config, path: Option<PathBuf>, level: LevelHandle) -> R
 }
 
 /// Opens everything and replays the log; `None` when told to stop meanwhile.
-async fn start(config: &Config, signals: &mut Signals) -> Result<Option<Parts>, DaemonError> {
-    let config = config.clone();
-    let mut building = tokio::task::spawn_blocking(move || build(&config));
+async fn start(
+    config: &Config,
+    stopping: &CancellationToken,
+    signals: &mut Signals,
+) -> Result<Option<Parts>, DaemonError> {
+    let (config, stopping) = (config.clone(), stopping.clone());
+    let mut building = tokio::task::spawn_blocking(move || build(&config, &stopping));
     loop {
         tokio::select! {
             built = &mut building => {

@@ -1,5 +1,6 @@
 //! Logs: to the journal under systemd, as JSON or text elsewhere.
 
+use std::io::IsTerminal;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -32,7 +33,11 @@ pub fn start(format: &str, level: &str) -> Result<LevelHandle, LoggingError> {
         "json" => registry.with(tracing_subscriber::fmt::layer().json().with_writer(std::io::stderr)).try_init(),
         "journald" => registry.with(tracing_journald::layer().map_err(LoggingError::Journal)?).try_init(),
         "auto" if under_systemd => registry.with(tracing_journald::layer().map_err(LoggingError::Journal)?).try_init(),
-        _ => registry.with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr)).try_init(),
+        _ => {
+            let colours = std::io::stderr().is_terminal();
+            let layer = tracing_subscriber::fmt::layer().with_ansi(colours).with_writer(std::io::stderr);
+            registry.with(layer).try_init()
+        }
     };
     done.map_err(|_| LoggingError::Twice)?;
     Ok(handle)

@@ -3,7 +3,9 @@
 use super::api::*;
 use super::state::Engine;
 use engine::eval::Tri;
+use engine::storage::MessageKey;
 use engine::storage::PersonNo;
+use engine::workspace::history::EventPlace;
 use engine::workspace::{PersonName, SegmentState};
 use model::{SegmentId, Time};
 
@@ -116,4 +118,38 @@ pub(super) fn person(engine: &Engine, person: &PersonKey) -> Result<PersonInfo, 
         events: found.events,
         recent: found.recent,
     })
+}
+
+/// `MICROSECONDS.MESSAGE`, the message in hexadecimal digits.
+fn event_place(text: &str) -> Option<EventPlace> {
+    let (time, message) = text.split_once('.').filter(|(_, message)| message.len() == 24 && message.is_ascii())?;
+    let mut key = [0; 12];
+    for (place, byte) in key.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(message.get(place * 2..place * 2 + 2)?, 16).ok()?;
+    }
+    Some(EventPlace { time: Time(time.parse().ok()?), message: MessageKey(key) })
+}
+
+fn event_place_text(place: EventPlace) -> String {
+    let message: String = place.message.0.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{}.{message}", place.time.0)
+}
+
+pub(super) fn events(
+    engine: &Engine,
+    person: &PersonKey,
+    after: Option<String>,
+    limit: usize,
+) -> Result<EventPage, QueryError> {
+    let bad = || QueryError::Refused("`after` must be the `next` of the page before".to_owned());
+    let after = after.map(|text| event_place(&text).ok_or_else(bad)).transpose()?;
+    let no = resolve(engine, person)?;
+    let page = engine.events(no, after, limit).map_err(unavailable)?;
+    let (items, next) = page.ok_or_else(|| unavailable("the person's record is missing"))?;
+    Ok(EventPage { items, next: next.map(event_place_text) })
+}
+
+pub(super) fn rates(engine: &Engine) -> Items<RateInfo> {
+    let one = |(from, to, date, rate)| RateInfo { from, to, date, rate };
+    Items { items: engine.rates().into_iter().map(one).collect() }
 }

@@ -2,6 +2,7 @@
 //!
 //! Intake, administration and sync speak to [`Core`] and never see an engine or a store.
 
+pub use crate::store::journal::Place;
 use engine::effect::Effect;
 use model::{Command, Identity, ListId, SegmentId, Time, WorkspaceId};
 use serde::Serialize;
@@ -198,6 +199,38 @@ pub struct TransitionInfo {
     pub position: u64,
 }
 
+/// A page of a journal.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct TransitionPage {
+    /// Oldest first.
+    pub items: Vec<TransitionInfo>,
+    /// Pass as `after` for the next page; absent at the end.
+    pub next: Option<String>,
+}
+
+/// An event of a person.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct EventPage {
+    /// Newest first: name, time, received, source, properties.
+    #[schema(value_type = Vec<Object>)]
+    pub items: Vec<serde_json::Value>,
+    /// Pass as `after` for the next (older) page; absent at the end.
+    pub next: Option<String>,
+}
+
+/// The operator's rate for a day and those after it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+pub struct RateInfo {
+    /// ISO 4217 code.
+    pub from: String,
+    /// ISO 4217 code.
+    pub to: String,
+    /// `YYYY-MM-DD`.
+    pub date: String,
+    /// What one `from` is worth, a decimal.
+    pub rate: String,
+}
+
 /// What streams to people who watch.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -294,14 +327,24 @@ pub trait Core: Send + Sync + 'static {
     async fn preview(&self, workspace: &WorkspaceId, definition: &str) -> Result<AsOf<Preview>, QueryError>;
     /// One person.
     async fn person(&self, workspace: &WorkspaceId, person: &PersonKey) -> Result<AsOf<PersonInfo>, QueryError>;
-    /// A segment's journal from a position on, oldest first.
+    /// A page of a person's events, newest first; `after` is the `next` of the page before.
+    async fn events(
+        &self,
+        workspace: &WorkspaceId,
+        person: &PersonKey,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<AsOf<EventPage>, QueryError>;
+    /// Every rate of a workspace.
+    async fn rates(&self, workspace: &WorkspaceId) -> Result<AsOf<Items<RateInfo>>, QueryError>;
+    /// The journal of a segment, or of all, from a place on, oldest first.
     async fn transitions(
         &self,
         workspace: &WorkspaceId,
         segment: Option<&SegmentId>,
-        from_position: u64,
+        from: Place,
         limit: usize,
-    ) -> Result<AsOf<Items<TransitionInfo>>, QueryError>;
+    ) -> Result<AsOf<TransitionPage>, QueryError>;
     /// Every identifier that a list should hold now: (identifier, person), with the position for which it holds.
     async fn desired(&self, workspace: &WorkspaceId, list: &ListId)
     -> Result<(u64, Vec<(String, String)>), QueryError>;

@@ -211,6 +211,8 @@ impl Runner {
             return Ok(ending);
         }
         let idle = questions.is_empty() && notices.is_empty();
+        // Before anything of the time after a leap is applied: its removals must not get out.
+        self.look_at_clock();
         self.hear(notices);
         if let Some(DurableGroup { records, bytes, .. }) = group {
             self.applying = Some(Applying { records: records.into_iter(), bytes });
@@ -451,12 +453,15 @@ impl Runner {
         sleep.min(timer).max(Duration::from_micros(100))
     }
 
+    fn look_at_clock(&self) {
+        if !self.clock.is_simulated() {
+            self.leaps.look(Instant::now(), self.clock.now(), self.alerts.as_ref());
+        }
+    }
+
     fn show_figures(&mut self) {
         let now = self.clock.now();
         self.shown = Instant::now();
-        if !self.clock.is_simulated() {
-            self.leaps.look(self.shown, now, self.alerts.as_ref());
-        }
         let counts = self.tenants.iter().map(|tenant| {
             let (timers, due) = tenant.engine.timer_counts(now);
             (tenant.engine.people_count(), timers, due)

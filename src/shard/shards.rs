@@ -305,13 +305,28 @@ impl Core for Shards {
         self.ask(workspace, move |tenant| answers::person(&tenant.engine, &person)).await
     }
 
+    async fn events(
+        &self,
+        workspace: &WorkspaceId,
+        person: &PersonKey,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<AsOf<EventPage>, QueryError> {
+        let (person, limit) = (person.clone(), limit.clamp(1, TRANSITIONS_MAX));
+        self.ask(workspace, move |tenant| answers::events(&tenant.engine, &person, after, limit)).await
+    }
+
+    async fn rates(&self, workspace: &WorkspaceId) -> Result<AsOf<Items<RateInfo>>, QueryError> {
+        self.ask(workspace, |tenant| Ok(answers::rates(&tenant.engine))).await
+    }
+
     async fn transitions(
         &self,
         workspace: &WorkspaceId,
         segment: Option<&SegmentId>,
-        from_position: u64,
+        from: Place,
         limit: usize,
-    ) -> Result<AsOf<Items<TransitionInfo>>, QueryError> {
+    ) -> Result<AsOf<TransitionPage>, QueryError> {
         let unknown = || QueryError::NotFound { what: "workspace", id: workspace.0.clone() };
         let shard = self.shard(workspace).ok_or_else(unknown)?;
         let (id, segment, limit) = (workspace.clone(), segment.cloned(), limit.clamp(1, TRANSITIONS_MAX));
@@ -322,7 +337,7 @@ impl Core for Shards {
             Some((as_of, mark, tenant.number, fresh))
         });
         let (as_of, mark, number, fresh) = asked.await?.ok_or_else(unknown)?;
-        let mut page = Page::new(segment, from_position, mark.position, limit);
+        let mut page = Page::new(segment, from, mark.position, limit);
         let store = shard.store.clone();
         // The journal may be long: the shard must not wait for it.
         let read = tokio::task::spawn_blocking(move || {
@@ -331,9 +346,10 @@ impl Core for Shards {
             }
             Ok::<_, crate::store::db::StoreError>(page.found())
         });
-        let found = read.await.map_err(answers::unavailable)?.map_err(answers::unavailable)?;
+        let (found, next) = read.await.map_err(answers::unavailable)?.map_err(answers::unavailable)?;
         let items = found.iter().map(super::journal::transition_info).collect();
-        Ok(AsOf { as_of: as_of.to_string(), answer: Items { items } })
+        let next = next.map(|place| format!("{}.{}", place.position, place.seen));
+        Ok(AsOf { as_of: as_of.to_string(), answer: TransitionPage { items, next } })
     }
 
     async fn desired(

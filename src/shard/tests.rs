@@ -297,13 +297,15 @@ async fn a_segment_fills_in_the_background_and_time_alone_empties_it_also_over_a
     drop(world);
     let world = open(dir.path(), START + 2 * DAY);
     until(|| async { members(&world).await == 0 }).await;
-    let journal = world.shards.transitions(&shop(), Some(&"recent".into()), 0, 1000).await.unwrap().answer.items;
+    let journal =
+        world.shards.transitions(&shop(), Some(&"recent".into()), Place::default(), 1000).await.unwrap().answer.items;
     assert_eq!(journal.len(), 100, "fifty entered, fifty left");
     let last = journal.last().unwrap();
     assert_eq!((last.change.as_str(), last.cause.as_str()), ("left", "time"));
     assert_eq!(last.at, Time(START + DAY + 1_000_000).to_string(), "at the instant, however late it was found");
     world.shards.checkpoint().unwrap();
-    let stored = world.shards.transitions(&shop(), Some(&"recent".into()), 0, 1000).await.unwrap().answer.items;
+    let stored =
+        world.shards.transitions(&shop(), Some(&"recent".into()), Place::default(), 1000).await.unwrap().answer.items;
     assert_eq!(stored.len(), 100);
     assert!(world.clock.now() > Time(START));
     world.shards.stop();

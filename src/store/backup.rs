@@ -7,7 +7,7 @@
 use super::codec::{decode, encode};
 use super::db::{Db, StoreError};
 use super::frames::{FrameReader, FrameWriter};
-use super::meta::Meta;
+use super::meta::{self, Meta};
 use super::state::ShardStore;
 use super::{compact, erasures};
 use crate::log::{DiskFiles, Frames, Log, LogError, LogOptions, Reader};
@@ -151,6 +151,8 @@ pub fn restore(path: &Path, to: &RestoreTo) -> Result<Summary, BackupError> {
         None => Vec::new(),
     };
     let meta = Meta::open(&db, logs.len() as u32)?;
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    meta::mark_restored(&db, u64::try_from(now.as_micros()).unwrap_or(u64::MAX))?;
     for (head, mut records) in logs {
         let store = ShardStore::open(&db, head.shard, &to.log_dir.join(ShardStore::tree_name(head.shard)))?;
         if let Some(newer) = &to.newer_log {

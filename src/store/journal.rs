@@ -12,8 +12,6 @@ use std::collections::BTreeSet;
 
 /// Transitions in one blob.
 const BLOB_TRANSITIONS: usize = 1024;
-/// A page ends between two positions, unless one position alone brings more than this.
-const POSITION_TRANSITIONS_MAX: usize = 100_000;
 
 #[derive(Serialize, Deserialize)]
 struct TransitionRecord {
@@ -88,49 +86,68 @@ fn read_blob(bytes: &[u8]) -> Result<impl Iterator<Item = Result<Transition, Sto
     Ok(records.into_iter().map(from_record))
 }
 
-/// Collects a page of transitions that end between two positions.
+/// Collects a page of transitions.
 pub struct Page {
     segment: Option<SegmentId>,
-    from_position: u64,
+    from: Place,
     /// Inclusive.
     until_position: u64,
     limit: usize,
+    skipped: u64,
+    full: bool,
     found: Vec<Transition>,
 }
 
+/// Where a page begins: one record of the log may bring very many transitions.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Place {
+    /// Position of the log.
+    pub position: u64,
+    /// Transitions of that position (of the segment, if one is meant) that were seen already.
+    pub seen: u64,
+}
+
 impl Page {
-    /// A page of about `limit` transitions from a position on, of one segment or of all. Of the
-    /// store it takes only what a checkpoint up to `until_position` wrote.
-    pub fn new(segment: Option<SegmentId>, from_position: u64, until_position: u64, limit: usize) -> Page {
-        Page { segment, from_position, until_position, limit, found: Vec::new() }
+    /// A page of `limit` transitions from a place on, of one segment or of all. Of the store it
+    /// takes only what a checkpoint up to `until_position` wrote.
+    pub fn new(segment: Option<SegmentId>, from: Place, until_position: u64, limit: usize) -> Page {
+        Page { segment, from, until_position, limit, skipped: 0, full: false, found: Vec::new() }
     }
 
     /// Takes a transition if it belongs to the page; false when the page is full.
     pub fn take(&mut self, transition: Transition) -> bool {
-        if transition.position < self.from_position {
+        if transition.position < self.from.position {
             return true;
         }
         if self.segment.as_ref().is_some_and(|segment| *segment != transition.segment) {
             return true;
         }
-        let same_position = self.found.last().is_some_and(|last| last.position == transition.position);
-        if self.found.len() >= POSITION_TRANSITIONS_MAX || (self.found.len() >= self.limit && !same_position) {
+        if transition.position == self.from.position && self.skipped < self.from.seen {
+            self.skipped += 1;
+            return true;
+        }
+        if self.found.len() >= self.limit {
+            self.full = true;
             return false;
         }
         self.found.push(transition);
         true
     }
 
-    /// What is on the page, oldest first.
-    pub fn found(self) -> Vec<Transition> {
-        self.found
+    /// What is on the page, oldest first, and where the next one begins if there is more.
+    pub fn found(self) -> (Vec<Transition>, Option<Place>) {
+        let position = self.found.last().map_or(self.from.position, |last| last.position);
+        let here = self.found.iter().rev().take_while(|one| one.position == position).count() as u64;
+        let before = if position == self.from.position { self.skipped } else { 0 };
+        let next = self.full.then_some(Place { position, seen: before + here });
+        (self.found, next)
     }
 }
 
 /// Fills a page from the store; false when the page is full.
 pub fn read(db: &Db, tree: &sled::Tree, workspace: u32, page: &mut Page) -> Result<bool, StoreError> {
     let prefix = keys::key(workspace, kind::JOURNAL, &[]);
-    let from = keys::key(workspace, kind::JOURNAL, &[&page.from_position.to_be_bytes()]);
+    let from = keys::key(workspace, kind::JOURNAL, &[&page.from.position.to_be_bytes()]);
     // The blob before may reach into the page.
     let before = tree.get_lt(&from).map_err(|error| db.failed(error))?;
     let begin = before.map(|(key, _)| key).filter(|key| key.starts_with(&prefix));

@@ -55,9 +55,36 @@ impl Meta {
     }
 }
 
+/// Notes that the store was just put back from a copy, at `now` (microseconds since 1970). Each
+/// note is far beyond the one before, whatever the clock says.
+pub fn mark_restored(db: &Db, now: u64) -> Result<u64, StoreError> {
+    /// More changes of lists than happen between two restores.
+    const STEP: u64 = 1_000_000_000;
+    let at = now.max(restored(db)?.saturating_add(STEP));
+    let tree = db.tree(TREE)?;
+    tree.insert("restored", codec::encode("time of the restore", &at)?).map_err(|error| db.failed(error))?;
+    Ok(at)
+}
+
+/// When the store was last put back from a copy, microseconds since 1970; 0 for never.
+pub fn restored(db: &Db) -> Result<u64, StoreError> {
+    let found = db.tree(TREE)?.get("restored").map_err(|error| db.failed(error))?;
+    found.map_or(Ok(0), |bytes| codec::decode("time of the restore", &bytes))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_restore_is_later_than_the_one_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = Db::open(dir.path(), 1 << 20).unwrap();
+        assert_eq!(restored(&db).unwrap(), 0);
+        let first = mark_restored(&db, 1_800_000_000_000_000).unwrap();
+        assert_eq!((first, restored(&db).unwrap()), (1_800_000_000_000_000, first));
+        assert!(mark_restored(&db, 5).unwrap() > first, "a clock that stepped back");
+    }
 
     #[test]
     fn what_a_store_was_made_with_stays_and_other_formats_are_refused() {

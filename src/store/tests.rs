@@ -1,12 +1,12 @@
 //! What a store gives back after a checkpoint.
 
 use super::db::Db;
-use super::journal::Page;
+use super::journal::{Page, Place};
 use super::state::{CheckpointMark, ShardStore, WorkspaceCheckpoint};
 use engine::effect::{Cause, Transition};
 use engine::storage::*;
 use model::{Identity, Source, SourceKind, Time};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 fn db(dir: &tempfile::TempDir) -> Db {
@@ -73,20 +73,24 @@ fn everything() -> Changes {
         names: Some((0, vec!["total".to_owned(), "sku".to_owned()])),
         persons: vec![(7, Some(person()))],
         chunks: vec![(9, Some(person().tail))],
-        holders: Arc::new(BTreeMap::from([(key, Some(7))])),
-        orders: Arc::new(BTreeMap::from([(
-            OrderKey::new("web", "o1"),
-            Some(OrderRecord {
-                incomplete: true,
-                time: Time(5),
-                message_id: "m1".into(),
-                anchor: key,
-                others: vec![key],
-            }),
-        )])),
-        messages: Arc::new([message(1), message(2)].map(|key| (key, ())).into()),
+        holders: Arc::new([(key, Some(7))].into()),
+        orders: Arc::new(
+            [(
+                OrderKey::new("web", "o1"),
+                Some(OrderRecord {
+                    incomplete: true,
+                    time: Time(5),
+                    message_id: "m1".into(),
+                    anchor: key,
+                    others: vec![key],
+                }),
+            )]
+            .into(),
+        ),
+        messages: Arc::new([(message(1), ()), (message(2), ())].into()),
         bitmaps: vec![(members, Some(vec![1, 2, 3]))],
         timers: vec![(0, vec![5, i64::MAX]), (2, vec![6])],
+        forgotten: Some(Time(7)),
     }
 }
 
@@ -94,7 +98,6 @@ fn everything() -> Changes {
 fn a_checkpoint_comes_back_whole_after_reopening_and_removals_remove() {
     let dir = tempfile::tempdir().unwrap();
     let changes = everything();
-    let (holder, order) = (*changes.holders.keys().next().unwrap(), *changes.orders.keys().next().unwrap());
     {
         let store = open(&dir).unwrap();
         assert_eq!(store.mark().unwrap().position, 0);
@@ -107,20 +110,23 @@ fn a_checkpoint_comes_back_whole_after_reopening_and_removals_remove() {
     assert_eq!(saved.counters, changes.counters);
     assert_eq!(Some(saved.definitions), changes.definitions);
     assert_eq!(saved.names, ["total", "sku"]);
+    assert_eq!(saved.forgotten, changes.forgotten);
     assert_eq!(saved.bitmaps, [(changes.bitmaps[0].0, vec![1, 2, 3])]);
     assert_eq!(saved.timers, changes.timers);
     let storage = store.storage(1).unwrap();
     assert_eq!(storage.person(7).unwrap(), Some(person()));
     assert_eq!(storage.person(8).unwrap(), None);
     assert_eq!(storage.chunk(9).unwrap(), Some(person().tail));
-    assert_eq!(storage.holder(&holder).unwrap(), Some(7));
-    assert_eq!(storage.order(&order).unwrap(), changes.orders[&order]);
+    let (holder, _) = changes.holders.first_key_value().unwrap();
+    let (order, record) = changes.orders.first_key_value().unwrap();
+    assert_eq!(storage.holder(holder).unwrap(), Some(7));
+    assert_eq!(storage.order(order).unwrap(), *record);
     assert!(storage.seen(&message(2)).unwrap() && !storage.seen(&message(3)).unwrap());
     let gone = Changes {
         persons: vec![(7, None)],
         chunks: vec![(9, None)],
-        holders: Arc::new(BTreeMap::from([(holder, None)])),
-        orders: Arc::new(BTreeMap::from([(order, None)])),
+        holders: Arc::new([(*holder, None)].into()),
+        orders: Arc::new([(*order, None)].into()),
         bitmaps: vec![(changes.bitmaps[0].0, None)],
         names: Some((2, vec!["price".to_owned()])),
         ..Changes::default()
@@ -128,8 +134,8 @@ fn a_checkpoint_comes_back_whole_after_reopening_and_removals_remove() {
     store.commit(mark(4), &[part(gone)]).unwrap();
     assert_eq!(storage.person(7).unwrap(), None);
     assert_eq!(storage.chunk(9).unwrap(), None);
-    assert_eq!(storage.holder(&holder).unwrap(), None);
-    assert_eq!(storage.order(&order).unwrap(), None);
+    assert_eq!(storage.holder(holder).unwrap(), None);
+    assert_eq!(storage.order(order).unwrap(), None);
     let saved = store.load(1).unwrap();
     assert_eq!((saved.bitmaps, saved.names.len()), (Vec::new(), 3));
 }
@@ -141,8 +147,8 @@ fn messages_stay_known_through_merges_and_reopening() {
     let storage = store.storage(1).unwrap();
     let per_run = 300;
     for run in 0..70 {
-        let messages = (run * per_run..(run + 1) * per_run).map(|number| (message(number), ()));
-        let messages = Arc::new(messages.collect());
+        let keys = (run * per_run..(run + 1) * per_run).map(|number| (message(number), ()));
+        let messages = Arc::new(keys.collect());
         let parts = [part(Changes { messages, ..Changes::default() })];
         store.commit(mark(run + 1), &parts).unwrap();
         store.tidy(&parts).unwrap();
@@ -174,7 +180,7 @@ fn another_workspace_of_the_shard_sees_nothing_of_it() {
 }
 
 #[test]
-fn the_journal_is_read_in_pages_that_end_between_positions() {
+fn the_journal_is_read_in_pages_also_within_a_position() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(&dir).unwrap();
     for (checkpoint, positions) in [(1, 1..=4_u64), (2, 5..=9)] {
@@ -182,18 +188,19 @@ fn the_journal_is_read_in_pages_that_end_between_positions() {
         part.transitions = Arc::new(positions.flat_map(|at| [transition(at, "p_1"), transition(at, "p_2")]).collect());
         store.commit(mark(checkpoint), &[part]).unwrap();
     }
-    let read = |segment: Option<&str>, from, limit| {
-        let mut page = Page::new(segment.map(Into::into), from, u64::MAX, limit);
-        let all = store.journal(1, &mut page).unwrap();
-        (page.found().iter().map(|found| found.position).collect::<Vec<_>>(), all)
+    let read = |segment: Option<&str>, position, seen, limit| {
+        let mut page = Page::new(segment.map(Into::into), Place { position, seen }, u64::MAX, limit);
+        store.journal(1, &mut page).unwrap();
+        let (found, next) = page.found();
+        (found.iter().map(|found| found.position).collect::<Vec<_>>(), next.map(|next| (next.position, next.seen)))
     };
-    assert_eq!(read(None, 3, 3), (vec![3, 3, 4, 4], false));
-    assert_eq!(read(Some("even"), 0, 100), (vec![2, 2, 4, 4, 6, 6, 8, 8], true));
-    assert_eq!(read(None, 9, 100), (vec![9, 9], true));
-    assert_eq!(read(None, 10, 100), (vec![], true));
-    let mut page = Page::new(None, 8, u64::MAX, 1);
-    store.journal(1, &mut page).unwrap();
-    assert_eq!(page.found(), [transition(8, "p_1"), transition(8, "p_2")]);
+    assert_eq!(read(None, 3, 0, 3), (vec![3, 3, 4], Some((4, 1))));
+    assert_eq!(read(None, 4, 1, 3), (vec![4, 5, 5], Some((5, 2))));
+    assert_eq!(read(None, 5, 2, 1), (vec![6], Some((6, 1))));
+    assert_eq!(read(Some("even"), 0, 0, 100), (vec![2, 2, 4, 4, 6, 6, 8, 8], None));
+    assert_eq!(read(Some("even"), 4, 1, 2), (vec![4, 6], Some((6, 1))));
+    assert_eq!(read(None, 9, 0, 2), (vec![9, 9], None), "a page that is just full is the last");
+    assert_eq!(read(None, 10, 0, 100), (vec![], None));
 }
 
 #[test]
@@ -206,7 +213,7 @@ fn erased_people_leave_the_journal() {
     let mut second = part(Changes::default());
     second.erased.insert("p_1".to_owned());
     store.commit(mark(3), &[second]).unwrap();
-    let mut page = Page::new(None, 0, u64::MAX, 10);
+    let mut page = Page::new(None, Place::default(), u64::MAX, 10);
     store.journal(1, &mut page).unwrap();
-    assert_eq!(page.found(), [transition(2, "p_2")]);
+    assert_eq!(page.found().0, [transition(2, "p_2")]);
 }

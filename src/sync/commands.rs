@@ -47,6 +47,8 @@ pub(super) struct Parked {
     settings: SyncSettings,
     destination: Arc<dyn Destination>,
     started: bool,
+    /// Whether a stop is lifted: somebody set the destination, it did not just come out of the books.
+    lifts: bool,
 }
 
 /// Which destination it is, as it is kept: an address may carry a secret.
@@ -67,7 +69,22 @@ impl SyncService {
         started: bool,
     ) -> Result<(), CommandError> {
         snapshot::check(&settings.snapshot_schedule).map_err(CommandError::BadSetting)?;
-        let parked = Parked { settings, destination, started };
+        self.put(workspace, list, Parked { settings, destination, started, lifts: true })
+    }
+
+    /// Sets a destination as it was before, with other secrets perhaps: a stop stays.
+    pub fn resume_destination(
+        self: &Arc<Self>,
+        workspace: &WorkspaceId,
+        list: &ListId,
+        settings: SyncSettings,
+        destination: Arc<dyn Destination>,
+        started: bool,
+    ) -> Result<(), CommandError> {
+        self.put(workspace, list, Parked { settings, destination, started, lifts: false })
+    }
+
+    fn put(self: &Arc<Self>, workspace: &WorkspaceId, list: &ListId, parked: Parked) -> Result<(), CommandError> {
         match self.slot(workspace, list) {
             Some(slot) => self.connect(&slot, parked)?,
             None => {
@@ -97,35 +114,26 @@ impl SyncService {
             let mut list = slot.lock();
             list.move_to(identity(parked.destination.as_ref()))?;
             list.record.started |= parked.started || !parked.settings.dry_run_first;
+            if parked.lifts {
+                list.record.stopped = None;
+            }
             list.save()?;
             list.pace = Arc::new(Pace::new(parked.settings.calls_per_second));
             list.settings = parked.settings;
-            (list.stopped, list.failures, list.last_error) = (None, 0, None);
+            if parked.lifts {
+                (list.failures, list.last_error) = (0, None);
+            }
             let fresh = list.destination.replace(parked.destination).is_none();
             (fresh, list.record.workspace.clone(), list.record.definition.id.clone())
         };
-        self.alerts.clear("destination", id.as_str(), Some(workspace.as_str()));
+        if parked.lifts {
+            self.alerts.clear("destination", id.as_str(), Some(workspace.as_str()));
+        }
         if fresh {
             self.start_worker(slot);
         }
-        slot.word.notify_one();
-        Ok(())
-    }
-
-    /// Takes a list's destination away: nothing is sent any more, what is desired is still kept.
-    pub fn remove_destination(&self, workspace: &WorkspaceId, list: &ListId) -> Result<(), CommandError> {
-        self.parked.lock().unwrap_or_else(PoisonError::into_inner).remove(&list_key(workspace, list));
-        let Some(slot) = self.slot(workspace, list) else { return Ok(()) };
-        let emptying = {
-            let mut list = slot.lock();
-            // Its worker goes on without anything to do, and finds the next destination.
-            (list.stopped, list.in_flight) = (Some("its destination was taken away".to_owned()), None);
-            list.snapshot.clear();
-            list.record.emptying.then_some(list.record.sequence)
-        };
-        if let Some(sequence) = emptying {
-            // Nobody is left who could be asked to remove the rest.
-            self.drop_list(workspace, list, sequence)?;
+        if parked.lifts {
+            slot.word.notify_one();
         }
         Ok(())
     }
@@ -138,7 +146,7 @@ impl SyncService {
         command: ListCommand,
     ) -> Result<ListStatus, CommandError> {
         let slot = self.slot(workspace, list).ok_or_else(|| CommandError::NoSuchList(list.to_string()))?;
-        let kept = !matches!(command, ListCommand::Snapshot | ListCommand::Resend | ListCommand::Retry);
+        let kept = command != ListCommand::Retry;
         let status = {
             let mut list = slot.lock();
             match command {
@@ -149,10 +157,10 @@ impl SyncService {
                     list.record.removals_held = None;
                 }
                 ListCommand::Start => list.record.started = true,
-                ListCommand::Snapshot => list.snapshot_wanted = true,
+                ListCommand::Snapshot => list.want_snapshot()?,
                 ListCommand::Resend => {
                     list.send_all_again()?;
-                    list.snapshot_wanted = true;
+                    list.want_snapshot()?;
                 }
                 ListCommand::Retry => {}
             }
@@ -164,8 +172,18 @@ impl SyncService {
         if kept {
             self.db.make_durable()?;
         }
+        self.after_word(workspace, list, command);
         slot.word.notify_one();
         Ok(status)
+    }
+
+    /// Takes down the alerts that a word has settled.
+    fn after_word(&self, workspace: &WorkspaceId, list: &ListId, command: ListCommand) {
+        match command {
+            ListCommand::ConfirmBrake => self.clock_may_be_calm(),
+            ListCommand::Release => self.alerts.clear("restored", list.as_str(), Some(workspace.as_str())),
+            _ => {}
+        }
     }
 
     /// Holds the lists of a segment for a reason of the daemon's own (its source is being read

@@ -5,6 +5,9 @@ use super::record::{Confirmed, Member};
 use super::settings::ListStatus;
 use crate::store::db::StoreError;
 
+/// Why a list waits after a restore.
+pub(super) const RESTORED: &str =
+    "the store was restored from a copy: resync compares the list and sends it whole, release sends it as it is";
 /// Identifiers shown of what would be sent next.
 const SAMPLE_MAX: usize = 10;
 
@@ -66,6 +69,27 @@ impl List {
         self.save()
     }
 
+    /// A snapshot is to be sent; this survives a restart.
+    pub(super) fn want_snapshot(&mut self) -> Result<(), StoreError> {
+        if std::mem::replace(&mut self.record.snapshot_due, true) { Ok(()) } else { self.save() }
+    }
+
+    /// The store was restored from a copy: what the destination holds by now is not known. The
+    /// list waits for the operator's word, and then everything is sent again.
+    pub(super) fn restored(&mut self, at: u64) -> Result<(), StoreError> {
+        self.send_all_again()?;
+        (self.record.restored, self.record.snapshot_due) = (at, true);
+        if !self.record.emptying {
+            self.record.held = Some(RESTORED.to_owned());
+        }
+        self.save()
+    }
+
+    /// Whether it is held because the store was restored.
+    pub(super) fn is_held_as_restored(&self) -> bool {
+        self.record.held.as_deref() == Some(RESTORED)
+    }
+
     /// Sends everything again that is or was a member.
     pub(super) fn send_all_again(&mut self) -> Result<(), StoreError> {
         self.in_flight = None;
@@ -110,7 +134,7 @@ impl List {
             let (removals, confirmed) = (self.work.to_remove(), self.confirmed);
             self.removals_wait.then(|| format!("{removals} of {confirmed} members would be removed"))
         };
-        let asked = self.stopped.clone().or_else(|| self.record.held.clone());
+        let asked = self.record.stopped.clone().or_else(|| self.record.held.clone());
         asked.or_else(waits).or_else(removals_held).or_else(braked)
     }
 
@@ -126,7 +150,7 @@ impl List {
             desired: self.desired,
             confirmed: self.confirmed,
             to_add: self.work.to_add(),
-            to_remove: self.work.to_remove(),
+            to_remove: self.work.to_remove() + self.work.to_erase(),
             sample: self.work.next(true).take(SAMPLE_MAX).map(|(identifier, _)| identifier.to_string()).collect(),
             oldest_pending_ms: millis(self.work.oldest()),
             first_sync: self.record.first_sync,
@@ -139,6 +163,8 @@ impl List {
             snapshot_parts_left: self.snapshot.len() as u64,
             last_snapshot: self.last_snapshot.clone(),
             mode: self.record.definition.mode,
+            identifier: self.record.definition.identifier.clone(),
+            consent: self.record.definition.consent,
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::brake::Brake;
 use super::record::{Confirmed, ListRecord, Member, prefix};
 use super::settings::{ListState, SyncSettings};
-use super::work::Work;
+use super::work::{Task, Work};
 use crate::store::db::{Db, StoreError};
 use engine::effect::Desired;
 use kit::pace::Pace;
@@ -42,7 +42,9 @@ pub(super) struct List {
     pub(super) in_flight: Option<InFlight>,
     /// Parts of a snapshot that are still to be sent.
     pub(super) snapshot: VecDeque<Arc<SnapshotPart>>,
-    pub(super) snapshot_wanted: bool,
+    /// Added to sequences as they go out: after a restore the engine counts again what it had
+    /// counted already, and receivers must see greater numbers than before.
+    pub(super) sequence_base: u64,
     pub(super) desired: u64,
     pub(super) confirmed: u64,
     /// Members that the destination may hold: confirmed, or begun.
@@ -56,7 +58,6 @@ pub(super) struct List {
     pub(super) waits: BTreeMap<String, String>,
     /// Removals wait for the operator, by the brake or because all removals are held.
     pub(super) removals_wait: bool,
-    pub(super) stopped: Option<String>,
     pub(super) failures: u32,
     pub(super) last_error: Option<String>,
     pub(super) delivered: u64,
@@ -70,6 +71,7 @@ impl List {
         db: Db,
         lists_tree: sled::Tree,
         tree: sled::Tree,
+        sequence_base: u64,
     ) -> Result<List, StoreError> {
         let settings = SyncSettings::default();
         let mut list = List {
@@ -86,7 +88,7 @@ impl List {
             brake: Brake::default(),
             in_flight: None,
             snapshot: VecDeque::new(),
-            snapshot_wanted: false,
+            sequence_base,
             desired: 0,
             confirmed: 0,
             held_there: 0,
@@ -95,7 +97,6 @@ impl List {
             over: (Vec::new(), Vec::new()),
             waits: BTreeMap::new(),
             removals_wait: false,
-            stopped: None,
             failures: 0,
             last_error: None,
             delivered: 0,
@@ -191,6 +192,11 @@ impl List {
         if let Some(in_flight) = known {
             in_flight.stale = true;
         }
+        // Who was erased is in no message any more, also not in one that was made before.
+        if after.is_erased() && !self.snapshot.is_empty() {
+            self.snapshot.clear();
+            self.want_snapshot()?;
+        }
         self.write(&desired.identifier, &before, &after)
     }
 
@@ -217,7 +223,7 @@ impl List {
     pub(super) fn state(&self) -> ListState {
         if self.destination.is_none() {
             ListState::Unconfigured
-        } else if self.stopped.is_some() {
+        } else if self.record.stopped.is_some() {
             ListState::Stopped
         } else if self.record.emptying {
             ListState::Emptying
@@ -248,12 +254,14 @@ impl List {
         self.in_flight = None;
         let next = self.next_identifiers();
         let mut changes = Vec::with_capacity(next.len());
-        for (identifier, addition) in next {
+        let mut removals = 0;
+        for (identifier, task) in next {
+            removals += u64::from(task == Task::Remove);
             let before = self.member(&identifier)?;
             changes.push(Change {
                 person: before.person.clone(),
-                member: addition,
-                sequence: before.sequence,
+                member: task == Task::Add,
+                sequence: self.sequence_base + before.sequence,
                 at: before.at.to_string(),
                 cause: before.cause_text().to_owned(),
                 identifier: identifier.to_string(),
@@ -266,7 +274,6 @@ impl List {
         if changes.is_empty() {
             return Ok(None);
         }
-        let removals = changes.iter().filter(|change| !change.member).count() as u64;
         self.brake.removed(removals, Instant::now());
         let identifiers = changes.iter().map(|change| change.identifier.clone()).collect();
         let batch = Arc::new(Batch {
@@ -282,7 +289,7 @@ impl List {
     }
 
     /// The next identifiers that fit into one call.
-    fn next_identifiers(&self) -> Vec<(Arc<str>, bool)> {
+    fn next_identifiers(&self) -> Vec<(Arc<str>, Task)> {
         let Some(can) = self.destination.as_ref().map(|destination| destination.capabilities()) else {
             return Vec::new();
         };
@@ -293,7 +300,7 @@ impl List {
         /// A person's stable id and its place in the message, about.
         const PERSON_BYTES: usize = 40;
         let mut bytes = 0;
-        let fits = |(identifier, _): &(Arc<str>, bool)| {
+        let fits = |(identifier, _): &(Arc<str>, Task)| {
             bytes += identifier.len() + PERSON_BYTES + kit::sync::CHANGE_FRAME_BYTES;
             can.batch_bytes_max == 0 || bytes <= can.batch_bytes_max
         };
@@ -311,15 +318,16 @@ impl List {
         for change in &batch.changes {
             let before = self.member(&change.identifier)?;
             let mut after = before.clone();
+            let sequence = change.sequence.saturating_sub(self.sequence_base);
             let as_sent = if change.member { Confirmed::In } else { Confirmed::Out };
             match refused.get(&change.identifier) {
-                Some(reason) if after.sequence == change.sequence => {
+                Some(reason) if after.sequence == sequence => {
                     after.refusal = Some(reason.clone());
                     after.confirmed = if change.member { Confirmed::Out } else { Confirmed::In };
                 }
                 // Refused what is no longer desired: what the destination holds is still not known.
                 Some(_) => {}
-                None => (after.confirmed, after.confirmed_sequence) = (as_sent, change.sequence),
+                None => (after.confirmed, after.confirmed_sequence) = (as_sent, sequence),
             }
             self.write(&change.identifier, &before, &after)?;
         }
@@ -339,11 +347,12 @@ impl List {
             let (identifier, member) = entry?;
             let sequence = if member.desired && member.refusal.is_none() {
                 member.sequence
-            } else if keeps && !member.desired && member.may_be_held() {
+            } else if keeps && !member.desired && !member.is_erased() && member.may_be_held() {
                 member.confirmed_sequence
             } else {
                 continue;
             };
+            let sequence = self.sequence_base + sequence;
             members.push(SnapshotMember { identifier, person: member.person, sequence });
         }
         Ok(members)

@@ -1,5 +1,6 @@
 //! What is kept in the store: of each list, and of each identifier on it.
 
+use super::work::Task;
 use crate::store::db::StoreError;
 use engine::effect::{Cause, Desired};
 use model::{ListDefinition, ListId, Time, WorkspaceId};
@@ -7,6 +8,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 const FORMAT: u8 = 1;
+/// Lists carry more since: see [`ListRecord::decode`].
+const LIST_FORMAT: u8 = 2;
 
 /// What the destination is known to hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -43,16 +46,22 @@ pub(super) struct Member {
 }
 
 impl Member {
-    /// What is to be sent: to add (`true`), to remove, or nothing.
-    pub(super) fn work(&self, removes: bool) -> Option<bool> {
+    /// What is to be sent, on a list that removes members or not.
+    pub(super) fn work(&self, removes: bool) -> Option<Task> {
         if self.refusal.is_some() {
             return None;
         }
         match (self.desired, self.confirmed) {
             (true, Confirmed::In) | (false, Confirmed::Out) => None,
-            (true, _) => Some(true),
-            (false, _) => removes.then_some(false),
+            (true, _) => Some(Task::Add),
+            (false, _) if self.is_erased() => Some(Task::Erase),
+            (false, _) => removes.then_some(Task::Remove),
         }
+    }
+
+    /// Whether its person was erased: it goes, whatever the list is like.
+    pub(super) fn is_erased(&self) -> bool {
+        !self.desired && self.cause == Cause::Erasure as u8
     }
 
     /// Whether the destination may hold it.
@@ -90,11 +99,11 @@ impl Member {
     }
 
     pub(super) fn encode(&self) -> Result<Vec<u8>, StoreError> {
-        encode("list member", self)
+        encode("list member", FORMAT, self)
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Member, StoreError> {
-        decode("list member", bytes)
+        decode("list member", FORMAT, bytes)
     }
 }
 
@@ -121,6 +130,44 @@ pub(super) struct ListRecord {
     pub(super) first_sync: bool,
     /// Which destination it was sent to.
     pub(super) destination: Option<String>,
+    /// Why nothing is sent until a person acts: the destination is gone, say.
+    pub(super) stopped: Option<String>,
+    /// A snapshot is to be sent as soon as it can be.
+    pub(super) snapshot_due: bool,
+    /// The newest restore of the store that the list heeded, microseconds; 0 for none.
+    pub(super) restored: u64,
+}
+
+/// A list as format 1 had it.
+#[derive(Serialize, Deserialize)]
+struct ListRecord1 {
+    workspace: WorkspaceId,
+    definition: ListDefinition,
+    sequence: u64,
+    forgotten_sequence: u64,
+    removed: bool,
+    emptying: bool,
+    held: Option<String>,
+    removals_held: Option<String>,
+    started: bool,
+    first_sync: bool,
+    destination: Option<String>,
+}
+
+impl From<ListRecord1> for ListRecord {
+    fn from(old: ListRecord1) -> ListRecord {
+        ListRecord {
+            forgotten_sequence: old.forgotten_sequence,
+            removed: old.removed,
+            emptying: old.emptying,
+            held: old.held,
+            removals_held: old.removals_held,
+            started: old.started,
+            first_sync: old.first_sync,
+            destination: old.destination,
+            ..ListRecord::new(old.workspace, old.definition, old.sequence)
+        }
+    }
 }
 
 impl ListRecord {
@@ -138,15 +185,22 @@ impl ListRecord {
             started: false,
             first_sync: true,
             destination: None,
+            stopped: None,
+            snapshot_due: false,
+            restored: 0,
         }
     }
 
     pub(super) fn encode(&self) -> Result<Vec<u8>, StoreError> {
-        encode("list", self)
+        encode("list", LIST_FORMAT, self)
     }
 
+    /// Reads a list of this format or the one before.
     pub(super) fn decode(bytes: &[u8]) -> Result<ListRecord, StoreError> {
-        decode("list", bytes)
+        match bytes.first() {
+            Some(&FORMAT) => decode::<ListRecord1>("list", FORMAT, bytes).map(ListRecord::from),
+            _ => decode("list", LIST_FORMAT, bytes),
+        }
     }
 }
 
@@ -160,14 +214,14 @@ pub(super) fn prefix(workspace: &WorkspaceId, list: &ListId) -> Vec<u8> {
     key
 }
 
-fn encode<T: Serialize>(what: &'static str, value: &T) -> Result<Vec<u8>, StoreError> {
-    postcard::to_extend(value, vec![FORMAT]).map_err(|why| StoreError::Unreadable { what, why: why.to_string() })
+fn encode<T: Serialize>(what: &'static str, format: u8, value: &T) -> Result<Vec<u8>, StoreError> {
+    postcard::to_extend(value, vec![format]).map_err(|why| StoreError::Unreadable { what, why: why.to_string() })
 }
 
-fn decode<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T, StoreError> {
+fn decode<T: DeserializeOwned>(what: &'static str, format: u8, bytes: &[u8]) -> Result<T, StoreError> {
     let unreadable = |why: String| StoreError::Unreadable { what, why };
     match bytes.split_first() {
-        Some((&FORMAT, rest)) => match postcard::take_from_bytes(rest) {
+        Some((found, rest)) if *found == format => match postcard::take_from_bytes(rest) {
             Ok((value, [])) => Ok(value),
             Ok(_) => Err(unreadable("bytes are left over".to_owned())),
             Err(why) => Err(unreadable(why.to_string())),
@@ -202,8 +256,10 @@ mod tests {
         assert!(!member.desired);
         assert_eq!(member.work(true), None, "never sent, so nothing to take back");
         member.confirmed = Confirmed::Unknown;
-        assert_eq!(member.work(true), Some(false));
+        assert_eq!(member.work(true), Some(Task::Remove));
         assert_eq!(member.work(false), None);
+        member.cause = Cause::Erasure as u8;
+        assert_eq!((member.work(true), member.work(false)), (Some(Task::Erase), Some(Task::Erase)));
     }
 
     #[test]
@@ -231,6 +287,11 @@ mod tests {
             mode: ListMode::Mirror,
         };
         let list = ListRecord::new(WorkspaceId::from("w"), definition, 7);
-        assert_eq!(ListRecord::decode(&list.encode().unwrap()).unwrap(), list);
+        let bytes = list.encode().unwrap();
+        assert_eq!(ListRecord::decode(&bytes).unwrap(), list);
+        let golden = b"\x02\x01w\x01l\x01s\x01\x01\x00\x01\x07\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00";
+        assert_eq!(bytes, golden, "format 2 stays as it is");
+        let old = b"\x01\x01w\x01l\x01s\x01\x01\x00\x01\x07\x00\x00\x00\x00\x00\x00\x01\x00";
+        assert_eq!(ListRecord::decode(old).unwrap(), list, "format 1 is still read");
     }
 }

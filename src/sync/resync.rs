@@ -61,8 +61,14 @@ impl SyncService {
                 list.amend(&identifier, |member| (member.desired, member.sequence) = (false, newest))?;
             }
             list.send_all_again()?;
-            list.snapshot_wanted = true;
+            if list.is_held_as_restored() {
+                list.record.held = None;
+                list.save()?;
+            }
+            list.want_snapshot()?;
         }
+        self.db.make_durable()?;
+        self.alerts.clear("restored", list.as_str(), Some(workspace.as_str()));
         slot.word.notify_one();
         Ok(resynced)
     }

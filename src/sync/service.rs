@@ -9,6 +9,7 @@ use super::{commands::Parked, worker};
 use crate::alerts::Alerts;
 use crate::shard::api::{EffectBatch, EffectSink};
 use crate::store::db::{Db, StoreError};
+use crate::store::meta;
 use model::{ListDefinition, ListId, WorkspaceId};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -51,6 +52,8 @@ pub struct SyncService {
     /// Lists that are gone: the sequence of their removal.
     gone: Mutex<BTreeMap<Key, u64>>,
     pub(super) parked: Mutex<BTreeMap<Key, Parked>>,
+    /// When the store was last restored, microseconds; 0 for never.
+    restored: u64,
     pub(super) defaults: SyncDefaults,
     pub(super) alerts: Arc<Alerts>,
     pub(super) durable: Durable,
@@ -71,6 +74,7 @@ impl SyncService {
         runtime: tokio::runtime::Handle,
     ) -> Result<Arc<SyncService>, StoreError> {
         let (lists_tree, members_tree) = (db.tree(LISTS_TREE)?, db.tree(MEMBERS_TREE)?);
+        let restored = meta::restored(&db)?;
         let (mut lists, mut gone) = (BTreeMap::new(), BTreeMap::new());
         for entry in lists_tree.iter() {
             let (_, value) = entry.map_err(|why| db.failed(why))?;
@@ -79,9 +83,15 @@ impl SyncService {
             if record.removed {
                 gone.insert(key, record.sequence);
             } else {
-                let list = List::open(record, db.clone(), lists_tree.clone(), members_tree.clone())?;
+                let mut list = List::open(record, db.clone(), lists_tree.clone(), members_tree.clone(), restored)?;
+                if list.record.restored < restored {
+                    list.restored(restored)?;
+                }
                 lists.insert(key, Slot::new(list));
             }
+        }
+        if restored > 0 {
+            db.make_durable()?;
         }
         let stop = CancellationToken::new();
         let workers = TaskTracker::new();
@@ -93,6 +103,7 @@ impl SyncService {
             lists: RwLock::new(lists),
             gone: Mutex::new(gone),
             parked: Mutex::new(BTreeMap::new()),
+            restored,
             defaults,
             alerts,
             runtime,
@@ -100,6 +111,7 @@ impl SyncService {
             workers,
             stop,
         });
+        service.raise_again();
         service.intake.start(&service)?;
         Ok(service)
     }
@@ -130,19 +142,20 @@ impl SyncService {
         self.intake.depth()
     }
 
-    /// Holds removals on every list there is (a leap of the clock) until the operator confirms
-    /// each list, or lets all of them go again. Survives a restart.
-    pub fn hold_removals(&self, reason: Option<String>) {
+    /// Alerts that were up when the daemon ended, as far as lists know of them.
+    fn raise_again(&self) {
         for slot in self.slots() {
-            let mut list = slot.lock();
-            list.record.removals_held.clone_from(&reason);
-            if let Err(why) = list.save() {
-                tracing::error!(%why, list = %list.record.definition.id, "a hold of removals can't be kept");
+            let list = slot.lock();
+            let (workspace, id) = (list.record.workspace.to_string(), list.record.definition.id.to_string());
+            if let Some(why) = &list.record.stopped {
+                self.alerts.raise("destination", &id, Some(&workspace), why, worker::STOPPED_TO_DO);
             }
-            slot.bell.notify_one();
-        }
-        if let Err(why) = self.db.make_durable() {
-            tracing::error!(%why, "a hold of removals can't be made durable");
+            if list.is_held_as_restored() {
+                self.alerts.raise("restored", &id, Some(&workspace), "the list waits", super::lifecycle::RESTORED);
+            }
+            if let Some(why) = &list.record.removals_held {
+                self.alerts.raise("clock", "wall", None, why, super::removals::TO_DO);
+            }
         }
     }
 
@@ -200,8 +213,10 @@ impl SyncService {
                 return Ok(());
             }
         }
-        let record = ListRecord::new(workspace.clone(), definition.clone(), sequence);
-        let list = List::open(record, self.db.clone(), self.lists_tree.clone(), self.members_tree.clone())?;
+        let mut record = ListRecord::new(workspace.clone(), definition.clone(), sequence);
+        record.restored = self.restored;
+        let trees = (self.lists_tree.clone(), self.members_tree.clone());
+        let list = List::open(record, self.db.clone(), trees.0, trees.1, self.restored)?;
         list.save()?;
         self.edit().insert(key.clone(), Slot::new(list));
         self.gone.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
@@ -245,7 +260,7 @@ impl SyncService {
         }
         self.edit().remove(&key);
         slot.cancel.cancel();
-        for kind in ["brake", "destination"] {
+        for kind in ["brake", "destination", "restored"] {
             self.alerts.clear(kind, id.as_str(), Some(workspace.as_str()));
         }
         Ok(())

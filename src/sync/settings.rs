@@ -1,6 +1,6 @@
 //! What an operator sets for a list, and what is shown of it.
 
-use model::ListMode;
+use model::{Channel, ListIdentifier, ListMode};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -115,4 +115,10 @@ pub struct ListStatus {
     /// How it is kept.
     #[schema(value_type = String)]
     pub mode: ListMode,
+    /// By what it knows its members: `person`, `email`, `phone`, or `{"user": "SOURCE"}`.
+    #[schema(value_type = serde_json::Value)]
+    pub identifier: ListIdentifier,
+    /// Consent that a member needs: `email` or `sms`.
+    #[schema(value_type = Option<String>)]
+    pub consent: Option<Channel>,
 }

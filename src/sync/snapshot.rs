@@ -57,9 +57,11 @@ pub(super) async fn prepare(
         let mut list = slot.lock();
         let expression = list.settings.snapshot_schedule.clone();
         let active = matches!(list.state(), ListState::Active | ListState::Braked);
-        list.snapshot_wanted |= schedule.due(&expression, Utc::now()) && active;
+        if schedule.due(&expression, Utc::now()) && active {
+            list.want_snapshot()?;
+        }
         let size = list.destination.as_ref().map_or(0, |to| to.capabilities().snapshot_members_max);
-        if size == 0 || !active || !list.snapshot_wanted || !list.snapshot.is_empty() {
+        if size == 0 || !active || !list.record.snapshot_due || !list.snapshot.is_empty() {
             return Ok(());
         }
     }
@@ -69,7 +71,6 @@ pub(super) async fn prepare(
         let mut list = slot.lock();
         let members = list.snapshot_members()?;
         list.snapshot = parts(&list, &members);
-        list.snapshot_wanted = false;
         Ok(())
     });
     made.await.unwrap_or_else(|why| Err(StoreError::Unreadable { what: "list", why: why.to_string() }))
@@ -90,6 +91,10 @@ pub(super) fn sent(
                 list.snapshot.pop_front();
                 if list.snapshot.is_empty() {
                     list.last_snapshot = Some(Utc::now().to_rfc3339());
+                    list.record.snapshot_due = false;
+                    if let Err(why) = list.save() {
+                        return worker::store_failed(&why);
+                    }
                 }
             }
             Step::Sent
@@ -109,7 +114,7 @@ fn parts(list: &List, members: &[SnapshotMember]) -> VecDeque<Arc<SnapshotPart>>
         list: list.record.definition.id.to_string(),
         segment: list.record.definition.segment.to_string(),
         as_of: as_of.clone(),
-        sequence: list.newest_sequence,
+        sequence: list.sequence_base + list.newest_sequence,
         part: place + 1,
         parts: count,
         members: members.iter().skip(place * size).take(size).cloned().collect(),

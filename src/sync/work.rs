@@ -33,65 +33,85 @@ impl Queue {
     }
 }
 
-/// Additions and removals that are to be sent.
+/// What is to be done for an identifier.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Task {
+    /// It enters the list.
+    Add,
+    /// It leaves the list.
+    Remove,
+    /// It leaves because its person was erased: neither the brake nor the mode keeps it back.
+    Erase,
+}
+
+/// What is to be sent.
 #[derive(Default)]
 pub(super) struct Work {
     additions: Queue,
     removals: Queue,
+    erasures: Queue,
     tickets: u64,
 }
 
 impl Work {
-    /// What is to be done for an identifier from now on: add (`true`), remove, or nothing.
-    pub(super) fn set(&mut self, identifier: &str, work: Option<bool>) {
+    /// What is to be done for an identifier from now on.
+    pub(super) fn set(&mut self, identifier: &str, task: Option<Task>) {
         self.tickets += 1;
-        if work != Some(true) {
-            self.additions.take(identifier);
-        }
-        if work != Some(false) {
-            self.removals.take(identifier);
-        }
-        match work {
-            Some(true) => self.additions.put(identifier, self.tickets),
-            Some(false) => self.removals.put(identifier, self.tickets),
-            None => {}
+        let queues =
+            [(Task::Add, &mut self.additions), (Task::Remove, &mut self.removals), (Task::Erase, &mut self.erasures)];
+        for (kind, queue) in queues {
+            match task {
+                Some(task) if task == kind => queue.put(identifier, self.tickets),
+                _ => queue.take(identifier),
+            }
         }
     }
 
     pub(super) fn clear(&mut self) {
-        (self.additions, self.removals) = (Queue::default(), Queue::default());
+        (self.additions, self.removals, self.erasures) = (Queue::default(), Queue::default(), Queue::default());
     }
 
     pub(super) fn to_add(&self) -> u64 {
         self.additions.order.len() as u64
     }
 
+    /// Removals that a brake may keep back.
     pub(super) fn to_remove(&self) -> u64 {
         self.removals.order.len() as u64
     }
 
+    /// Removals of people who were erased.
+    pub(super) fn to_erase(&self) -> u64 {
+        self.erasures.order.len() as u64
+    }
+
     pub(super) fn is_empty(&self) -> bool {
-        self.additions.order.is_empty() && self.removals.order.is_empty()
+        self.additions.order.is_empty() && self.removals.order.is_empty() && self.erasures.order.is_empty()
     }
 
     /// Age of the oldest.
     pub(super) fn oldest(&self) -> Duration {
-        let since = self.additions.since().into_iter().chain(self.removals.since()).min();
+        let queues = [&self.additions, &self.removals, &self.erasures];
+        let since = queues.into_iter().filter_map(Queue::since).min();
         since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     /// The oldest ones with what is to be done, without removals if those wait.
-    pub(super) fn next(&self, removals: bool) -> impl Iterator<Item = (Arc<str>, bool)> + '_ {
+    pub(super) fn next(&self, removals: bool) -> impl Iterator<Item = (Arc<str>, Task)> + '_ {
         let mut adding = self.additions.order.iter().peekable();
         let mut removing = self.removals.order.iter().filter(move |_| removals).peekable();
+        let mut erasing = self.erasures.order.iter().peekable();
         std::iter::from_fn(move || {
-            let first_removal = removing.peek().map_or(u64::MAX, |(ticket, _)| **ticket);
-            match adding.peek() {
-                Some((ticket, _)) if **ticket < first_removal => {
-                    adding.next().map(|(_, identifier)| (Arc::clone(identifier), true))
-                }
-                _ => removing.next().map(|(_, identifier)| (Arc::clone(identifier), false)),
-            }
+            let ticket = |first: Option<&(&u64, &Arc<str>)>| first.map_or(u64::MAX, |(ticket, _)| **ticket);
+            let (add, remove, erase) = (ticket(adding.peek()), ticket(removing.peek()), ticket(erasing.peek()));
+            let (next, task) = if erase < add && erase < remove {
+                (erasing.next(), Task::Erase)
+            } else if add < remove {
+                (adding.next(), Task::Add)
+            } else {
+                (removing.next(), Task::Remove)
+            };
+            next.map(|(_, identifier)| (Arc::clone(identifier), task))
         })
     }
 }
@@ -103,23 +123,26 @@ mod tests {
     #[test]
     fn the_oldest_goes_first_and_entering_then_leaving_comes_to_nothing() {
         let mut work = Work::default();
-        work.set("z", Some(true));
-        work.set("a", Some(false));
-        work.set("m", Some(true));
+        work.set("z", Some(Task::Add));
+        work.set("a", Some(Task::Remove));
+        work.set("m", Some(Task::Add));
         work.set("m", None);
-        work.set("z", Some(true));
-        work.set("b", Some(true));
-        let order = |removals| work.next(removals).map(|(id, add)| (id.to_string(), add)).collect::<Vec<_>>();
-        assert_eq!(order(true), [("z".to_owned(), true), ("a".to_owned(), false), ("b".to_owned(), true)]);
-        assert_eq!(order(false), [("z".to_owned(), true), ("b".to_owned(), true)]);
-        assert_eq!((work.to_add(), work.to_remove()), (2, 1));
+        work.set("z", Some(Task::Add));
+        work.set("b", Some(Task::Add));
+        work.set("e", Some(Task::Erase));
+        let order = |removals| work.next(removals).map(|(id, task)| (id.to_string(), task)).collect::<Vec<_>>();
+        let (z, a, b) = (("z".to_owned(), Task::Add), ("a".to_owned(), Task::Remove), ("b".to_owned(), Task::Add));
+        let e = ("e".to_owned(), Task::Erase);
+        assert_eq!(order(true), [z.clone(), a, b.clone(), e.clone()]);
+        assert_eq!(order(false), [z, b, e]);
+        assert_eq!((work.to_add(), work.to_remove(), work.to_erase()), (2, 1, 1));
     }
 
     #[test]
     fn a_change_of_mind_moves_an_identifier_to_the_other_queue() {
         let mut work = Work::default();
-        work.set("a", Some(true));
-        work.set("a", Some(false));
+        work.set("a", Some(Task::Add));
+        work.set("a", Some(Task::Remove));
         assert_eq!((work.to_add(), work.to_remove()), (0, 1));
         work.set("a", None);
         assert!(work.is_empty());

@@ -19,6 +19,8 @@ use tokio::time::{sleep, timeout};
 const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(1);
 /// Rest when the store fails.
 const STORE_REST: Duration = Duration::from_secs(2);
+/// What an alert about a destination that is gone asks for.
+pub(super) const STOPPED_TO_DO: &str = "mend the destination, then set it again";
 /// So many failures in a row raise an alert.
 const FAILURES_ALERT: u32 = 10;
 
@@ -159,7 +161,9 @@ fn look_at_brake(service: &SyncService, list: &mut List) {
     // A snapshot that is under way was made for the other case.
     if !list.snapshot.is_empty() {
         list.snapshot.clear();
-        list.snapshot_wanted = true;
+        if let Err(why) = list.want_snapshot() {
+            tracing::error!(%why, "that a snapshot is wanted can't be kept");
+        }
     }
     let status = list.status();
     if list.removals_wait {
@@ -173,7 +177,7 @@ fn look_at_brake(service: &SyncService, list: &mut List) {
     }
 }
 
-fn store_failed(why: &StoreError) -> Step {
+pub(super) fn store_failed(why: &StoreError) -> Step {
     tracing::error!(%why, "a list can't be written");
     Step::Wait(STORE_REST)
 }
@@ -220,8 +224,11 @@ pub(super) fn failed(service: &SyncService, list: &mut List, failure: &Failure, 
     let wait = |after| Step::Wait(backoff(&service.defaults).wait(list.failures, after, random()));
     match failure {
         Failure::Gone(_) | Failure::NeedsAuthorization(_) => {
-            list.stopped = Some(failure.to_string());
-            raise("mend the destination, then set it again");
+            list.record.stopped = Some(failure.to_string());
+            if let Err(why) = list.save().and_then(|()| service.db.make_durable()) {
+                tracing::error!(%why, "that a list is stopped can't be kept");
+            }
+            raise(STOPPED_TO_DO);
             return Step::Idle;
         }
         Failure::Blocked(_) => raise("see what the platform asks for; it is tried again"),

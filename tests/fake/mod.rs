@@ -87,13 +87,25 @@ impl Core for FakeCore {
     async fn person(&self, _: &WorkspaceId, _: &PersonKey) -> Result<AsOf<PersonInfo>, QueryError> {
         no()
     }
+    async fn events(
+        &self,
+        _: &WorkspaceId,
+        _: &PersonKey,
+        _: Option<String>,
+        _: usize,
+    ) -> Result<AsOf<EventPage>, QueryError> {
+        no()
+    }
+    async fn rates(&self, _: &WorkspaceId) -> Result<AsOf<Items<RateInfo>>, QueryError> {
+        no()
+    }
     async fn transitions(
         &self,
         _: &WorkspaceId,
         _: Option<&SegmentId>,
-        _: u64,
+        _: Place,
         _: usize,
-    ) -> Result<AsOf<Items<TransitionInfo>>, QueryError> {
+    ) -> Result<AsOf<TransitionPage>, QueryError> {
         no()
     }
     async fn desired(&self, _: &WorkspaceId, _: &ListId) -> Result<(u64, Vec<(String, String)>), QueryError> {

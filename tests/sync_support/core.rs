@@ -2,8 +2,8 @@
 
 use model::{Command, ListId, SegmentId, Time, WorkspaceId};
 use segmentd::shard::api::{
-    Accepted, AsOf, Core, Explanation, Items, Live, MemberPage, PersonInfo, PersonKey, Preview, QueryError,
-    SegmentInfo, ShardStats, SubmitError, TransitionInfo, WorkspaceInfo,
+    Accepted, AsOf, Core, EventPage, Explanation, Items, Live, MemberPage, PersonInfo, PersonKey, Place, Preview,
+    QueryError, RateInfo, SegmentInfo, ShardStats, SubmitError, TransitionPage, WorkspaceInfo,
 };
 use std::sync::Arc;
 
@@ -57,13 +57,25 @@ impl Core for KnowsDesired {
     async fn person(&self, _: &WorkspaceId, _: &PersonKey) -> Result<AsOf<PersonInfo>, QueryError> {
         unasked()
     }
+    async fn events(
+        &self,
+        _: &WorkspaceId,
+        _: &PersonKey,
+        _: Option<String>,
+        _: usize,
+    ) -> Result<AsOf<EventPage>, QueryError> {
+        unasked()
+    }
+    async fn rates(&self, _: &WorkspaceId) -> Result<AsOf<Items<RateInfo>>, QueryError> {
+        unasked()
+    }
     async fn transitions(
         &self,
         _: &WorkspaceId,
         _: Option<&SegmentId>,
-        _: u64,
+        _: Place,
         _: usize,
-    ) -> Result<AsOf<Items<TransitionInfo>>, QueryError> {
+    ) -> Result<AsOf<TransitionPage>, QueryError> {
         unasked()
     }
     async fn desired(&self, _: &WorkspaceId, _: &ListId) -> Result<(u64, Vec<(String, String)>), QueryError> {

@@ -148,7 +148,16 @@ impl Bench {
         self.desired.insert(list.to_owned(), BTreeMap::new());
     }
 
+    /// The person behind an identifier is erased.
+    pub fn erase(&mut self, list: &str, identifier: &str) {
+        self.change(list, identifier, "p_erased", false, Cause::Erasure);
+    }
+
     pub fn desire(&mut self, list: &str, identifier: &str, person: &str, member: bool) {
+        self.change(list, identifier, person, member, Cause::Event);
+    }
+
+    fn change(&mut self, list: &str, identifier: &str, person: &str, member: bool, cause: Cause) {
         self.sequence += 1;
         let wanted = self.desired.entry(list.to_owned()).or_default();
         match member {
@@ -162,7 +171,7 @@ impl Bench {
             member,
             sequence: self.sequence,
             at: Time(self.sequence as i64),
-            cause: Cause::Event,
+            cause,
         }));
     }
 

@@ -6,6 +6,7 @@ mod connect;
 mod define;
 mod erase;
 mod event;
+pub mod history;
 mod people;
 pub mod query;
 mod retention;

@@ -209,18 +209,7 @@ impl<S: Storage> Workspace<S> {
         let shown_still = |fact: &Fact| fact.name.is_some() && !gone(fact);
         let mut facts: Vec<_> = person.facts.iter().filter(|fact| shown_still(fact)).collect();
         facts.sort_by_key(|fact| (std::cmp::Reverse(fact.time), fact.message));
-        let recent = facts.iter().take(RECENT_EVENTS_MAX).map(|fact| {
-            let properties = fact.properties.decode(&self.names);
-            let properties: serde_json::Map<_, _> =
-                properties.iter().map(|(name, value)| (name.clone(), value.to_json())).collect();
-            serde_json::json!({
-                "name": fact.name.and_then(|name| self.names.name(name)),
-                "time": fact.time.to_string(),
-                "received": fact.received.to_string(),
-                "source": self.sources.get(fact.source as usize).map(|source| source.id.as_str()),
-                "properties": properties,
-            })
-        });
+        let recent = facts.iter().take(RECENT_EVENTS_MAX).map(|fact| self.fact_json(fact));
         let is_member =
             |id: &&SegmentId| self.segments.active(id).is_some_and(|(_, version)| version.members.contains(no));
         Some(PersonState {
