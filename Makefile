@@ -1,20 +1,33 @@
 # Everything that is needed besides Rust, Node.js and Python is set up by the targets themselves.
 
-.PHONY: demo test soak bench
+.PHONY: demo test sdks soak bench
 
-demo: target/shop/node_modules
+demo: target/shop/node_modules/complete
 	cargo build --release --bin segmentd
 	cargo build --release -p segmentd-simulators --bin demo
 	target/release/demo $(ARGS)
 
-target/shop/node_modules: simulators/shop/package.json
-	mkdir -p target/shop
-	cp simulators/shop/package.json target/shop/
-	cd target/shop && npm install --no-package-lock --no-audit --no-fund --silent
+test: sdks
+	cargo test --workspace
+
+# The SDKs and the browser that the tests run.
+sdks: target/sdk/node_modules/complete target/sdk/venv/complete
+	tests/sdk/chromium.sh
+
+target/shop/node_modules/complete: simulators/shop/package.json
+target/sdk/node_modules/complete: tests/sdk/package.json
+
+target/%/node_modules/complete:
+	mkdir -p target/$*
+	cp $< target/$*/
+	cd target/$* && npm install --no-package-lock --no-audit --no-fund --silent
 	touch $@
 
-test:
-	cargo test --workspace
+target/sdk/venv/complete: tests/sdk/requirements.txt
+	rm -rf target/sdk/venv
+	python3 -m venv target/sdk/venv || { echo "on Debian: apt-get install python3-venv" >&2; exit 1; }
+	target/sdk/venv/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
 
 # As many random worlds as SEGMENTD_WORLDS says: engine against oracle; and as many kills of the daemon
 # under load as SEGMENTD_CRASH_ROUNDS says, at instants drawn from SEGMENTD_SEED.

@@ -156,8 +156,7 @@ async fn segment_settings(State(state): State<Arc<IntakeState>>, Path(key): Path
     if state.keys.find(&key).is_none_or(|source| !source.enabled) {
         return StatusCode::NOT_FOUND.into_response();
     }
-    let host = state.public_url.split_once("://").map_or(state.public_url.as_str(), |(_, host)| host);
-    axum::Json(sdk_config::segment_settings(&key, host)).into_response()
+    axum::Json(sdk_config::segment_settings(&key, &state.public_url)).into_response()
 }
 
 async fn rudder_settings(

@@ -2,13 +2,15 @@
 
 use serde_json::{Value, json};
 
-/// What analytics.js needs: exactly one integration, which posts to our host.
-pub(super) fn segment_settings(write_key: &str, host: &str) -> Value {
+/// What analytics.js needs: exactly one integration, which posts to our address.
+pub(super) fn segment_settings(write_key: &str, url: &str) -> Value {
+    let (protocol, host) = url.split_once("://").unwrap_or(("https", url));
     json!({
         "integrations": {
             "Segment.io": {
                 "apiKey": write_key,
                 "apiHost": format!("{host}/v1"),
+                "protocol": protocol,
                 "unbundledIntegrations": [],
                 "addBundledMetadata": true,
                 "maybeBundledConfigIds": {},

@@ -24,6 +24,8 @@ pub struct Setup {
     pub data: String,
     /// The data folder, when it is not to be in the daemon's own folder.
     pub data_dir: Option<PathBuf>,
+    /// The address under which the public reaches it, when it is another one.
+    pub public_url: Option<String>,
     /// Variables of its environment.
     pub env: Vec<(String, String)>,
 }
@@ -51,6 +53,11 @@ impl Daemon {
     /// Starts a daemon with extra settings (whole sections).
     pub async fn start(extra: &str) -> Daemon {
         Daemon::with(Setup { sections: extra.to_owned(), ..Setup::default() }).await
+    }
+
+    /// Starts a daemon that the public reaches under another address.
+    pub async fn start_as(extra: &str, public_url: Option<String>) -> Daemon {
+        Daemon::with(Setup { sections: extra.to_owned(), public_url, ..Setup::default() }).await
     }
 
     /// Starts a daemon that is set up like this.
@@ -88,11 +95,12 @@ impl Daemon {
         let Setup { sections, listen, data, env, .. } = &self.setup;
         let reserve = if data.contains("free_space_reserve_mib") { "" } else { "free_space_reserve_mib = 16\n" };
         let text = format!(
-            "[listen]\naddress = \"127.0.0.1:{0}\"\npublic_url = \"http://127.0.0.1:{0}\"\n{listen}\
+            "[listen]\naddress = \"127.0.0.1:{0}\"\npublic_url = \"{2}\"\n{listen}\
              [data]\ndir = {1:?}\n{reserve}{data}\n[sync]\nallow_private_destinations = true\n\
              retry_first_ms = 20\nretry_longest_ms = 200\n{sections}",
             self.port,
             self.data_dir(),
+            self.public_url()
         );
         std::fs::write(self.config_path(), text).unwrap();
         let log = std::fs::File::options().append(true).create(true).open(self.log_path()).unwrap();
@@ -168,6 +176,11 @@ impl Daemon {
     pub fn signal(&self, name: &str) {
         let pid = self.child.as_ref().unwrap().id().to_string();
         assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
+    }
+
+    /// The address under which the public reaches it.
+    pub fn public_url(&self) -> String {
+        self.setup.public_url.clone().unwrap_or_else(|| self.url.clone())
     }
 
     pub fn log_path(&self) -> PathBuf {
