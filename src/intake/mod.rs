@@ -32,7 +32,7 @@ pub use refusals::{Refusals, RefusedEvent};
 pub use room::BodyRoom;
 pub use routes::{IntakeState, router};
 
-/// Bounds of what a request may carry.
+/// What a request may carry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct IntakeLimits {
@@ -58,6 +58,8 @@ pub struct IntakeLimits {
     pub body_wait_s: u64,
     /// MiB of bodies being received at the same time.
     pub bodies_mib_max: usize,
+    /// Whether a call whose `integrations` switch all destinations off, and don't name segmentd, is refused.
+    pub honour_integrations: bool,
 }
 
 impl Default for IntakeLimits {
@@ -75,6 +77,7 @@ impl Default for IntakeLimits {
             name_chars_max: 200,
             body_wait_s: 60,
             bodies_mib_max: 256,
+            honour_integrations: true,
         }
     }
 }

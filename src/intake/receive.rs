@@ -135,6 +135,9 @@ impl<'a> Taking<'a> {
             Ok(call) => call,
             Err(Dropped { reason, message_id }) => return self.refuse(reason, &message_id, 1),
         };
+        if call.declined && self.state.limits.honour_integrations {
+            return self.refuse("integrations_off", call.message_id.as_deref().unwrap_or_default(), 1);
+        }
         let own_kind = call.kind.take();
         let kind = kind.unwrap_or_else(|| own_kind.as_deref().unwrap_or_default());
         // A refusal names the message; the text is borrowed, so this costs nothing.

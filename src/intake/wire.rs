@@ -8,6 +8,8 @@ use std::borrow::Cow;
 
 /// Pairs of a `merge` call that are looked at.
 const MERGE_PAIRS_MAX: usize = 8;
+/// What we are called among a call's `integrations`.
+const OUR_NAME: &str = "segmentd";
 
 type Text<'a> = Option<Cow<'a, str>>;
 
@@ -33,6 +35,8 @@ pub(super) struct Call<'a> {
     pub(super) context: Context<'a>,
     /// Of RudderStack's `merge`: pairs of type and value.
     pub(super) merge: Vec<(String, String)>,
+    /// Whether `integrations` keeps it from us: `All` is false and we are not named.
+    pub(super) declined: bool,
 }
 
 /// The parts of `context` that are used.
@@ -152,6 +156,10 @@ impl<'a> Call<'a> {
                     call.context = Context::read(json, &mut values)?;
                     return Ok(());
                 }
+                "integrations" => {
+                    call.declined = declined(json)?;
+                    return Ok(());
+                }
                 "mergeProperties" => {
                     call.merge = merge_pairs(json)?;
                     return Ok(());
@@ -260,6 +268,21 @@ impl<'a> Batch<'a> {
         };
         self.write_key.as_deref().or_else(first)
     }
+}
+
+/// `{"All": false}` without `"segmentd": true`, or options of ours in place of `true`.
+fn declined(json: &mut Json<'_>) -> Result<bool, Malformed> {
+    let (mut all_off, mut named) = (false, false);
+    fields::<Malformed>(json, |name, json| {
+        let kind = json.kind()?;
+        match name {
+            "All" | "all" => all_off = kind == Kind::False,
+            _ if name.eq_ignore_ascii_case(OUR_NAME) => named = matches!(kind, Kind::True | Kind::Object),
+            _ => {}
+        }
+        json.skip()
+    })?;
+    Ok(all_off && !named)
 }
 
 fn merge_pairs(json: &mut Json<'_>) -> Result<Vec<(String, String)>, Malformed> {
