@@ -257,6 +257,7 @@ fn routes(config: &Config, base: &Base) -> Result<(Router, ClickWorker), DaemonE
         stop: base.stop.clone(),
         allow_private: config.sync.allow_private_destinations,
         body_wait: Duration::from_secs(config.intake.body_wait_s),
+        public_url: config.listen.public_url.clone(),
     });
     Ok((intake_routes.merge(link_routes).merge(ops_routes).merge(admin_routes), clicks))
 }

@@ -33,6 +33,8 @@ pub struct LinksIn {
 pub struct LinkOut {
     /// The last part of its address, after `/l/`.
     pub code: String,
+    /// Its whole address, by `listen.public_url`.
+    pub short_url: String,
     /// Where it leads.
     pub url: String,
     /// Its campaign.
@@ -72,6 +74,7 @@ impl From<LinkError> for Problem {
 fn out(state: &AdminState, link: Link) -> Result<LinkOut, Problem> {
     let clicks = state.links.clicks(&link.code).map_err(LinkError::Store)?;
     Ok(LinkOut {
+        short_url: format!("{}/l/{}", state.public_url, link.code),
         code: link.code,
         url: link.url,
         campaign: link.campaign,
@@ -144,7 +147,50 @@ pub(super) async fn show(
     Named((workspace, code)): Named<(WorkspaceId, String)>,
 ) -> Result<Json<LinkOut>, Problem> {
     caller.may_see_people(&workspace, "link")?;
-    let found = state.links.get(&code).map_err(LinkError::Store)?.filter(|link| link.workspace == workspace);
-    let link = found.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, format!("there is no link {code}")))?;
-    Ok(Json(out(&state, link)?))
+    let found = state.links.own(&workspace, &code).map_err(LinkError::Store)?;
+    Ok(Json(out(&state, found.ok_or_else(|| no_link(&code))?)?))
+}
+
+fn no_link(code: &str) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, format!("there is no link {code}"))
+}
+
+/// What of a link can change.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LinkIn {
+    /// Where it leads from now on: http or https.
+    pub url: String,
+}
+
+/// Leads a link elsewhere from now on.
+#[utoipa::path(put, path = "/workspaces/{workspace}/links/{code}",
+    params(("workspace" = String, Path), ("code" = String, Path)),
+    request_body = LinkIn, responses((status = 200, description = "the link", body = LinkOut)))]
+pub(super) async fn lead(
+    State(state): State<AdminState>,
+    caller: Caller,
+    Named((workspace, code)): Named<(WorkspaceId, String)>,
+    Body(LinkIn { url }): Body<LinkIn>,
+) -> Result<Json<LinkOut>, Problem> {
+    caller.may(Scope::Write, Some(&workspace))?;
+    let (links, wanted) = (state.links.clone(), code.clone());
+    let changed = tokio::task::spawn_blocking(move || links.lead(&workspace, &wanted, &url)).await;
+    let changed = changed.map_err(|_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the link was not changed"))??;
+    Ok(Json(out(&state, changed.ok_or_else(|| no_link(&code))?)?))
+}
+
+/// Deletes a link: its address is unknown from now on.
+#[utoipa::path(delete, path = "/workspaces/{workspace}/links/{code}",
+    params(("workspace" = String, Path), ("code" = String, Path)), responses((status = 204, description = "deleted")))]
+pub(super) async fn delete(
+    State(state): State<AdminState>,
+    caller: Caller,
+    Named((workspace, code)): Named<(WorkspaceId, String)>,
+) -> Result<StatusCode, Problem> {
+    caller.may(Scope::Write, Some(&workspace))?;
+    let (links, wanted) = (state.links.clone(), code.clone());
+    let deleted = tokio::task::spawn_blocking(move || links.delete(&workspace, &wanted)).await;
+    let deleted = deleted.map_err(|_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the link was not deleted"))?;
+    if deleted.map_err(LinkError::Store)? { Ok(StatusCode::NO_CONTENT) } else { Err(no_link(&code)) }
 }

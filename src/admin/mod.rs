@@ -73,6 +73,8 @@ pub struct AdminState {
     pub allow_private: bool,
     /// How long a body may take to arrive.
     pub body_wait: std::time::Duration,
+    /// The address under which the public reaches us, without a slash at its end.
+    pub public_url: String,
 }
 
 impl AdminState {

@@ -23,7 +23,8 @@ use utoipa::OpenApi;
         segments::explain, segments::transitions, segments::all_transitions, people::show, people::erase,
         people::events, people::unlink, people::redact, live::stream, lists::list, lists::show, lists::put,
         lists::delete, list_commands::command, list_commands::resync, list_commands::rotate, keys::list,
-        keys::create, keys::delete, clock::advance, backup::take, links::create, links::list, links::show
+        keys::create, keys::delete, clock::advance, backup::take, links::create, links::list, links::show,
+        links::lead, links::delete
     )
 )]
 struct Api;
@@ -72,7 +73,7 @@ pub(super) fn routes() -> Vec<(&'static str, MethodRouter<AdminState>)> {
         ("/workspaces/{workspace}/lists/{list}/rotate-secret", post(list_commands::rotate)),
         ("/workspaces/{workspace}/lists/{list}/{command}", post(list_commands::command)),
         ("/workspaces/{workspace}/links", get(links::list).post(links::create)),
-        ("/workspaces/{workspace}/links/{code}", get(links::show)),
+        ("/workspaces/{workspace}/links/{code}", get(links::show).put(links::lead).delete(links::delete)),
         ("/alerts", get(alerts::list)),
         ("/keys", get(keys::list).post(keys::create)),
         ("/keys/{key}", delete(keys::delete)),

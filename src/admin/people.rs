@@ -5,7 +5,8 @@ use super::input::{Asked, Body, Named};
 use super::segments::{PageQuery, limit};
 use super::{AdminState, Problem};
 use crate::control::Scope;
-use crate::shard::api::{AsOf, EventPage, PersonInfo, PersonKey};
+use crate::links::LinkError;
+use crate::shard::api::{AsOf, EventPage, PersonInfo, PersonKey, QueryError};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -60,6 +61,7 @@ pub(super) async fn erase(
     caller.may(Scope::People, Some(&workspace))?;
     caller.changed_people(&workspace, "erase");
     let identity = strong(&state, &workspace, &person).await?;
+    forget_links(&state, &workspace, &identity).await?;
     apply(&state, &workspace, vec![Command::Erase { identity }]).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -154,4 +156,23 @@ pub(super) async fn redact(
     let source = SourceId(body.source);
     apply(&state, &workspace, vec![Command::Redact { source, identity }]).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Short links that were made for the person lead on, but for nobody: a later click must not bring them back.
+async fn forget_links(state: &AdminState, workspace: &WorkspaceId, identity: &Identity) -> Result<(), Problem> {
+    let mut all = vec![identity.clone()];
+    match state.core.person(workspace, &PersonKey::Identity(identity.clone())).await {
+        Ok(known) => all.extend(known.answer.identities.iter().filter_map(|canonical| match key(canonical) {
+            Ok(PersonKey::Identity(identity)) => Some(identity),
+            _ => None,
+        })),
+        Err(QueryError::NotFound { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let (links, workspace) = (state.links.clone(), workspace.clone());
+    let forgotten = tokio::task::spawn_blocking(move || {
+        all.iter().try_for_each(|identity| links.forget(&workspace, identity).map(drop))
+    });
+    let failed = |_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the person's short links were not forgotten");
+    forgotten.await.map_err(failed)?.map_err(|why| LinkError::Store(why).into())
 }

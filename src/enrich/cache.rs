@@ -9,7 +9,7 @@ const AGENTS_MAX: usize = 4_096;
 /// Bytes of a user agent that are looked at.
 const AGENT_BYTES_MAX: usize = 512;
 
-type Found = Arc<[(&'static str, String)]>;
+type Found = Option<Arc<Device>>;
 
 /// What was found for each user agent.
 #[derive(Default)]
@@ -18,18 +18,18 @@ pub(super) struct DeviceCache {
 }
 
 impl DeviceCache {
-    /// Properties of the device behind a user agent.
+    /// The device behind a user agent.
     pub(super) fn get(&self, agent: &str) -> Found {
         let agent = agent.get(..agent.floor_char_boundary(AGENT_BYTES_MAX)).unwrap_or_default();
         if let Some(found) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(agent) {
-            return Arc::clone(found);
+            return found.clone();
         }
-        let found: Found = Device::parse(agent).map(Device::properties).unwrap_or_default().into();
+        let found = Device::parse(agent).map(Arc::new);
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= AGENTS_MAX {
             known.clear();
         }
-        known.insert(agent.to_owned(), Arc::clone(&found));
+        known.insert(agent.to_owned(), found.clone());
         found
     }
 }
@@ -44,7 +44,7 @@ mod tests {
         let agent =
             "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari";
         let first = cache.get(agent);
-        assert_eq!(first[0], ("device_kind", "desktop".to_owned()));
+        assert_eq!(first.as_ref().unwrap().kind, "desktop");
         for number in 0..3 * AGENTS_MAX {
             cache.get(&format!("{agent} {number}{}", "ñ".repeat(AGENT_BYTES_MAX)));
             assert!(cache.known.read().unwrap().len() <= AGENTS_MAX);

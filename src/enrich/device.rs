@@ -13,6 +13,9 @@ pub struct Device {
     pub os: Option<String>,
 }
 
+/// Bytes of a client hint that is looked at.
+const HINT_BYTES_MAX: usize = 64;
+
 const BRANDS: &[(&str, &str)] = &[
     ("iPhone", "Apple"),
     ("iPad", "Apple"),
@@ -69,6 +72,23 @@ const BOTS: &[&str] = &[
     "phantomjs",
     "curl/",
     "wget/",
+    "python-urllib",
+    "aiohttp",
+    "python-httpx",
+    "apache-httpclient",
+    "axios/",
+    "node-fetch",
+    "undici",
+    "guzzlehttp",
+    "postmanruntime",
+    "mastodon",
+    "iframely",
+    "vkshare",
+    "kakaotalk-scrap",
+    "slack-imgproxy",
+    "google-inspectiontool",
+    "googleother",
+    "adsbot",
     "python-requests",
     "go-http-client",
     "okhttp",
@@ -81,6 +101,33 @@ const BOTS: &[&str] = &[
     "preview",
     "scanner",
 ];
+
+/// What a browser tells of its device in headers of its own (`Sec-CH-UA-...`), each empty when absent.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Hints<'a> {
+    /// `?1` on phones.
+    pub mobile: &'a str,
+    /// The system, quoted.
+    pub platform: &'a str,
+    /// The model, quoted; only sent to whom asked for it.
+    pub model: &'a str,
+}
+
+fn brand(text: &str) -> Option<String> {
+    BRANDS.iter().find(|(mark, _)| text.contains(mark)).map(|(_, brand)| (*brand).to_owned())
+}
+
+/// One name for each system, whatever its release: browsers freeze what they say of it.
+fn system(name: &str) -> &str {
+    match name {
+        "iPhone" | "iPad" | "iPod" => "iOS",
+        "Mac OSX" | "Mac OS Classic" => "macOS",
+        "Chrome OS" => "ChromeOS",
+        "Windows Phone OS" => "Windows Phone",
+        name if name.starts_with("Windows ") => "Windows",
+        name => name,
+    }
+}
 
 impl Device {
     /// Reads a user agent; `None` when nothing can be told or no person stands behind it.
@@ -95,9 +142,30 @@ impl Device {
             "appliance" => "console",
             _ => "other",
         };
-        let brand = BRANDS.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, brand)| (*brand).to_owned());
-        let os = (found.os != "UNKNOWN").then(|| found.os.to_owned());
+        let brand = brand(agent);
+        let os = (found.os != "UNKNOWN").then(|| system(found.os).to_owned());
         Some(Device { kind, brand, os })
+    }
+
+    /// What a browser's client hints add: Chrome's user agent says `Android 10; K` of every phone.
+    pub fn hinted(mut self, hints: &Hints<'_>) -> Device {
+        let unquoted = |text: &str| text.trim().trim_matches('"').to_owned();
+        let platform = unquoted(hints.platform);
+        if platform == "Android" {
+            match hints.mobile.trim() {
+                "?1" => self.kind = "phone",
+                "?0" => self.kind = "tablet",
+                _ => {}
+            }
+        }
+        if self.os.is_none() && !platform.is_empty() && platform.len() <= HINT_BYTES_MAX && platform != "Unknown" {
+            self.os = Some(system(&platform).to_owned());
+        }
+        let model = unquoted(hints.model);
+        if self.brand.is_none() && model.len() <= HINT_BYTES_MAX {
+            self.brand = brand(&model);
+        }
+        self
     }
 
     /// As properties of a person.
@@ -113,7 +181,8 @@ impl Device {
 pub fn is_bot(agent: &str) -> bool {
     let folded = agent.to_ascii_lowercase();
     let crawler = || Parser::new().parse(agent).is_some_and(|found| found.category == "crawler");
-    folded.trim().is_empty() || BOTS.iter().any(|mark| folded.contains(mark)) || crawler()
+    // Proxies of mail programs say the bare minimum.
+    matches!(folded.trim(), "" | "mozilla/5.0") || BOTS.iter().any(|mark| folded.contains(mark)) || crawler()
 }
 
 #[cfg(test)]
@@ -132,7 +201,22 @@ mod tests {
         assert_eq!((parse(GALAXY).kind, parse(GALAXY).brand.as_deref()), ("phone", Some("Samsung")));
         assert_eq!(parse(IPAD).kind, "tablet");
         assert_eq!(parse(DESKTOP).kind, "desktop");
-        assert!(parse(GALAXY).os.unwrap().contains("Android"));
+        let os = |agent| parse(agent).os.unwrap();
+        assert_eq!([os(GALAXY), os(IPHONE), os(IPAD), os(DESKTOP)], ["Android", "iOS", "iOS", "Windows"]);
+    }
+
+    #[test]
+    fn client_hints_tell_what_a_frozen_user_agent_hides() {
+        const FROZEN: &str = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Mobile Safari/537.36";
+        let frozen = Device::parse(FROZEN).unwrap();
+        assert_eq!((frozen.kind, frozen.brand.as_deref(), frozen.os.as_deref()), ("phone", None, Some("Android")));
+        let hints = Hints { mobile: "?1", platform: "\"Android\"", model: "\"SM-S911B\"" };
+        assert_eq!(frozen.clone().hinted(&hints).brand.as_deref(), Some("Samsung"));
+        assert_eq!(frozen.clone().hinted(&Hints { mobile: "?0", ..hints }).kind, "tablet");
+        assert_eq!(frozen.clone().hinted(&Hints::default()), frozen);
+        let desktop = Device::parse(DESKTOP).unwrap();
+        let hints = Hints { mobile: "?0", platform: "\"Windows\"", model: "\"\"" };
+        assert_eq!(desktop.clone().hinted(&hints), desktop);
     }
 
     #[test]
@@ -143,11 +227,18 @@ mod tests {
             "Slackbot-LinkExpanding 1.0",
             "curl/8.5",
             "",
+            "Mozilla/5.0",
+            "Snap URL Preview Service; bot; snapchat",
+            "http.rb/5.2.0 (Mastodon/4.3.0; +https://social.example/) Bot",
             "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
         ] {
             assert!(is_bot(agent), "{agent}");
         }
-        for agent in [IPHONE, GALAXY, IPAD, DESKTOP] {
+        let in_apps = [
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 [FBAN/FBIOS;FBAV/466.0.0.41.109]",
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 Instagram 335.0.3.24.96",
+        ];
+        for agent in [IPHONE, GALAXY, IPAD, DESKTOP].into_iter().chain(in_apps) {
             assert!(!is_bot(agent), "{agent}");
         }
     }

@@ -4,7 +4,7 @@
 mod cache;
 mod device;
 
-pub use device::{Device, is_bot};
+pub use device::{Device, Hints, is_bot};
 
 use cache::DeviceCache;
 use model::Value;
@@ -42,10 +42,11 @@ impl Enrich {
         Ok(())
     }
 
-    /// Tells `device_kind`, `device_brand` and `device_os` of a user agent.
-    pub fn device(&self, agent: &str, mut tell: impl FnMut(&str, Value)) {
-        for (name, value) in self.devices.get(agent).iter() {
-            tell(name, Value::text(value));
+    /// Tells `device_kind`, `device_brand` and `device_os` of a user agent and its client hints.
+    pub fn device(&self, agent: &str, hints: &Hints<'_>, mut tell: impl FnMut(&str, Value)) {
+        let Some(device) = self.devices.get(agent) else { return };
+        for (name, value) in Device::clone(&device).hinted(hints).properties() {
+            tell(name, Value::Text(value));
         }
     }
 

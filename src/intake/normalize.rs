@@ -4,7 +4,7 @@ use super::auth::SourceEntry;
 use super::correct::{doubt, event_time, instant};
 use super::wire::{Call, Context};
 use super::{IntakeLimits, commerce, consent, traits};
-use crate::enrich::Enrich;
+use crate::enrich::{Enrich, Hints};
 use kit::normalize;
 use model::names::{PAGE_VIEWED, SCREEN_VIEWED, canonical_event_name};
 use model::{Event, EventKind, Identity, IdentityKind, Map, SourceKind, Time, Value};
@@ -211,7 +211,7 @@ fn surroundings(context: &mut Context<'_>, envelope: &Envelope<'_>, traits: &mut
     let own = browser || context.direct || common.direct;
     let agent = context.user_agent.as_deref().or(common.user_agent.as_deref());
     if let Some(agent) = agent.or(envelope.agent.filter(|_| browser)) {
-        envelope.enrich.device(agent, &mut put);
+        envelope.enrich.device(agent, &Hints::default(), &mut put);
     }
     let named = |text: &Option<Cow<'_, str>>| {
         text.as_deref().map(str::trim).filter(|text| !text.is_empty() && text.len() <= 64).map(Value::text)

@@ -1,8 +1,8 @@
 //! What one visit to a link is: a person's click, or a preview.
 
 use super::{Link, SOURCE};
-use crate::enrich::{Enrich, is_bot};
-use axum::http::{HeaderMap, Method, header};
+use crate::enrich::{Enrich, Hints, is_bot};
+use axum::http::{HeaderMap, HeaderName, Method, header};
 use model::names::LINK_CLICKED;
 use model::{Event, EventKind, Map, SourceId, Time, Value, WorkspaceId};
 
@@ -61,10 +61,16 @@ pub(super) fn visit(link: &Link, bot: bool, now: Time, headers: &HeaderMap, enri
 
 /// Device and place of the visitor.
 fn surroundings(headers: &HeaderMap, enrich: &Enrich) -> Map {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let mut found = Map::new();
     let mut tell = |name: &str, value: Value| drop(found.insert(name.to_owned(), value));
-    enrich.device(text(header::USER_AGENT), &mut tell);
+    let hint = |name: &'static str| text(HeaderName::from_static(name));
+    let hints = Hints {
+        mobile: hint("sec-ch-ua-mobile"),
+        platform: hint("sec-ch-ua-platform"),
+        model: hint("sec-ch-ua-model"),
+    };
+    enrich.device(text(header::USER_AGENT), &hints, &mut tell);
     enrich.place(text(crate::ops::PEER_ADDRESS), &mut tell);
     found
 }
@@ -72,7 +78,7 @@ fn surroundings(headers: &HeaderMap, enrich: &Enrich) -> Map {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::http::{HeaderName, HeaderValue};
+    use axum::http::HeaderValue;
     use model::Identity;
 
     const PHONE: &str = "Mozilla/5.0 (Linux; Android 14; SM-S911B) AppleWebKit/537.36 (KHTML, like Gecko) \

@@ -56,6 +56,8 @@ async fn follow(
         // Each click has to come here, and search engines have no business with it.
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        // The model of a phone is in no user agent any more: asked for, it comes with the next click.
+        (HeaderName::from_static("accept-ch"), HeaderValue::from_static("Sec-CH-UA-Model")),
         (HeaderName::from_static("x-robots-tag"), HeaderValue::from_static("noindex, nofollow")),
     ];
     (StatusCode::FOUND, headers).into_response()

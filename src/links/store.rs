@@ -121,6 +121,37 @@ impl LinkStore {
         Ok(found)
     }
 
+    /// Lets a link lead elsewhere; `None` when the workspace has no such link. Durable on return.
+    pub fn lead(&self, workspace: &WorkspaceId, code: &str, url: &str) -> Result<Option<Link>, LinkError> {
+        let url = target::checked(url)?;
+        let Some(link) = self.own(workspace, code)? else { return Ok(None) };
+        let link = Link { url, ..link };
+        let value = encode(&link).map_err(unreadable)?;
+        self.tree.insert(link_key(code), value).map_err(|why| self.db.failed(why))?;
+        self.db.make_durable()?;
+        Ok(Some(link))
+    }
+
+    /// Takes a link away: its code leads nowhere from now on. Whether there was one; durable on return.
+    pub fn delete(&self, workspace: &WorkspaceId, code: &str) -> Result<bool, StoreError> {
+        let Some(link) = self.own(workspace, code)? else { return Ok(false) };
+        let mut batch = sled::Batch::default();
+        batch.remove(link_key(code));
+        batch.remove(clicks_key(code));
+        batch.remove([campaign_prefix(workspace, &link.campaign), code.as_bytes().to_vec()].concat());
+        if let Some(subscriber) = &link.subscriber {
+            batch.remove([subscriber_prefix(workspace, subscriber), code.as_bytes().to_vec()].concat());
+        }
+        self.tree.apply_batch(batch).map_err(|why| self.db.failed(why))?;
+        self.db.make_durable()?;
+        Ok(true)
+    }
+
+    /// The link of a code, if it is this workspace's.
+    pub fn own(&self, workspace: &WorkspaceId, code: &str) -> Result<Option<Link>, StoreError> {
+        Ok(self.get(code)?.filter(|link| link.workspace == *workspace))
+    }
+
     /// How often a link was clicked.
     pub fn clicks(&self, code: &str) -> Result<Clicks, StoreError> {
         let found = self.tree.get(clicks_key(code)).map_err(|why| self.db.failed(why))?;
@@ -131,6 +162,9 @@ impl LinkStore {
     pub(super) fn add_clicks(&self, more: &BTreeMap<String, Clicks>) -> Result<(), StoreError> {
         let mut batch = sled::Batch::default();
         for (code, more) in more {
+            if !self.tree.contains_key(link_key(code)).map_err(|why| self.db.failed(why))? {
+                continue;
+            }
             let now = self.clicks(code)?;
             let counted = now.counted.saturating_add(more.counted);
             let bots = now.bots.saturating_add(more.bots);
@@ -255,10 +289,30 @@ mod tests {
     #[test]
     fn clicks_add_up() {
         let (_dir, store) = open();
-        let more = BTreeMap::from([("abcd1234".to_owned(), Clicks { counted: 2, bots: 1 })]);
+        let link = store.create(&"w".into(), new("https://x.example/", "may", None), Time(0)).unwrap();
+        let more = BTreeMap::from([(link.code.clone(), Clicks { counted: 2, bots: 1 })]);
         store.add_clicks(&more).unwrap();
         store.add_clicks(&more).unwrap();
-        assert_eq!(store.clicks("abcd1234").unwrap(), Clicks { counted: 4, bots: 2 });
+        assert_eq!(store.clicks(&link.code).unwrap(), Clicks { counted: 4, bots: 2 });
         assert_eq!(store.clicks("zzzzzzzz").unwrap(), Clicks::default());
+    }
+
+    #[test]
+    fn a_deleted_link_leaves_nothing_behind_and_only_its_workspace_can_change_it() {
+        let (_dir, store) = open();
+        let (own, other) = ("w".into(), "v".into());
+        let ana = Identity::email("ana@x.mx");
+        let link = store.create(&own, new("https://x.example/", "may", Some(ana)), Time(0)).unwrap();
+        let code = link.code.as_str();
+        assert_eq!(store.lead(&other, code, "https://y.example/").unwrap(), None);
+        assert!(matches!(store.lead(&own, code, "javascript:1"), Err(LinkError::Target { .. })));
+        let moved = Link { url: "https://y.example/".to_owned(), ..link.clone() };
+        assert_eq!(store.lead(&own, code, "https://y.example").unwrap(), Some(moved.clone()));
+        assert_eq!(store.get(code).unwrap(), Some(moved));
+        assert!(!store.delete(&other, code).unwrap());
+        assert!(store.delete(&own, code).unwrap());
+        store.add_clicks(&BTreeMap::from([(code.to_owned(), Clicks { counted: 1, bots: 0 })])).unwrap();
+        assert_eq!(store.tree().len(), 0);
+        assert!(!store.delete(&own, code).unwrap());
     }
 }

@@ -3,6 +3,7 @@
 #![allow(dead_code)]
 
 pub mod load;
+pub mod mmdb;
 pub mod prometheus;
 
 use serde_json::{Value, json};
@@ -185,6 +186,11 @@ impl Daemon {
 
     pub fn log_path(&self) -> PathBuf {
         self.dir.path().join("log")
+    }
+
+    /// The running process.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
     }
 
     /// kill -9.
