@@ -201,3 +201,30 @@ async fn after_an_erasure_the_persons_links_lead_on_but_bring_nobody_back() {
         assert_eq!(daemon.get(&api(link)).await["subscriber"], subscriber);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_backup_does_not_bring_back_for_whom_a_link_was() {
+    let mut daemon = Daemon::start("").await;
+    daemon.workspace().await;
+    let subscribers = ["email:ana@example.com", "email:bea@example.com"];
+    let made = make(&daemon, json!({"url": "https://shop.example.com/", "subscribers": subscribers})).await;
+    visit(&daemon, Method::GET, &path(&made[0]), &[("user-agent", IPHONE)]).await;
+    newest(&daemon, "email:ana@example.com", 1).await;
+    let copy = daemon.dir.path().join("copy");
+    assert_eq!(daemon.send(Method::POST, "/backup", json!({"path": copy})).await.0, 200);
+    let person = "/workspaces/main/people/email:ana@example.com";
+    assert_eq!(daemon.send(Method::DELETE, person, Value::Null).await.0, 204);
+    daemon.stop();
+    let data = daemon.dir.path().join("data");
+    for part in ["store", "log"] {
+        std::fs::rename(data.join(part), data.join(format!("old-{part}"))).unwrap();
+    }
+    let config = daemon.dir.path().join("config.toml");
+    let restore = ["restore", "--from", copy.to_str().unwrap()];
+    let done =
+        Command::new(env!("CARGO_BIN_EXE_segmentd")).arg("--config").arg(&config).args(restore).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    daemon.start_again().await;
+    assert_eq!(daemon.get(&api(&made[0])).await["subscriber"], json!(null));
+    assert_eq!(daemon.get(&api(&made[1])).await["subscriber"], "email:bea@example.com");
+}

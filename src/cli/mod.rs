@@ -1,6 +1,7 @@
 //! The command line.
 
 pub mod client;
+pub mod offline;
 pub mod show;
 pub mod target;
 pub mod tasks;

@@ -32,9 +32,9 @@ async fn a_backup_taken_while_running_restores_to_the_same_people() {
     world.shards.stop();
 
     backup::check(&file).unwrap();
-    let restored = backup::restore(&file, &restore_to(copy.path(), None)).unwrap();
+    let restored = backup::restore(&file, &restore_to(copy.path(), None), &|_, _| Ok(())).unwrap();
     assert_eq!((restored.entries, restored.erasures), (summary.entries, 0));
-    let again = backup::restore(&file, &restore_to(copy.path(), None));
+    let again = backup::restore(&file, &restore_to(copy.path(), None), &|_, _| Ok(()));
     assert!(matches!(again, Err(BackupError::NotEmpty(_))));
     let world = open(copy.path(), START);
     let found = info(&world).await;
@@ -58,9 +58,9 @@ async fn a_backup_with_any_damage_is_refused_before_anything_is_restored() {
         let mut flipped = whole.clone();
         flipped[at] ^= 1;
         std::fs::write(&file, &flipped).unwrap();
-        assert!(backup::restore(&file, &restore_to(copy.path(), None)).is_err(), "byte {at}");
+        assert!(backup::restore(&file, &restore_to(copy.path(), None), &|_, _| Ok(())).is_err(), "byte {at}");
         std::fs::write(&file, &whole[..at]).unwrap();
-        assert!(backup::restore(&file, &restore_to(copy.path(), None)).is_err(), "cut at {at}");
+        assert!(backup::restore(&file, &restore_to(copy.path(), None), &|_, _| Ok(())).is_err(), "cut at {at}");
     }
     assert!(!copy.path().join("store").exists());
 }
@@ -80,7 +80,7 @@ async fn who_was_erased_after_the_backup_stays_erased_after_restoring_it() {
     world.shards.stop();
     assert_eq!(std::fs::read_to_string(&ledger).unwrap().lines().count(), 4);
 
-    let restored = backup::restore(&file, &restore_to(copy.path(), Some(&ledger))).unwrap();
+    let restored = backup::restore(&file, &restore_to(copy.path(), Some(&ledger)), &|_, _| Ok(())).unwrap();
     assert_eq!(restored.erasures, 1, "one of them was in the backup");
     let world = open(copy.path(), START);
     assert_eq!(info(&world).await.people, 8);

@@ -114,8 +114,13 @@ pub struct RestoreTo {
 }
 
 /// Checks a backup and puts it into empty folders. Erasures of the ledger that are newer than
-/// the backup go into the log: the daemon carries them out when it starts.
-pub fn restore(path: &Path, to: &RestoreTo) -> Result<Summary, BackupError> {
+/// the backup go into the log: the daemon carries them out when it starts; `forget` carries them out in what
+/// is no state of a shard.
+pub fn restore(
+    path: &Path,
+    to: &RestoreTo,
+    forget: &dyn Fn(&Db, &erasures::Again) -> Result<(), StoreError>,
+) -> Result<Summary, BackupError> {
     check(path)?;
     for dir in [&to.store_dir, &to.log_dir] {
         if std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some()) {
@@ -163,6 +168,7 @@ pub fn restore(path: &Path, to: &RestoreTo) -> Result<Summary, BackupError> {
         }
         let again = erasures::again(&store, &meta.tombstone_key, &ledger, &records)?;
         summary.erasures += again.len() as u64;
+        again.iter().try_for_each(|one| forget(&db, one))?;
         let after = records.last().map_or(store.mark()?.time, |record| record.time);
         append_erasures(&mut records, again, head.before, after);
         write_log(&to.log_dir, head.shard, head.before, &records)?;
