@@ -33,6 +33,11 @@ const SINGLE: [&str; 13] = [
 ];
 const BATCH: [&str; 4] = ["/v1/batch", "/v1/b", "/v1/import", "/beacon/v1/batch"];
 
+/// What it is about, the key, the body, and the status and reason that are due.
+type Case<'a> = (&'a str, Option<&'a str>, Vec<u8>, u16, &'a str);
+/// An `Authorization` header, if any.
+type Header = Option<(&'static str, String)>;
+
 struct Answer {
     status: StatusCode,
     headers: axum::http::HeaderMap,
@@ -88,7 +93,7 @@ async fn every_path_takes_every_key_packing_and_content_type() {
         let bench = Bench::new();
         let mut asked = 0;
         let by_query = format!("{path}?writeKey={KEY}");
-        let keys: [(&str, Option<(&str, String)>, Option<&str>); 5] = [
+        let keys: [(&str, Header, Option<&str>); 5] = [
             (path, Some(basic("WRITE_KEY_1:")), None),
             (path, Some(basic("WRITE_KEY_1")), None),
             (path, Some(basic("WRITE_KEY_1:")), Some("somebody else's")),
@@ -129,7 +134,7 @@ async fn every_path_answers_as_documented() {
         };
         let batch = BATCH.contains(&path);
         let cut = gzip(&good(path))[..30].to_vec();
-        let cases: [(&str, Option<&str>, Vec<u8>, u16, &str); 11] = [
+        let cases: [Case<'_>; 11] = [
             ("unknown key", Some("nobody:"), good(path), 401, "unknown_write_key"),
             ("no key", None, good(path), 401, "no_write_key"),
             ("empty key", Some(":"), good(path), 401, "no_write_key"),

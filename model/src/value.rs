@@ -50,10 +50,8 @@ impl Value {
 
 fn number_to_json(number: &Decimal) -> serde_json::Value {
     let text = number.normalize().to_string();
-    // A small number is written with an exponent.
-    let read = |text: &str| text.parse::<Decimal>().or_else(|_| Decimal::from_scientific(text)).ok();
     match serde_json::from_str::<serde_json::Number>(&text) {
-        Ok(json) if read(&json.to_string()) == Some(*number) => json.into(),
+        Ok(json) if json.to_string() == text => json.into(),
         _ => text.into(),
     }
 }

@@ -29,7 +29,7 @@ pub fn all_kinds(tracks: usize, big: u64) -> Vec<Value> {
     }
     for number in 0..tracks {
         let properties = json!({"tag": format!("track-{number}"), "number": number, "price": 19.99, "none": null,
-            "big": big, "tiny": 0.000001, "below": -3.5, "text": "日本語 \"quoted\" \\ \u{1f6d2} \u{7}", "empty": {},
+            "big": big, "tiny": 0.0001, "below": -3.5, "text": "日本語 \"quoted\" \\ \u{1f6d2} \u{7}", "empty": {},
             "items": [{"sku": "A-1", "price": 0.1, "gone": null}, {"sku": "ü"}], "deep": {"a": {"b": [1, [2]]}}});
         let call = json!({"type": "track", "userId": user(number), "event": "Quiz Taken", "properties": properties});
         calls.push(call);
