@@ -123,6 +123,8 @@ pub fn shard_options(config: &Config) -> ShardOptions {
     options.people_cache_bytes = data.people_cache_mib << 20;
     options.log_keep = Duration::from_secs(data.log_keep_days * 86_400);
     options.limits.free_space_reserve_bytes = data.free_space_reserve_mib << 20;
+    options.limits.workspace_records_max = data.workspace_waiting_records_max;
+    options.limits.workspace_bytes_max = data.workspace_waiting_mib_max << 20;
     options.erasures_file = Some(data.dir.join(ERASURES_FILE));
     options
 }

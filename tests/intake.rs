@@ -152,6 +152,7 @@ async fn overload_and_a_log_that_cannot_be_durable_ask_to_come_again() {
     let not_durable = || SubmitError::NotDurable { reason: "disk".to_owned(), retry_after_s: 10 };
     for (error, status, wait) in [
         (SubmitError::Overloaded { retry_after_s: 3 }, StatusCode::TOO_MANY_REQUESTS, Some("3")),
+        (SubmitError::WorkspaceBusy { retry_after_s: 2 }, StatusCode::TOO_MANY_REQUESTS, Some("2")),
         (SubmitError::Overloaded { retry_after_s: 0 }, StatusCode::TOO_MANY_REQUESTS, Some("1")),
         (not_durable(), StatusCode::SERVICE_UNAVAILABLE, Some("10")),
         (SubmitError::Stopping, StatusCode::SERVICE_UNAVAILABLE, Some("2")),

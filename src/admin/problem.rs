@@ -68,7 +68,9 @@ impl From<QueryError> for Problem {
 impl From<SubmitError> for Problem {
     fn from(error: SubmitError) -> Problem {
         let (status, after) = match error {
-            SubmitError::Overloaded { retry_after_s } => (StatusCode::TOO_MANY_REQUESTS, Some(retry_after_s)),
+            SubmitError::Overloaded { retry_after_s } | SubmitError::WorkspaceBusy { retry_after_s } => {
+                (StatusCode::TOO_MANY_REQUESTS, Some(retry_after_s))
+            }
             SubmitError::UnknownWorkspace(_) => (StatusCode::NOT_FOUND, None),
             SubmitError::NotDurable { retry_after_s, .. } => (StatusCode::SERVICE_UNAVAILABLE, Some(retry_after_s)),
             SubmitError::Stopping => (StatusCode::SERVICE_UNAVAILABLE, None),

@@ -97,6 +97,10 @@ pub struct Data {
     pub people_cache_mib: usize,
     /// Reserve of free space, MiB.
     pub free_space_reserve_mib: u64,
+    /// Records of one workspace that wait.
+    pub workspace_waiting_records_max: usize,
+    /// The same, MiB.
+    pub workspace_waiting_mib_max: u64,
     /// Days.
     pub log_keep_days: u64,
     /// Seconds.
@@ -232,6 +236,9 @@ impl Config {
         }
         if self.data.shards == 0 || self.data.checkpoint_s == 0 {
             return wrong("data", "shards and checkpoint_s must be at least 1");
+        }
+        if self.data.workspace_waiting_records_max == 0 || self.data.workspace_waiting_mib_max == 0 {
+            return wrong("data", "workspace_waiting_records_max and workspace_waiting_mib_max must be at least 1");
         }
         if self.sync.brake_percent > 100 {
             return wrong("sync.brake_percent", "expected 0 to 100");

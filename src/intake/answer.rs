@@ -56,6 +56,7 @@ impl Refused {
             Refused::UnknownKey => "unknown_write_key",
             Refused::Disabled => "source_disabled",
             Refused::Submit(SubmitError::Overloaded { .. }) => "overloaded",
+            Refused::Submit(SubmitError::WorkspaceBusy { .. }) => "workspace_busy",
             Refused::Submit(SubmitError::NotDurable { .. }) => "not_durable",
             Refused::Submit(SubmitError::Stopping) => "stopping",
             Refused::Submit(SubmitError::UnknownWorkspace(_)) => "unknown_workspace",
@@ -72,7 +73,9 @@ impl Refused {
             Refused::BodyLost => StatusCode::REQUEST_TIMEOUT,
             Refused::NoKey | Refused::UnknownKey => StatusCode::UNAUTHORIZED,
             Refused::Disabled | Refused::Submit(SubmitError::UnknownWorkspace(_)) => StatusCode::NOT_FOUND,
-            Refused::NoRoom | Refused::Submit(SubmitError::Overloaded { .. }) => StatusCode::TOO_MANY_REQUESTS,
+            Refused::NoRoom | Refused::Submit(SubmitError::Overloaded { .. } | SubmitError::WorkspaceBusy { .. }) => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
             Refused::Submit(SubmitError::NotDurable { .. } | SubmitError::Stopping) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -87,7 +90,7 @@ impl Refused {
             Refused::NoKey => "Failed to read writeKey from header, body or query".to_owned(),
             Refused::UnknownKey => "Invalid Write Key".to_owned(),
             Refused::Disabled | Refused::Submit(SubmitError::UnknownWorkspace(_)) => "Source is disabled".to_owned(),
-            Refused::NoRoom | Refused::Submit(SubmitError::Overloaded { .. }) => {
+            Refused::NoRoom | Refused::Submit(SubmitError::Overloaded { .. } | SubmitError::WorkspaceBusy { .. }) => {
                 "Max Requests Limit reached".to_owned()
             }
             // The reason is for the operator.
@@ -99,6 +102,7 @@ impl Refused {
     fn retry_after_s(&self) -> Option<u32> {
         match self {
             Refused::Submit(SubmitError::Overloaded { retry_after_s })
+            | Refused::Submit(SubmitError::WorkspaceBusy { retry_after_s })
             | Refused::Submit(SubmitError::NotDurable { retry_after_s, .. }) => Some((*retry_after_s).max(1)),
             Refused::NoRoom => Some(NO_ROOM_RETRY_S),
             Refused::Submit(SubmitError::Stopping) => Some(STOPPING_RETRY_S),

@@ -156,9 +156,11 @@ impl Work {
                 self.lost(events.len() as u64);
                 return true;
             }
-            Err(SubmitError::Overloaded { retry_after_s } | SubmitError::NotDurable { retry_after_s, .. }) => {
-                u64::from(retry_after_s)
-            }
+            Err(
+                SubmitError::Overloaded { retry_after_s }
+                | SubmitError::WorkspaceBusy { retry_after_s }
+                | SubmitError::NotDurable { retry_after_s, .. },
+            ) => u64::from(retry_after_s),
             Err(SubmitError::Stopping) => *RETRY_S.end(),
         };
         let wait_s = wait_s.clamp(*RETRY_S.start(), *RETRY_S.end());

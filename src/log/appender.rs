@@ -1,6 +1,7 @@
 //! Group commit: whatever queued up while the last group was written is the next group.
 
 use super::frame::Frames;
+use super::shares::{Share, Shares, sum};
 use super::write::Log;
 use super::{LogError, Reader};
 use crate::shard::api::{Accepted, SubmitError};
@@ -29,6 +30,10 @@ pub struct AppenderLimits {
     pub queue_bytes_max: usize,
     /// Submissions waiting to be written, records.
     pub queue_records_max: usize,
+    /// Records of one workspace that are queued, or durable and not applied yet.
+    pub workspace_records_max: usize,
+    /// The same, bytes.
+    pub workspace_bytes_max: u64,
     /// Durable records that are not applied yet, bytes.
     pub unapplied_bytes_max: u64,
     /// One write to the log, bytes (one submission may be larger).
@@ -41,7 +46,9 @@ impl Default for AppenderLimits {
     fn default() -> Self {
         AppenderLimits {
             queue_bytes_max: 64 << 20,
-            queue_records_max: 100_000,
+            queue_records_max: 200_000,
+            workspace_records_max: 150_000,
+            workspace_bytes_max: 48 << 20,
             unapplied_bytes_max: 64 << 20,
             group_bytes_max: 8 << 20,
             free_space_reserve_bytes: 1 << 30,
@@ -74,6 +81,10 @@ impl Submission {
         let (waiter, answer) = oneshot::channel();
         Ok((Submission { frames, workspace: workspace.clone(), commands, internal, waiter }, answer))
     }
+
+    fn share(&self) -> Share {
+        Share { records: self.commands.len(), bytes: self.frames.len() as u64 }
+    }
 }
 
 /// Records that are durable and not applied yet.
@@ -83,6 +94,8 @@ pub struct DurableGroup {
     pub records: Vec<Record>,
     /// Their size in the log; given back by [`Appender::applied`].
     pub bytes: u64,
+    /// Whose they are, but for the shard's own; given back likewise.
+    pub shares: Vec<(WorkspaceId, Share)>,
     /// When they became durable.
     pub since: Instant,
 }
@@ -98,6 +111,7 @@ struct Queue {
     waiting: VecDeque<Submission>,
     bytes: usize,
     records: usize,
+    shares: Shares,
     stopping: bool,
     /// The appender sleeps and has to be woken.
     asleep: bool,
@@ -181,6 +195,13 @@ impl Appender {
         if full && !submission.internal {
             return Err(SubmitError::Overloaded { retry_after_s: OVERLOADED_RETRY_S });
         }
+        if !submission.internal {
+            let waits = queue.shares.of(&submission.workspace);
+            if waits.records >= limits.workspace_records_max || waits.bytes >= limits.workspace_bytes_max {
+                return Err(SubmitError::WorkspaceBusy { retry_after_s: OVERLOADED_RETRY_S });
+            }
+            queue.shares.add(&submission.workspace, submission.share());
+        }
         queue.bytes += submission.frames.len();
         queue.records += submission.commands.len();
         queue.waiting.push_back(submission);
@@ -205,8 +226,9 @@ impl Appender {
     }
 
     /// Tells that a group is applied.
-    pub fn applied(&self, bytes: u64) {
+    pub fn applied(&self, bytes: u64, shares: &[(WorkspaceId, Share)]) {
         self.shared.unapplied_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        lock(&self.shared.queue).shares.remove(shares);
     }
 
     /// Position of the newest durable record.
@@ -275,7 +297,7 @@ impl Writer {
             if let Err(error) = self.write(&submissions, first, time) {
                 tracing::warn!(%error, "a group of records is not in the log");
                 lock(&self.shared.queue).assigned = first - 1;
-                refuse(submissions, &error.to_string());
+                self.refuse(submissions, &error.to_string());
                 std::thread::sleep(FAILED_WRITE_REST);
                 continue;
             }
@@ -297,7 +319,7 @@ impl Writer {
             let (accepted, refused) = split(taken, room);
             if accepted.is_empty() {
                 drop(queue);
-                refuse(refused, "the reserve of free disk space is reached");
+                self.refuse(refused, "the reserve of free disk space is reached");
                 continue;
             }
             let time = shared.clock.now().max(queue.floor);
@@ -310,7 +332,7 @@ impl Writer {
             let first = queue.assigned + 1;
             queue.assigned += records;
             drop(queue);
-            refuse(refused, "the reserve of free disk space is reached");
+            self.refuse(refused, "the reserve of free disk space is reached");
             return Some((accepted, first, time));
         }
     }
@@ -353,10 +375,22 @@ impl Writer {
         Ok(())
     }
 
+    fn refuse(&self, submissions: Vec<Submission>, reason: &str) {
+        if submissions.is_empty() {
+            return;
+        }
+        lock(&self.shared.queue).shares.remove(&shares_of(&submissions));
+        for submission in submissions {
+            let error = SubmitError::NotDurable { reason: reason.to_owned(), retry_after_s: NOT_DURABLE_RETRY_S };
+            let _ = submission.waiter.send(Err(error));
+        }
+    }
+
     fn complete(&self, submissions: Vec<Submission>, first: u64, time: Time) {
         let mut records = Vec::new();
         let mut waiters = Vec::with_capacity(submissions.len());
         let mut bytes = 0;
+        let shares = shares_of(&submissions);
         for submission in submissions {
             bytes += submission.frames.len() as u64;
             for command in submission.commands {
@@ -368,7 +402,7 @@ impl Writer {
         }
         self.shared.appended.store(first + records.len() as u64 - 1, Ordering::Release);
         self.shared.unapplied_bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.handover.hand_over(DurableGroup { records, bytes, since: Instant::now() });
+        self.handover.hand_over(DurableGroup { records, bytes, shares, since: Instant::now() });
         for (waiter, accepted) in waiters {
             // Whoever no longer waits does not need the answer.
             let _ = waiter.send(Ok(accepted));
@@ -395,14 +429,16 @@ impl Queue {
     }
 }
 
+/// Whose submissions are, but for the shard's own.
+fn shares_of(submissions: &[Submission]) -> Vec<(WorkspaceId, Share)> {
+    let mut shares = Vec::new();
+    for submission in submissions.iter().filter(|one| !one.internal) {
+        sum(&mut shares, &submission.workspace, submission.share());
+    }
+    shares
+}
+
 /// What may be written, and what has to be refused for want of space.
 fn split(taken: Vec<Submission>, room: bool) -> (Vec<Submission>, Vec<Submission>) {
     if room { (taken, Vec::new()) } else { taken.into_iter().partition(|one| one.internal) }
-}
-
-fn refuse(submissions: Vec<Submission>, reason: &str) {
-    for submission in submissions {
-        let error = SubmitError::NotDurable { reason: reason.to_owned(), retry_after_s: NOT_DURABLE_RETRY_S };
-        let _ = submission.waiter.send(Err(error));
-    }
 }

@@ -16,6 +16,7 @@ mod frame;
 pub mod mend;
 mod reader;
 mod recover;
+mod shares;
 mod write;
 
 #[cfg(test)]
@@ -29,4 +30,5 @@ pub use file::{DiskFiles, Files, SegmentFile};
 pub use frame::{Frames, record_bytes_max};
 pub use reader::Reader;
 pub use recover::Cut;
+pub use shares::Share;
 pub use write::{Log, LogOptions};

@@ -414,7 +414,7 @@ fn a_full_queue_refuses_and_counts_what_is_not_applied() {
     answers.into_iter().for_each(|answer| assert!(answer.blocking_recv().unwrap().is_ok()));
     let refused = appender.submit(submission(command(3), false).0);
     assert!(matches!(refused, Err(SubmitError::Overloaded { .. })), "two records are not applied");
-    handed.0.lock().unwrap().drain(..).for_each(|group| appender.applied(group.bytes));
+    handed.0.lock().unwrap().drain(..).for_each(|group| appender.applied(group.bytes, &group.shares));
     assert!(appender.submit(submission(command(3), false).0).is_ok());
     appender.stop();
     thread.join().unwrap();

@@ -27,6 +27,12 @@ pub enum SubmitError {
         /// Whole seconds after which another try makes sense.
         retry_after_s: u32,
     },
+    /// Too much of this workspace is waiting; try again. Others are not refused.
+    #[error("too much of this workspace is waiting; try again in {retry_after_s} s")]
+    WorkspaceBusy {
+        /// Whole seconds after which another try makes sense.
+        retry_after_s: u32,
+    },
     /// The reserve of free disk space is reached, or the disk refused a write.
     #[error("the log can't be made durable now ({reason}); try again in {retry_after_s} s")]
     NotDurable {

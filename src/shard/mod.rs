@@ -20,4 +20,6 @@ mod state;
 #[cfg(test)]
 mod backup_tests;
 #[cfg(test)]
+mod fairness_tests;
+#[cfg(test)]
 mod tests;

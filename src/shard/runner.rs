@@ -9,7 +9,7 @@ use super::options::{ShardAlerts, ShardError};
 use super::pulse::Pulse;
 use super::state::Tenants;
 use crate::histogram::Histogram;
-use crate::log::{Appender, DurableGroup, Submission};
+use crate::log::{Appender, DurableGroup, Share, Submission};
 use crate::store::state::CheckpointMark;
 use model::{Command, Record, SegmentId, Time, WorkspaceId};
 use std::sync::mpsc::{Sender, SyncSender};
@@ -84,6 +84,7 @@ fn received(record: &Record) -> Option<Time> {
 struct Applying {
     records: std::vec::IntoIter<Record>,
     bytes: u64,
+    shares: Vec<(WorkspaceId, Share)>,
 }
 
 /// The state of a shard's thread.
@@ -214,8 +215,8 @@ impl Runner {
         // Before anything of the time after a leap is applied: its removals must not get out.
         self.look_at_clock();
         self.hear(notices);
-        if let Some(DurableGroup { records, bytes, .. }) = group {
-            self.applying = Some(Applying { records: records.into_iter(), bytes });
+        if let Some(DurableGroup { records, bytes, shares, .. }) = group {
+            self.applying = Some(Applying { records: records.into_iter(), bytes, shares });
         }
         let applied = self.apply_slice()?;
         for question in questions {
@@ -246,7 +247,7 @@ impl Runner {
         let slice: Vec<Record> = applying.records.by_ref().take(SLICE_RECORDS).collect();
         let received: Vec<Time> = slice.iter().filter_map(received).collect();
         if applying.records.len() == 0 {
-            self.appender.applied(applying.bytes);
+            self.appender.applied(applying.bytes, &applying.shares);
             self.applying = None;
             self.apply(slice)?;
             self.inbox.applied();

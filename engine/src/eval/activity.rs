@@ -51,11 +51,12 @@ pub(super) fn matching(
     subject: &dyn Subject,
     visit: &mut dyn FnMut(&dyn Happening, Time) -> bool,
 ) {
-    subject.happenings(asked.event.as_deref(), frame.from, frame.until, &mut |happening| match frame
-        .leaves(happening.time(), happening.kept_for_good())
-    {
-        Some(leaves) if passes(frame, &asked.filters, happening) => visit(happening, leaves),
-        _ => true,
+    subject.happenings(asked.event.as_deref(), frame.from, frame.looks_until(), &mut |happening| {
+        frame.found();
+        match frame.leaves(happening.time(), happening.kept_for_good()) {
+            Some(leaves) if passes(frame, &asked.filters, happening) => visit(happening, leaves),
+            _ => true,
+        }
     });
 }
 
@@ -124,6 +125,7 @@ fn edge(plan: &Plan, asked: &Activity, window: Window, subject: &dyn Subject, no
     let gone = gone.min(ever.holds_until());
     match frame.leaves(time, true) {
         Some(leaves) => Outcome::fixed(true).until(leaves).until(gone),
+        None if time < frame.from => Outcome::fixed(false).until(gone),
         None => Outcome::fixed(false).until(frame.shifts).until(gone),
     }
 }
@@ -137,7 +139,7 @@ pub(super) fn spent(
 ) -> Outcome {
     let frame = Frame::new(plan, window, now);
     let amounts = amounts(&frame, currency, subject, &mut |_| ());
-    money_holds(bounds, amounts).until(frame.shifts)
+    money_holds(bounds, amounts).until(frame.window_holds_until())
 }
 
 /// What was spent in a window order by order, in one currency, each with the instant at which it
@@ -149,7 +151,8 @@ pub(super) fn amounts(
     seen: &mut dyn FnMut(Time),
 ) -> Vec<(Time, Option<Decimal>)> {
     let mut amounts = Vec::new();
-    subject.spent(frame.from, frame.until, &mut |order| {
+    subject.spent(frame.from, frame.looks_until(), &mut |order| {
+        frame.found();
         let Some(leaves) = frame.leaves(order.time, true) else { return };
         seen(order.time);
         // Nothing is nothing in any currency.

@@ -8,7 +8,9 @@ use super::{Memo, Tri, node, property};
 use crate::language::ast::Figure;
 use crate::plan::{Activity, Kind, Measure, Node, Plan, Window};
 use model::Time;
+use model::names::ORDER_COMPLETED;
 use serde_json::{Map, Value, json};
+use std::collections::VecDeque;
 
 /// Happenings shown behind one condition.
 pub const HAPPENINGS_MAX: usize = 10;
@@ -65,13 +67,20 @@ fn happened(plan: &Plan, activity: &Activity, subject: &dyn Subject, now: Time, 
         Measure::First(_) | Measure::Last(_) => Window::EVER,
         _ => activity.window,
     };
-    let (mut times, mut values) = (Vec::new(), Vec::new());
+    let (mut times, mut values, mut shown) = (Vec::new(), Vec::new(), VecDeque::new());
     matching(&Frame::new(plan, window, now), activity, subject, &mut |happening, leaves| {
         times.push(happening.time());
+        let mut one = json!({"event": happening.name(), "time": happening.time().to_string()});
         if let Measure::Figure(figure, of, _) = &activity.measure {
-            let value = happening.property(of).and_then(|value| measurable(*figure, value));
+            let value = happening.property(of);
+            if let (Some(value), Some(one)) = (&value, one.as_object_mut()) {
+                one.insert(of.clone(), value.to_json());
+            }
+            let value = value.and_then(|value| measurable(*figure, value));
             values.extend(value.map(|value| (leaves, value)));
         }
+        shown.push_front(one);
+        shown.truncate(HAPPENINGS_MAX);
         true
     });
     let time = |time: Option<&Time>| time.map_or(Value::Null, |time| json!(time.to_string()));
@@ -82,7 +91,7 @@ fn happened(plan: &Plan, activity: &Activity, subject: &dyn Subject, now: Time, 
         Measure::Count(_) => json!(times.len()),
     };
     out.insert("found".to_owned(), found);
-    out.insert("happenings".to_owned(), newest(&times));
+    out.insert("happenings".to_owned(), shown.into_iter().collect());
 }
 
 fn was_spent(frame: &Frame<'_>, currency: &str, subject: &dyn Subject, out: &mut Map<String, Value>) {
@@ -94,10 +103,6 @@ fn was_spent(frame: &Frame<'_>, currency: &str, subject: &dyn Subject, out: &mut
     let sum = sum.map_or(json!("unknown"), |sum| json!(sum.normalize().to_string()));
     out.insert("found".to_owned(), sum);
     out.insert("currency".to_owned(), json!(currency));
-    out.insert("happenings".to_owned(), newest(&times));
-}
-
-/// The newest times, the newest first.
-fn newest(times: &[Time]) -> Value {
-    times.iter().rev().take(HAPPENINGS_MAX).map(|time| json!(time.to_string())).collect()
+    let order = |time: &Time| json!({"event": ORDER_COMPLETED, "time": time.to_string()});
+    out.insert("happenings".to_owned(), times.iter().rev().take(HAPPENINGS_MAX).map(order).collect());
 }

@@ -21,6 +21,8 @@ pub(super) struct Frame<'a> {
     pub(super) now: Time,
     /// When a filter that looks at the clock comes to another answer.
     filters_hold: Cell<Time>,
+    /// Whether there is anything that later windows could hold: windows only move forward.
+    coming: Cell<bool>,
 }
 
 impl<'a> Frame<'a> {
@@ -33,6 +35,7 @@ impl<'a> Frame<'a> {
             shifts,
             now,
             filters_hold: Cell::new(Time::MAX),
+            coming: Cell::new(false),
         };
         match window {
             Window::Range(from, until) => frame(from, until, None, Time::MAX),
@@ -68,7 +71,22 @@ impl<'a> Frame<'a> {
 
     /// When the answer may change whatever leaves: the window shifts or a filter turns.
     pub(super) fn holds_until(&self) -> Time {
-        self.shifts.min(self.filters_hold.get())
+        self.window_holds_until().min(self.filters_hold.get())
+    }
+
+    /// When the window shifts, if there is anything that this could change.
+    pub(super) fn window_holds_until(&self) -> Time {
+        if self.coming.get() { self.shifts } else { Time::MAX }
+    }
+
+    /// Up to when to look for what is in the window now or comes into it when it shifts.
+    pub(super) fn looks_until(&self) -> Time {
+        if self.shifts == Time::MAX { self.until } else { Time::MAX }
+    }
+
+    /// Notes that something was found from the window's first instant on.
+    pub(super) fn found(&self) {
+        self.coming.set(true);
     }
 
     /// When retention takes a happening.

@@ -103,7 +103,8 @@ impl<S: Storage> Workspace<S> {
         open(record.building, true);
     }
 
-    /// A version that was being built starts over: its bits are left out.
+    /// A version that was being built starts over: its bits are left out, and in the store they are
+    /// replaced by those that come of it.
     fn open_bitmaps(&mut self, bitmaps: Vec<(BitmapKey, Vec<u8>)>) {
         for (key, bytes) in bitmaps {
             let Ok(part) = RoaringBitmap::deserialize_from(bytes.as_slice()) else { continue };
@@ -112,7 +113,9 @@ impl<S: Storage> Workspace<S> {
                 (BitmapKind::People, _) => self.is_person |= part,
                 (BitmapKind::Members, Some(version)) => version.members |= part,
                 (BitmapKind::Unknown, Some(version)) => version.unknown |= part,
-                _ => {}
+                _ => {
+                    self.dirty_bitmaps.insert(key);
+                }
             }
         }
     }

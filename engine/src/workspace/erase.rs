@@ -148,6 +148,16 @@ impl<S: Storage> Workspace<S> {
         };
         let mut touched = Touched::new(true);
         self.capture(no, &mut touched)?;
+        // What a cut address said holds for all who give it.
+        let addresses: Vec<Identity> = self.people.get(no).map_or_else(Vec::new, |person| {
+            let identities = person.nodes.values().map(|node| &node.identity);
+            identities.filter(|identity| identity.kind.is_address()).cloned().collect()
+        });
+        for address in addresses {
+            for other in self.sharing(no, &address)? {
+                self.capture(other, &mut touched)?;
+            }
+        }
         let gone = self.take_facts(no, |fact| fact.source == number as u32);
         self.forget_orders(&gone);
         self.settle(touched, Scope::All, when, effects)?;

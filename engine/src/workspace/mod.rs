@@ -208,6 +208,11 @@ impl<S: Storage> Workspace<S> {
     }
 
     pub(crate) fn context(&self) -> Context<'_> {
+        self.context_at(self.now)
+    }
+
+    /// What holds at an instant after now if nothing happens until then.
+    pub(crate) fn context_at(&self, at: Time) -> Context<'_> {
         Context {
             names: &self.names,
             words: &self.words,
@@ -215,7 +220,7 @@ impl<S: Storage> Workspace<S> {
             rates: &self.rates,
             zone: &self.zone,
             currency: &self.settings.currency,
-            forgotten: self.forgotten(),
+            forgotten: self.forgotten_at(at),
         }
     }
 }

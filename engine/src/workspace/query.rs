@@ -1,12 +1,13 @@
 //! Answers about now.
 
 use super::Workspace;
-use crate::eval::{Tri, explain};
+use crate::eval::{Outcome, Tri, evaluate, explain};
 use crate::language;
 use crate::person::Person;
 use crate::person::fact::Fact;
 use crate::person::retention::passes;
 use crate::person::view::View;
+use crate::plan::Plan;
 use crate::storage::{PersonNo, Storage, StorageError};
 use model::{Identity, IdentityKey, ListId, SegmentId, Time};
 
@@ -66,6 +67,12 @@ pub type Reasons = (String, Tri, Time, serde_json::Value);
 /// Part of a count: who matches, people looked at, some of those who match, where to go on.
 pub type Counted = (u64, u64, Vec<String>, Option<PersonNo>);
 
+/// Instants at which a reason is looked at again to find its next change, and facts gone through
+/// for that: beyond it the last of these instants is told.
+const LOOKS_MAX: usize = 1_000;
+/// Changes further ahead than a hundred years are not told, microseconds.
+const HORIZON: i64 = 36_525 * 86_400_000_000;
+const LOOKS_FACTS_MAX: usize = 1_000_000;
 /// Events shown of a person.
 const RECENT_EVENTS_MAX: usize = 100;
 
@@ -157,7 +164,25 @@ impl<S: Storage> Workspace<S> {
         let Some((_, version)) = self.segments.active(id) else { return Ok(None) };
         let Ok(plan) = &version.plan else { return Ok(None) };
         let tree = explain(plan, &view, self.now);
-        Ok(Some((stable_id.to_string(), outcome.value, outcome.until, tree)))
+        let changes = self.next_change(plan, &view, outcome);
+        Ok(Some((stable_id.to_string(), outcome.value, changes, tree)))
+    }
+
+    /// When an outcome turns by time alone: a timer may come before it and find nothing changed.
+    fn next_change(&self, plan: &Plan, view: &View<'_>, now: Outcome) -> Time {
+        let mut until = now.until;
+        for _ in 0..(LOOKS_FACTS_MAX / (view.person.facts.len() + 1)).clamp(1, LOOKS_MAX) {
+            if until > view.now.plus_micros(HORIZON) {
+                return Time::MAX;
+            }
+            let then = View { person: view.person, context: self.context_at(until), now: until, ..*view };
+            let outcome = evaluate(plan, &then, until);
+            if outcome.value != now.value {
+                break;
+            }
+            until = outcome.until;
+        }
+        until
     }
 
     /// Counts who of up to `people` people from a number on match a definition: the count, people
@@ -183,7 +208,7 @@ impl<S: Storage> Workspace<S> {
                 && let Some(stable_id) = person.stable_id()
             {
                 let view = View { person, context: self.context(), now: self.now, foreign, stable_id: &stable_id };
-                if crate::eval::evaluate(&plan, &view, self.now).value == Tri::True {
+                if evaluate(&plan, &view, self.now).value == Tri::True {
                     count += 1;
                     if found.len() < sample {
                         found.push(stable_id.to_string());

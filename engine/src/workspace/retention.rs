@@ -31,8 +31,12 @@ impl<S: Storage> Workspace<S> {
     }
 
     /// What happened at or before this instant is past its retention, but for orders.
-    pub(crate) fn forgotten(&self) -> Time {
-        self.forgotten.max(self.now.plus_micros(self.retention_micros().saturating_neg()))
+    pub(super) fn forgotten(&self) -> Time {
+        self.forgotten_at(self.now)
+    }
+
+    pub(super) fn forgotten_at(&self, at: Time) -> Time {
+        self.forgotten.max(at.plus_micros(self.retention_micros().saturating_neg()))
     }
 
     /// What happened at or before this instant is to be removed from the store.

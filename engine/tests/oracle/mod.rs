@@ -91,6 +91,11 @@ impl View {
         self.clusters.all.iter().enumerate().filter_map(profile).collect()
     }
 
+    /// The number of a person in this view.
+    pub fn index_of(&self, person: &str) -> Option<usize> {
+        self.clusters.all.iter().position(|cluster| cluster.person_id().as_deref() == Some(person))
+    }
+
     /// The segments in force.
     pub fn segments(&self) -> Vec<String> {
         self.known.segments.iter().filter(|(_, s)| s.active.is_some()).map(|(id, _)| id.clone()).collect()
@@ -113,6 +118,11 @@ impl View {
             }
         }
         (members, unknown)
+    }
+
+    /// Whether a person is in a segment in force; `None` when it can't be decided.
+    pub fn result(&self, segment: &str, person: &str) -> Option<bool> {
+        self.in_segment(segment, self.index_of(person).expect("a person"))
     }
 
     fn in_segment(&self, segment: &str, person: usize) -> Option<bool> {

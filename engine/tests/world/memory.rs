@@ -59,6 +59,27 @@ impl Memory {
         kept.forgotten = changes.forgotten.or(kept.forgotten);
     }
 
+    /// A cluster as it was written last.
+    pub fn record(&self, no: PersonNo) -> PersonRecord {
+        self.0.borrow().persons.get(&no).cloned().unwrap_or_default()
+    }
+
+    /// Puts another definition in the place of a segment's, as an upgrade may find it.
+    pub fn redefine(&self, segment: &str, definition: &str) {
+        for record in &mut self.0.borrow_mut().definitions.segments {
+            for (_, _, put) in [&mut record.active, &mut record.building].into_iter().flatten() {
+                if put.id.as_str() == segment {
+                    put.definition = definition.to_owned();
+                }
+            }
+        }
+    }
+
+    /// The chunks that there are.
+    pub fn chunk_ids(&self) -> Vec<u64> {
+        self.0.borrow().chunks.keys().copied().collect()
+    }
+
     /// From what a workspace opens.
     pub fn saved(&self) -> Saved {
         let kept = self.0.borrow();

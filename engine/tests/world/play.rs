@@ -5,6 +5,7 @@ use super::steps::{Action, World};
 use crate::oracle::{Oracle, View};
 use model::{Command, ListId, Record, SegmentId, Time, WorkspaceId};
 use segmentd_engine::effect::Effect;
+use segmentd_engine::eval::Tri;
 use segmentd_engine::workspace::{Applied, PersonName, Workspace};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -235,6 +236,7 @@ impl Play {
         let (view, at) = (self.oracle.at(self.now), self.now);
         compare("people", "", at, &self.engine.people_count(), &(view.people().len() as u64))?;
         self.look_at_people(&view)?;
+        self.look_at_reasons(&view)?;
         for id in view.segments() {
             let (members, unknown) = view.members(&id);
             compare("members", &id, at, &self.members(&id), &members)?;
@@ -260,6 +262,44 @@ impl Play {
             }
         }
         Ok(())
+    }
+
+    /// One person and one segment a look: the reason's result, and when it changes by time alone.
+    fn look_at_reasons(&mut self, view: &View) -> Result<(), Failure> {
+        let (people, segments, at) = (view.people(), view.segments(), self.now);
+        let turn = self.log.len();
+        let (Some(person), Some(segment)) =
+            (people.iter().nth(turn % people.len().max(1)), segments.get(turn % segments.len().max(1)))
+        else {
+            return Ok(());
+        };
+        let no = self.engine.resolve(&PersonName::Id(person.clone())).expect("memory never fails");
+        let id = SegmentId::from(segment.as_str());
+        let reasons = self.engine.explain(&id, no.expect("a person")).expect("memory never fails");
+        let (_, result, changes, _) = reasons.expect("a segment in force");
+        let now = view.result(segment, person);
+        let of = format!("{segment} of {person}, which changes at {changes}");
+        let result = match result {
+            Tri::True => Some(true),
+            Tri::False => Some(false),
+            Tri::Unknown => None,
+        };
+        compare("result", &of, at, &result, &now)?;
+        if changes == Time::MAX {
+            for days in [1, 40, 800] {
+                let then = at.plus_micros(days * 86_400_000_000 - 1);
+                compare("forever", &of, then, &result, &self.oracle.at(then).result(segment, person))?;
+            }
+            return Ok(());
+        }
+        let between = Time(at.0 + (changes.0 - at.0) / 2);
+        for then in [between, changes.plus_micros(-1)] {
+            compare("too late", &of, then, &result, &self.oracle.at(then).result(segment, person))?;
+        }
+        match self.oracle.at(changes).result(segment, person) {
+            then if then == result => Err(failure("changes", format!("{of}: nothing changes then; now {at}"))),
+            _ => Ok(()),
+        }
     }
 
     fn look_at_list(&self, id: &str, view: &View) -> Result<(), Failure> {

@@ -23,7 +23,7 @@ fn every_condition_shows_its_value_and_what_it_rests_on() {
                 "until": "2026-03-22T00:00:00.000000Z",
                 "condition": {"event": "Order Completed", "window": {"last": "30d"}},
                 "found": 1,
-                "happenings": ["2026-02-20T00:00:00.000000Z"],
+                "happenings": [{"event": "Order Completed", "time": "2026-02-20T00:00:00.000000Z"}],
             },
             {
                 "value": "true",
@@ -41,7 +41,7 @@ fn the_newest_ten_happenings_are_shown_and_all_are_counted() {
     let found = why(r#"{"event":"Played"}"#, &fake, "2026-02-01");
     assert_eq!(found["found"], json!(12));
     assert_eq!(found["happenings"].as_array().map(Vec::len), Some(10));
-    assert_eq!(found["happenings"][0], json!("2026-01-12T00:00:00.000000Z"));
+    assert_eq!(found["happenings"][0]["time"], json!("2026-01-12T00:00:00.000000Z"));
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn figures_money_first_and_age_show_what_was_found() {
     assert_eq!(found(r#"{"property":"x","exists":true}"#), Json::Null);
     let spent = why(r#"{"spent":{"at_least":"100"}}"#, &fake, "2026-02-01");
     assert_eq!((&spent["found"], &spent["currency"]), (&json!("80.5"), &json!("MXN")));
-    assert_eq!(spent["happenings"], json!(["2026-01-01T00:00:00.000000Z"]));
+    assert_eq!(spent["happenings"], json!([{"event": "Order Completed", "time": "2026-01-01T00:00:00.000000Z"}]));
     let dollars = why(r#"{"spent":{"at_least":"1","currency":"USD"}}"#, &fake, "2026-02-01");
     assert_eq!((&dollars["value"], &dollars["found"]), (&json!("unknown"), &json!("unknown")));
 }
