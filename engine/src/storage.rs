@@ -262,6 +262,8 @@ pub struct Changes {
     pub orders: Arc<BTreeMap<OrderKey, Option<OrderRecord>>>,
     /// Keys of messages accepted since.
     pub messages: Arc<BTreeMap<MessageKey, ()>>,
+    /// How long such keys are kept, microseconds; `None`: for good.
+    pub messages_kept: Option<i64>,
     /// Parts of bitmaps, as roaring's portable serialization; empty ones go.
     pub bitmaps: Vec<(BitmapKey, Option<Vec<u8>>)>,
     /// Blocks of timers: for each cluster of the block the instant of its next change, microseconds

@@ -23,7 +23,7 @@ async fn a_flood_is_refused_while_others_are_answered_and_applied() {
     let mut options = options(dir.path());
     options.limits.workspace_records_max = 500;
     let world = open_with(dir.path(), START, options).unwrap();
-    let flood: WorkspaceId = "flood".into();
+    let (flood, quiet): (WorkspaceId, _) = ("flood".into(), shop());
     send(&world.shards, &shop(), create()).await;
     send(&world.shards, &flood, create()).await;
     let mut slowest = Duration::ZERO;
@@ -33,7 +33,7 @@ async fn a_flood_is_refused_while_others_are_answered_and_applied() {
         let sends = (0..20_u64).map(|n| world.shards.submit(&flood, batch(n)));
         let (sent, took) = tokio::join!(
             futures_util::future::join_all(sends),
-            send(&world.shards, &shop(), vec![event(round, round, START)])
+            send(&world.shards, &quiet, vec![event(round, round, START)])
         );
         slowest = slowest.max(took);
         for sent in sent {
@@ -51,7 +51,7 @@ async fn a_flood_is_refused_while_others_are_answered_and_applied() {
     assert!(slowest < PROMPT, "an event of a quiet workspace took {slowest:?}");
     // Once it is applied there is room again.
     until(async || world.shards.submit(&flood, vec![event(1, 1_000_000, START)]).await.is_ok()).await;
-    until(async || world.shards.workspace(&flood).await.unwrap().answer.events >= accepted * 100 + 1).await;
+    until(async || world.shards.workspace(&flood).await.unwrap().answer.events > accepted * 100).await;
     world.shards.stop();
 }
 

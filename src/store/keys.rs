@@ -37,6 +37,8 @@ pub mod kind {
     pub const SEEN_PART: u8 = b'M';
     /// The list of those runs.
     pub const SEEN_RUNS: u8 = b'R';
+    /// From when to when the messages of those runs came.
+    pub const SEEN_TIMES: u8 = b'S';
     /// The journal of transitions.
     pub const JOURNAL: u8 = b'J';
 }

@@ -3,7 +3,9 @@
 //! Each checkpoint writes its message keys as a sorted *run*, a few thousand keys per value
 //! under sequential keys: twelve bytes a message, and no random write. In memory a run has a
 //! Bloom filter (10 bits a key) and the first key of each part, so a new message costs no
-//! read, and a repeated one costs one part. Runs of similar size are merged when they are many.
+//! read, and a repeated one costs one part. Runs of similar size are merged when they are many, but not
+//! over more than an eighth of the retention: a run goes as a whole when its newest message is older than
+//! events are kept. A message that comes again after that can't count any more: it happened before it first came.
 
 use super::codec;
 use super::db::StoreError;
@@ -23,6 +25,9 @@ const MERGE_RUNS: usize = 8;
 const BLOOM_BITS_PER_KEY: usize = 10;
 const BLOOM_PROBES: u64 = 7;
 
+/// Into so many spans of time the retention is cut: runs of two spans are not merged.
+pub const SPANS: i64 = 8;
+
 type Key = [u8; KEY_BYTES];
 /// A key and a value.
 type KeyValue = (Vec<u8>, Vec<u8>);
@@ -35,8 +40,17 @@ struct RunRecord {
     keys: u64,
 }
 
+/// From when to when the messages of a run came, microseconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+struct TimesRecord {
+    run: u64,
+    oldest: i64,
+    newest: i64,
+}
+
 struct Run {
     record: RunRecord,
+    times: TimesRecord,
     /// The first key of each part.
     firsts: Vec<Key>,
     bloom: Bloom,
@@ -102,9 +116,14 @@ impl Seen {
             None => Vec::new(),
         };
         let next_run = listed.iter().map(|run| run.id + 1).max().unwrap_or(0);
+        let times = tree.get(keys::key(workspace, kind::SEEN_TIMES, &[])).map_err(sled_failed)?;
+        let times: Vec<TimesRecord> = match times {
+            Some(bytes) => codec::decode("times of message runs", &bytes)?,
+            None => Vec::new(),
+        };
         let seen = Seen { tree, workspace, runs: RwLock::default(), next_run: Mutex::new(next_run) };
         seen.remove_leftovers(&listed)?;
-        let runs: Result<Vec<_>, _> = listed.into_iter().map(|record| seen.load(record)).collect();
+        let runs: Result<Vec<_>, _> = listed.into_iter().map(|record| seen.load(record, &times)).collect();
         *seen.runs.write().unwrap_or_else(PoisonError::into_inner) = runs?;
         Ok(seen)
     }
@@ -121,7 +140,10 @@ impl Seen {
         Ok(())
     }
 
-    fn load(&self, record: RunRecord) -> Result<Arc<Run>, StoreError> {
+    fn load(&self, record: RunRecord, times: &[TimesRecord]) -> Result<Arc<Run>, StoreError> {
+        // One of unknown age is kept.
+        let unknown = TimesRecord { run: record.id, oldest: i64::MAX, newest: i64::MAX };
+        let times = times.iter().find(|times| times.run == record.id).copied().unwrap_or(unknown);
         let mut bloom = Bloom::with_room(record.keys as usize);
         let mut firsts = Vec::new();
         for part in 0..record.parts {
@@ -130,7 +152,7 @@ impl Seen {
             firsts.extend(part.first());
             part.iter().for_each(|key| bloom.add(key));
         }
-        Ok(Arc::new(Run { record, firsts, bloom }))
+        Ok(Arc::new(Run { record, times, firsts, bloom }))
     }
 
     fn part(&self, run: u64, part: u32) -> Result<sled::IVec, StoreError> {
@@ -172,19 +194,19 @@ impl Seen {
 
     /// Makes a run of new messages, to be written with the rest of a checkpoint,
     /// and then shown by [`Seen::show`].
-    pub fn prepare(&self, messages: &BTreeMap<MessageKey, ()>) -> Result<Option<NewRun>, StoreError> {
+    pub fn prepare(&self, messages: &BTreeMap<MessageKey, ()>, now: i64) -> Result<Option<NewRun>, StoreError> {
         if messages.is_empty() {
             return Ok(None);
         }
         let sorted: Vec<Key> = messages.keys().map(|message| message.0).collect();
-        let (run, mut records) = self.build(sorted)?;
-        let mut list: Vec<RunRecord> = self.runs().iter().map(|run| run.record.clone()).collect();
-        list.push(run.record.clone());
-        records.push(self.list(&list)?);
+        let (run, mut records) = self.build(sorted, (now, now))?;
+        let mut list = self.runs();
+        list.push(run.clone());
+        records.extend(self.list(&list)?);
         Ok(Some(NewRun { run, records }))
     }
 
-    fn build(&self, sorted: Vec<Key>) -> Result<(Arc<Run>, Vec<KeyValue>), StoreError> {
+    fn build(&self, sorted: Vec<Key>, (oldest, newest): (i64, i64)) -> Result<(Arc<Run>, Vec<KeyValue>), StoreError> {
         let id = {
             let mut next = self.next_run.lock().unwrap_or_else(PoisonError::into_inner);
             *next += 1;
@@ -202,12 +224,19 @@ impl Seen {
             records.push((self.part_key(id, number as u32), value));
         }
         let record = RunRecord { id, parts: records.len() as u32, keys: sorted.len() as u64 };
-        Ok((Arc::new(Run { record, firsts, bloom }), records))
+        let times = TimesRecord { run: id, oldest, newest };
+        Ok((Arc::new(Run { record, times, firsts, bloom }), records))
     }
 
-    fn list(&self, runs: &[RunRecord]) -> Result<KeyValue, StoreError> {
-        let value = codec::encode("list of message runs", &runs.to_vec())?;
-        Ok((keys::key(self.workspace, kind::SEEN_RUNS, &[]), value))
+    /// What the store holds of a list of runs.
+    fn list(&self, runs: &[Arc<Run>]) -> Result<[KeyValue; 2], StoreError> {
+        let records: Vec<RunRecord> = runs.iter().map(|run| run.record.clone()).collect();
+        let times: Vec<TimesRecord> = runs.iter().map(|run| run.times).collect();
+        let key = |kind| keys::key(self.workspace, kind, &[]);
+        Ok([
+            (key(kind::SEEN_TIMES), codec::encode("times of message runs", &times)?),
+            (key(kind::SEEN_RUNS), codec::encode("list of message runs", &records)?),
+        ])
     }
 
     /// Shows a run whose records are in the tree.
@@ -215,15 +244,26 @@ impl Seen {
         self.runs.write().unwrap_or_else(PoisonError::into_inner).push(new.run.clone());
     }
 
-    /// Merges the runs of one size class when they are many. Must not run beside a checkpoint
-    /// of the same workspace. Returns whether something was merged.
-    pub fn merge(&self) -> Result<bool, StoreError> {
-        let runs = self.runs();
-        let class = |run: &Arc<Run>| run.record.keys.max(PART_KEYS as u64).ilog(MERGE_RUNS as u64);
-        let crowded =
-            runs.iter().map(class).find(|one| runs.iter().filter(|run| class(run) == *one).count() >= MERGE_RUNS);
+    /// Drops the runs whose newest message came at `until` or before. Like [`Seen::merge`] it must not
+    /// run beside a checkpoint of the same workspace.
+    pub fn forget(&self, until: i64) -> Result<(), StoreError> {
+        let (gone, kept): (Vec<_>, Vec<_>) = self.runs().into_iter().partition(|run| run.times.newest <= until);
+        if gone.is_empty() { Ok(()) } else { self.exchange(&gone, kept) }
+    }
+
+    /// Merges the runs of one size class and span of time when they are many, and all runs of a span
+    /// that is over. Must not run beside a checkpoint of the same workspace. Returns whether
+    /// something was merged.
+    pub fn merge(&self, now: i64, span: i64) -> Result<bool, StoreError> {
+        let (runs, span) = (self.runs(), span.max(1));
+        let span_of = |run: &Arc<Run>| run.times.newest.div_euclid(span);
+        let group = |run: &Arc<Run>| match span_of(run) {
+            over if over < now.div_euclid(span) => (over, 0, 2),
+            same => (same, run.record.keys.max(PART_KEYS as u64).ilog(MERGE_RUNS as u64), MERGE_RUNS),
+        };
+        let crowded = runs.iter().map(group).find(|one| runs.iter().filter(|run| group(run) == *one).count() >= one.2);
         let Some(crowded) = crowded else { return Ok(false) };
-        let (merged, kept): (Vec<_>, Vec<_>) = runs.into_iter().partition(|run| class(run) == crowded);
+        let (merged, mut kept): (Vec<_>, Vec<_>) = runs.into_iter().partition(|run| group(run) == crowded);
         let mut all = Vec::with_capacity(merged.iter().map(|run| run.record.keys as usize).sum());
         for run in &merged {
             for part in 0..run.record.parts {
@@ -232,22 +272,32 @@ impl Seen {
         }
         all.sort_unstable();
         all.dedup();
-        let (run, records) = self.build(all)?;
+        let oldest = merged.iter().map(|run| run.times.oldest).min().unwrap_or(i64::MAX);
+        let newest = merged.iter().map(|run| run.times.newest).max().unwrap_or(i64::MAX);
+        let (run, records) = self.build(all, (oldest, newest))?;
         for (key, value) in records {
             self.tree.insert(key, value).map_err(sled_failed)?;
         }
-        let list: Vec<_> = kept.iter().chain([&run]).map(|run| run.record.clone()).collect();
-        // Readers know the new run before the old ones go; who was still reading an old one
-        // looks again. What a crash leaves over goes when the store is opened.
-        *self.runs.write().unwrap_or_else(PoisonError::into_inner) = kept.into_iter().chain([run]).collect();
-        let (key, value) = self.list(&list)?;
-        self.tree.insert(key, value).map_err(sled_failed)?;
-        for old in &merged {
-            for part in 0..old.record.parts {
-                self.tree.remove(self.part_key(old.record.id, part)).map_err(sled_failed)?;
+        kept.push(run);
+        self.exchange(&merged, kept)?;
+        Ok(true)
+    }
+
+    /// Puts another list of runs in the place of the one there is. Readers know it before the old
+    /// runs go; who was still reading an old one looks again. What a crash leaves over goes when
+    /// the store is opened.
+    fn exchange(&self, old: &[Arc<Run>], new: Vec<Arc<Run>>) -> Result<(), StoreError> {
+        let listed = self.list(&new)?;
+        *self.runs.write().unwrap_or_else(PoisonError::into_inner) = new;
+        let mut batch = sled::Batch::default();
+        listed.into_iter().for_each(|(key, value)| batch.insert(key, value));
+        self.tree.apply_batch(batch).map_err(sled_failed)?;
+        for run in old {
+            for part in 0..run.record.parts {
+                self.tree.remove(self.part_key(run.record.id, part)).map_err(sled_failed)?;
             }
         }
-        Ok(true)
+        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@ use super::journal;
 use super::keys::{self, SHARD, kind};
 use super::redo::{RedoFile, Writes};
 use super::seal::Seal;
-use super::seen::{NewRun, Seen};
+use super::seen::{NewRun, SPANS, Seen};
 use engine::effect::Transition;
 use engine::storage::{
     BitmapKey, Changes, ChunkRecord, DefinitionsRecord, MessageKey, OrderKey, OrderRecord, PersonNo, PersonRecord,
@@ -148,7 +148,7 @@ impl ShardStore {
             write_changes(&mut writes, part)?;
             journal::erase(&self.db, &self.tree, &mut writes, part.number, &part.erased)?;
             journal::write(&mut writes, part.number, &part.transitions)?;
-            if let Some(mut run) = seen.prepare(&part.changes.messages)? {
+            if let Some(mut run) = seen.prepare(&part.changes.messages, part.changes.counters.now)? {
                 std::mem::take(&mut run.records).into_iter().for_each(|(key, value)| writes.insert(key, value));
                 runs.push((seen, run));
             }
@@ -161,10 +161,14 @@ impl ShardStore {
         self.seal.write(mark.position)
     }
 
-    /// Merges runs of message keys where they are many. Not beside [`ShardStore::commit`].
+    /// Drops message keys that are older than events are kept, and merges runs of them where they
+    /// are many. Not beside [`ShardStore::commit`].
     pub fn tidy(&self, parts: &[WorkspaceCheckpoint]) -> Result<(), StoreError> {
         for part in parts {
-            while self.seen(part.number)?.merge()? {}
+            let (seen, now) = (self.seen(part.number)?, part.changes.counters.now);
+            let kept = part.changes.messages_kept.unwrap_or(i64::MAX);
+            seen.forget(now.saturating_sub(kept))?;
+            while seen.merge(now, kept / SPANS)? {}
         }
         Ok(())
     }

@@ -88,6 +88,7 @@ fn everything() -> Changes {
             .into(),
         ),
         messages: Arc::new([(message(1), ()), (message(2), ())].into()),
+        messages_kept: None,
         bitmaps: vec![(members, Some(vec![1, 2, 3]))],
         timers: vec![(0, vec![5, i64::MAX]), (2, vec![6])],
         forgotten: Some(Time(7)),
@@ -110,9 +111,9 @@ fn a_checkpoint_comes_back_whole_after_reopening_and_removals_remove() {
     assert_eq!(saved.counters, changes.counters);
     assert_eq!(Some(saved.definitions), changes.definitions);
     assert_eq!(saved.names, ["total", "sku"]);
-    assert_eq!(saved.forgotten, changes.forgotten);
     assert_eq!(saved.bitmaps, [(changes.bitmaps[0].0, vec![1, 2, 3])]);
     assert_eq!(saved.timers, changes.timers);
+    assert_eq!(saved.forgotten, changes.forgotten);
     let storage = store.storage(1).unwrap();
     assert_eq!(storage.person(7).unwrap(), Some(person()));
     assert_eq!(storage.person(8).unwrap(), None);
@@ -166,6 +167,33 @@ fn messages_stay_known_through_merges_and_reopening() {
     check(&store.storage(1).unwrap());
     let parts = database.tree("shard-0").unwrap().scan_prefix([0, 0, 0, 1, b'M']).count();
     assert!(parts < 30, "runs are merged: {parts} parts are left");
+}
+
+#[test]
+fn messages_older_than_events_are_kept_are_forgotten_and_their_runs_are_few() {
+    const DAY: i64 = 86_400_000_000;
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir).unwrap();
+    let (per_run, runs, kept_days) = (10, 400_u64, 80);
+    for run in 0..runs {
+        let messages = (run * per_run..(run + 1) * per_run).map(|number| (message(number), ())).collect();
+        let messages = Arc::new(messages);
+        let counters = CountersRecord { now: run as i64 * DAY, ..CountersRecord::default() };
+        let parts = [part(Changes { messages, counters, messages_kept: Some(kept_days * DAY), ..Changes::default() })];
+        store.commit(mark(run + 1), &parts).unwrap();
+        store.tidy(&parts).unwrap();
+    }
+    drop(store);
+    let database = db(&dir);
+    let store = ShardStore::open(&database, 0, &dir.path().join("log")).unwrap();
+    let storage = store.storage(1).unwrap();
+    let since = (runs - 1 - kept_days as u64 + 1) * per_run;
+    (since..runs * per_run).for_each(|number| assert!(storage.seen(&message(number)).unwrap(), "{number}"));
+    // A run goes as a whole: an eighth of the time later at most.
+    let long_gone = since - 11 * per_run;
+    (0..long_gone).for_each(|number| assert!(!storage.seen(&message(number)).unwrap(), "{number}"));
+    let parts = database.tree("shard-0").unwrap().scan_prefix([0, 0, 0, 1, b'M']).count();
+    assert!(parts <= 17, "one run for each span that is over: {parts} parts are left");
 }
 
 #[test]

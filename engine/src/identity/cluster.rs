@@ -16,10 +16,13 @@ pub struct Rules<'a> {
 /// Whether an address is linked to too many user or platform ids.
 pub fn is_crowded(node: &Node, rules: Rules<'_>) -> bool {
     let ids = |kind: IdentityKind| matches!(kind, IdentityKind::User | IdentityKind::Platform);
-    let holds = |node: &Node, other| !rules.unlinked.contains(&pair(node.identity.key(), other));
-    node.identity.kind.is_address()
-        && node.links.values().filter(|link| ids(link.kind) && holds(node, link.key)).count()
-            > rules.crowded_links_max as usize
+    if !node.identity.kind.is_address() || node.links.len() <= rules.crowded_links_max as usize {
+        return false;
+    }
+    let key = node.identity.key();
+    let holds = |other| !rules.unlinked.contains(&pair(key, other));
+    // One more than there may be is enough to know.
+    node.links.values().filter(|link| ids(link.kind) && holds(link.key)).nth(rules.crowded_links_max as usize).is_some()
 }
 
 /// A pair in the order in which `unlinked` holds it.
@@ -43,9 +46,12 @@ pub fn components(nodes: &BTreeMap<IdentityKey, Node>, rules: Rules<'_>) -> Vec<
         let mut component = BTreeSet::from([*key]);
         let mut waiting = vec![(*key, node)];
         while let Some((from, node)) = waiting.pop() {
+            if crowded.contains(&from) {
+                continue;
+            }
             for to in node.links.keys() {
                 let Some(next) = nodes.get(to) else { continue };
-                let cut = crowded.contains(&from) || crowded.contains(to) || rules.unlinked.contains(&pair(from, *to));
+                let cut = crowded.contains(to) || rules.unlinked.contains(&pair(from, *to));
                 if !cut && next.identity.kind.is_strong() && component.insert(*to) {
                     waiting.push((*to, next));
                 }

@@ -18,6 +18,16 @@ use std::sync::Arc;
 /// Facts in the tail after which it is closed into a chunk.
 pub const TAIL_FACTS_MAX: usize = 32;
 
+/// Facts of one person; events beyond it are refused and counted.
+pub const PERSON_FACTS_MAX: usize = 250_000;
+/// Identities of one person; what an event names beyond it is left out and counted.
+pub const PERSON_IDENTITIES_MAX: usize = 1_000;
+/// Links of one identity: an address that is linked to so many is cut from all of them anyway.
+pub const IDENTITY_LINKS_MAX: usize = 10_000;
+
+/// Rough bytes of an identity in memory.
+pub(crate) const NODE_BYTES: usize = 256;
+
 /// An identity of a person.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Node {
@@ -151,7 +161,7 @@ impl Person {
         self.with_consent.clear();
         self.first_seen = None;
         self.oldest_passing = Time::MAX;
-        self.bytes = 512 + self.nodes.len() * 256;
+        self.bytes = 512 + self.nodes.len() * NODE_BYTES;
         for place in 0..self.facts.len() as u32 {
             self.note(place, words);
         }
@@ -164,7 +174,7 @@ impl Person {
 
     /// Adds a fact and everything that follows from it.
     pub fn push(&mut self, fact: Fact, words: &orders::Words) {
-        let (name, key, is_order) = (fact.name, (fact.time, fact.message), fact.order.is_some());
+        let (name, key, order) = (fact.name, (fact.time, fact.message), fact.order.as_ref().map(|order| order.0));
         let place = self.facts.len() as u32;
         self.facts.push(fact);
         self.note(place, words);
@@ -176,8 +186,8 @@ impl Person {
             let earlier = |other: &u32| facts.get(*other as usize).is_some_and(|fact| (fact.time, fact.message) < key);
             places.insert(places.partition_point(earlier), place);
         }
-        if is_order {
-            self.count_orders(words);
+        if let Some(order) = order {
+            self.count_order(order, words);
         }
     }
 

@@ -51,6 +51,9 @@ impl Words {
     }
 }
 
+/// Facts of one order; what comes beyond is an activity and no more part of the order, and counted.
+pub const ORDER_FACTS_MAX: usize = 1_000;
+
 /// An order that counts.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Counted {
@@ -79,6 +82,22 @@ impl Person {
         }
         counted.sort_by_key(|order| (order.time, order.key));
         self.counted = counted;
+    }
+}
+
+impl Person {
+    /// Works out one order anew, the others as they are.
+    pub(crate) fn count_order(&mut self, key: OrderKey, words: &Words) {
+        if let Some(place) = self.counted.iter().position(|order| order.key == key) {
+            self.counted.remove(place);
+        }
+        let places = self.orders.get(&key).map(Vec::as_slice).unwrap_or_default();
+        let facts: Vec<(u32, &Fact)> =
+            places.iter().filter_map(|place| Some((*place, self.facts.get(*place as usize)?))).collect();
+        if let Some(order) = fold(key, &facts, words) {
+            let place = self.counted.partition_point(|other| (other.time, other.key) < (order.time, order.key));
+            self.counted.insert(place, order);
+        }
     }
 }
 

@@ -151,6 +151,7 @@ impl<S: Storage> Workspace<S> {
         changes.holders = self.people.holders.take();
         changes.orders = self.people.orders.take();
         changes.messages = self.people.messages.take();
+        changes.messages_kept = Some(self.retention_micros());
         changes.bitmaps = self.take_bitmaps();
         changes.timers = self.timers.take_dirty();
         changes

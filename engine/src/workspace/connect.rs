@@ -4,7 +4,7 @@ use super::Workspace;
 use crate::identity::anchor::IDENTITIES_MAX;
 use crate::identity::cluster::{Rules, components};
 use crate::person::fact::Fact;
-use crate::person::{Node, Person};
+use crate::person::{IDENTITY_LINKS_MAX, Node, PERSON_IDENTITIES_MAX, Person};
 use crate::storage::{LinkRecord, PersonNo, Storage, StorageError};
 use model::{Identity, IdentityKey, Time};
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,6 +56,9 @@ impl<S: Storage> Workspace<S> {
                 let strong_pair = left.kind.is_strong() && right.kind.is_strong();
                 let to_anchor = !left.kind.is_strong() && anchor.kind.is_strong() && *right == anchor;
                 if from != to && (strong_pair || to_anchor) {
+                    if self.has_links_enough(from)? || self.has_links_enough(to)? {
+                        continue;
+                    }
                     let known = self.link_time(from, to)?;
                     if known.is_none_or(|known| !strong_pair && time < known) {
                         let (kind, canonical) = (right.kind, right.canonical());
@@ -67,14 +70,47 @@ impl<S: Storage> Workspace<S> {
         Ok(plan)
     }
 
+    /// Whether an identity has so many links that no more is kept. More than that change nothing:
+    /// an address is long since crowded, and nothing else can have as many.
+    fn has_links_enough(&self, key: &IdentityKey) -> Result<bool, StorageError> {
+        let Some(no) = self.people.holder(key)? else { return Ok(false) };
+        let node = self.people.get(no).and_then(|person| person.nodes.get(key));
+        Ok(node.is_some_and(|node| node.links.len() >= IDENTITY_LINKS_MAX))
+    }
+
     fn link_time(&self, from: &IdentityKey, to: &IdentityKey) -> Result<Option<Time>, StorageError> {
         let Some(no) = self.people.holder(from)? else { return Ok(None) };
         let node = self.people.get(no).and_then(|person| person.nodes.get(from));
         Ok(node.and_then(|node| node.links.get(to)).map(|link| link.time))
     }
 
+    /// Whether a plan would give a person more identities than one may have.
+    pub(super) fn grows_too_big(&self, plan: &Links<'_>) -> bool {
+        let held = plan.holders.iter().filter_map(|no| self.people.get(*no)).map(|person| person.nodes.len());
+        plan.is_structural() && held.sum::<usize>() + plan.unknown.len() > PERSON_IDENTITIES_MAX
+    }
+
+    /// New weak identities that an event of one known person names stay with that person: nobody
+    /// is regrouped for them, which would cost as much as the person's history is long.
+    fn adopt(&mut self, plan: &Links<'_>) -> Option<BTreeSet<PersonNo>> {
+        let no = *plan.holders.first().filter(|_| plan.holders.len() == 1)?;
+        let new: BTreeMap<IdentityKey, &Identity> = plan.unknown.iter().map(|one| (one.key(), one)).collect();
+        let linked = plan.links.len() == new.len() && plan.links.iter().all(|(from, _)| new.contains_key(from));
+        if !linked || plan.unknown.iter().any(|identity| identity.kind.is_strong()) {
+            return None;
+        }
+        for (from, link) in &plan.links {
+            let identity = (*new.get(from)?).clone();
+            self.people.adopt(no, Node { identity, links: BTreeMap::from([(link.key, link.clone())]) });
+        }
+        Some(BTreeSet::from([no]))
+    }
+
     /// Carries a plan out; returns the clusters that came of it.
     pub(super) fn link(&mut self, plan: Links<'_>) -> Result<BTreeSet<PersonNo>, StorageError> {
+        if let Some(adopted) = self.adopt(&plan) {
+            return Ok(adopted);
+        }
         let mut involved = plan.holders;
         for identity in plan.unknown {
             let no = self.next_person;

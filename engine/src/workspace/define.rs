@@ -114,7 +114,10 @@ impl<S: Storage> Workspace<S> {
         self.rates.entry(pair).or_default().insert(day_number(day), number);
         self.rate_texts.insert((from.clone(), to.clone(), date.clone()), rate.clone());
         self.definitions_changed = true;
-        self.reevaluate_all(when, effects)?;
+        // Nothing but money asks for rates; everybody is a long way.
+        if self.segments.asks_money {
+            self.reevaluate_all(when, effects)?;
+        }
         Ok(Applied::Changed { person: None })
     }
 

@@ -4,10 +4,11 @@ use super::settle::{Scope, Touched};
 use super::{Applied, When, Workspace};
 use crate::effect::{Cause, Effect};
 use crate::identity::anchor::anchor;
+use crate::person::PERSON_FACTS_MAX;
 use crate::person::bag::Bag;
 use crate::person::consent::{ADDRESS_TRAITS, address, address_of};
 use crate::person::fact::Fact;
-use crate::person::orders::id_text;
+use crate::person::orders::{ORDER_FACTS_MAX, id_text};
 use crate::storage::{MessageKey, OrderKey, OrderRecord, PersonNo, Storage, StorageError};
 use model::{Event, EventKind, Identity, IdentityKey, Time};
 
@@ -58,10 +59,18 @@ impl<S: Storage> Workspace<S> {
         if self.is_erased(&identities, anchor, time) {
             return Ok(Applied::Refused("erased"));
         }
+        let mut plan = self.plan_links(&identities, anchor, time)?;
+        if self.holds_too_much(&own_anchor)? {
+            return Ok(Applied::Refused("too_many_facts"));
+        }
+        if self.grows_too_big(&plan) {
+            // The event stays at its anchor.
+            self.count_refused("too_many_identities", identities.len() as u64 - 1);
+            plan = self.plan_links(std::slice::from_ref(anchor), anchor, time)?;
+        }
         self.people.messages.fresh.insert(message, ());
         self.events += 1;
 
-        let plan = self.plan_links(&identities, anchor, time)?;
         let structural = plan.is_structural();
         let profile = !event.traits.is_empty() || !event.consent.is_empty();
         let mut touched = Touched::new(structural || profile);
@@ -94,6 +103,17 @@ impl<S: Storage> Workspace<S> {
         Ok(Applied::Changed { person })
     }
 
+    /// Whether a person has so many facts that no more is kept.
+    fn holds_too_much(&self, anchor: &IdentityKey) -> Result<bool, StorageError> {
+        let no = self.people.holder(anchor)?;
+        let person = no.and_then(|no| self.people.get(no));
+        Ok(person.is_some_and(|person| person.facts.len() >= PERSON_FACTS_MAX))
+    }
+
+    pub(super) fn count_refused(&mut self, reason: &str, count: u64) {
+        *self.refused.entry(reason.to_owned()).or_default() += count;
+    }
+
     fn fact(&mut self, event: &Event, source: u32, message: MessageKey, (anchor, time): (IdentityKey, Time)) -> Fact {
         let (properties, left_out) = Bag::encode(&event.properties, &mut self.names);
         let (traits, left_out_too) = Bag::encode(&event.traits, &mut self.names);
@@ -104,7 +124,7 @@ impl<S: Storage> Workspace<S> {
         let nameless = matches!(event.kind, EventKind::Activity(_)) && name.is_none();
         let dropped = left_out + left_out_too + u64::from(nameless);
         if dropped > 0 {
-            *self.refused.entry("too_many_names".to_owned()).or_default() += dropped;
+            self.count_refused("too_many_names", dropped);
         }
         let received = event.received.max(time);
         let (own_anchor, consent, order) = (anchor, Box::default(), None);
@@ -142,6 +162,13 @@ impl<S: Storage> Workspace<S> {
             self.people.orders.fresh.insert(key, Some(new));
             return Ok(false);
         };
+        self.people.ensure(owner, &self.words)?;
+        let facts = self.people.get(owner).and_then(|person| person.orders.get(&key)).map_or(0, Vec::len);
+        if facts >= ORDER_FACTS_MAX {
+            fact.order = None;
+            self.count_refused("too_many_facts_of_an_order", 1);
+            return Ok(false);
+        }
         let earlier = (new.incomplete, new.time, &new.message_id) < (known.incomplete, known.time, &known.message_id);
         if known.anchor == new.anchor {
             if earlier {

@@ -1,8 +1,8 @@
 //! People in memory: what changed since the last checkpoint, and a bounded cache of the rest.
 
-use crate::person::Person;
 use crate::person::orders::Words;
 use crate::person::retention::Rewritten;
+use crate::person::{NODE_BYTES, Node, Person};
 use crate::storage::{MessageKey, OrderKey, OrderRecord, PersonNo, Storage, StorageError};
 use model::{IdentityKey, Time};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -161,6 +161,18 @@ impl<S: Storage> People<S> {
         if let Some(person) = self.get_mut(no) {
             person.push(fact, words);
             self.bytes += bytes;
+        }
+    }
+
+    /// Gives a cluster in memory one more identity.
+    pub(super) fn adopt(&mut self, no: PersonNo, node: Node) {
+        let key = node.identity.key();
+        if let Some(person) = self.get_mut(no) {
+            person.nodes.insert(key, node);
+            person.bytes += NODE_BYTES;
+            self.bytes += NODE_BYTES;
+            self.known.insert(key, no);
+            self.holders.fresh.insert(key, Some(no));
         }
     }
 

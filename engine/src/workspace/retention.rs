@@ -26,7 +26,8 @@ pub(super) struct Sweep {
 }
 
 impl<S: Storage> Workspace<S> {
-    fn retention_micros(&self) -> i64 {
+    /// How long what happens is kept.
+    pub(super) fn retention_micros(&self) -> i64 {
         i64::from(self.settings.retention_days).saturating_mul(DAY_MICROS)
     }
 

@@ -50,6 +50,8 @@ pub(super) struct Segments {
     pub(super) timed: Vec<u32>,
     /// Whether a version asks for consent.
     pub(super) asks_consent: bool,
+    /// Whether a version asks for money spent.
+    pub(super) asks_money: bool,
 }
 
 impl Segments {
@@ -66,12 +68,14 @@ impl Segments {
         self.by_property.clear();
         self.timed.clear();
         self.asks_consent = false;
+        self.asks_money = false;
         for (bitmap, version) in &self.versions {
             let Ok(plan) = &version.plan else { continue };
             let touched = plan.touched_by();
             for name in &touched.events {
                 self.by_event.entry(name.clone()).or_default().push(*bitmap);
             }
+            self.asks_money |= touched.orders;
             if touched.any_event {
                 self.by_any_event.push(*bitmap);
             }
