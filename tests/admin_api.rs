@@ -177,7 +177,12 @@ async fn every_operation_answers_as_its_document_says() {
     let links = json!({"url": "https://example.com/", "subscribers": ["email:ana@example.com"]});
     let made = api.ok(Method::POST, &at("/links"), links).await;
     let code = made["items"][0]["code"].as_str().unwrap().to_owned();
-    api.ok(Method::GET, &at(&format!("/links/{code}")), Value::Null).await;
+    let link = at(&format!("/links/{code}"));
+    api.ok(Method::GET, &link, Value::Null).await;
+    let led = api.ok(Method::PUT, &link, json!({"url": "https://example.com/new"})).await;
+    assert_eq!(led["url"], "https://example.com/new");
+    api.ok(Method::DELETE, &link, Value::Null).await;
+    api.refused(404, Method::GET, &link, Value::Null, &code).await;
     let unlink = json!({"left": "user:web:u1", "right": "email:ana@example.com"});
     api.ok(Method::POST, &at("/unlink"), unlink).await;
     api.ok(Method::POST, &at(&format!("/people/{person}/redact")), json!({"source": "web"})).await;

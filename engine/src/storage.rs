@@ -3,6 +3,7 @@
 //! These are plain structs without serde attributes: the store writes them with a codec that
 //! does not describe itself. A change to any of them is a new format version.
 
+use crate::person::Person;
 use model::{ConsentChange, Identity, IdentityKey, IdentityKind, ListDefinition, SegmentDefinition, Source, Time};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -242,7 +243,7 @@ pub const TIMER_BLOCK_LEN: u32 = 512;
 
 /// Everything that changed since the last checkpoint: to be written in one atomic batch.
 /// `None` means that the record goes.
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Changes {
     /// Always there.
     pub counters: CountersRecord,
@@ -252,7 +253,11 @@ pub struct Changes {
     pub forgotten: Option<Time>,
     /// New event and property names: number of the first, and the names.
     pub names: Option<(u32, Vec<String>)>,
-    /// Clusters.
+    /// Clusters that changed, shared with the workspace: whoever writes them makes their records.
+    pub people: Vec<Arc<Person>>,
+    /// Chunks with this id and above are new.
+    pub new_chunks: u64,
+    /// Clusters as records; `None` where the cluster is gone.
     pub persons: Vec<(PersonNo, Option<PersonRecord>)>,
     /// Chunks.
     pub chunks: Vec<(u64, Option<ChunkRecord>)>,
@@ -269,6 +274,16 @@ pub struct Changes {
     /// Blocks of timers: for each cluster of the block the instant of its next change, microseconds
     /// (`i64::MAX`: none).
     pub timers: Vec<(u32, Vec<i64>)>,
+}
+
+impl Changes {
+    /// The records of the changed clusters, each with its new chunks.
+    pub fn records(&self) -> impl Iterator<Item = (PersonNo, PersonRecord, Vec<(u64, ChunkRecord)>)> {
+        self.people.iter().map(|person| {
+            let (record, chunks) = person.save(self.new_chunks);
+            (person.no, record, chunks)
+        })
+    }
 }
 
 /// What a workspace is opened from: everything that stays in memory.

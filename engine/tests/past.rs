@@ -2,9 +2,7 @@
 
 #![allow(missing_docs)]
 
-#[allow(dead_code)]
 mod oracle;
-#[allow(dead_code)]
 mod world;
 
 use model::{Channel, Identity, Time, WorkspaceId};

@@ -243,6 +243,12 @@ fn write_changes(writes: &mut Writes, part: &WorkspaceCheckpoint) -> Result<(), 
     for (person, record) in &changes.persons {
         put(writes, "person", at(kind::PERSON, &person.to_be_bytes()), record.as_ref())?;
     }
+    for (person, record, chunks) in changes.records() {
+        put(writes, "person", at(kind::PERSON, &person.to_be_bytes()), Some(&record))?;
+        for (chunk, record) in chunks {
+            put(writes, "chunk of history", at(kind::CHUNK, &chunk.to_be_bytes()), Some(&record))?;
+        }
+    }
     for (chunk, record) in &changes.chunks {
         put(writes, "chunk of history", at(kind::CHUNK, &chunk.to_be_bytes()), record.as_ref())?;
     }

@@ -71,6 +71,8 @@ fn everything() -> Changes {
         counters,
         definitions: Some(DefinitionsRecord { sources: vec![source], ..DefinitionsRecord::default() }),
         names: Some((0, vec!["total".to_owned(), "sku".to_owned()])),
+        people: Vec::new(),
+        new_chunks: 0,
         persons: vec![(7, Some(person()))],
         chunks: vec![(9, Some(person().tail))],
         holders: Arc::new([(key, Some(7))].into()),

@@ -106,15 +106,29 @@ impl Person {
         Ok(Person { no, nodes, chunks: record.chunks, facts, ..Person::default() })
     }
 
-    /// Writes it, closing the tail into chunks with ids from `next_chunk` when it is long.
-    pub fn save(&mut self, next_chunk: &mut u64) -> (PersonRecord, Vec<(u64, ChunkRecord)>) {
-        let mut closed = Vec::new();
-        while self.facts.len() - self.tail_start() >= TAIL_FACTS_MAX {
-            let start = self.tail_start();
-            let run = self.facts.get(start..start + TAIL_FACTS_MAX).unwrap_or_default();
-            closed.push((*next_chunk, to_chunk(run)));
+    /// Whether so much is in the tail that it is to be closed into chunks.
+    pub fn tail_is_long(&self) -> bool {
+        self.facts.len() - self.tail_start() >= TAIL_FACTS_MAX
+    }
+
+    /// Closes the tail into chunks with ids from `next_chunk`.
+    pub fn close_tail(&mut self, next_chunk: &mut u64) {
+        while self.tail_is_long() {
             self.chunks.push((*next_chunk, TAIL_FACTS_MAX as u32));
             *next_chunk += 1;
+        }
+    }
+
+    /// What is written of it: its record, and its chunks with ids from `new_chunks` on.
+    pub fn save(&self, new_chunks: u64) -> (PersonRecord, Vec<(u64, ChunkRecord)>) {
+        let mut closed = Vec::new();
+        let mut start = 0;
+        for (id, facts) in &self.chunks {
+            let end = start + *facts as usize;
+            if *id >= new_chunks {
+                closed.push((*id, to_chunk(self.facts.get(start..end).unwrap_or_default())));
+            }
+            start = end;
         }
         let nodes = self
             .nodes

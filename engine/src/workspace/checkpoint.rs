@@ -55,7 +55,6 @@ impl<S: Storage> Workspace<S> {
             tombstone_key,
             unlinked: definitions.unlinked.into_iter().collect(),
             definitions_changed: false,
-            writing: Vec::new(),
             now: Time(counters.now),
             forgotten: forgotten.unwrap_or(Time::MIN),
             forgotten_changed: false,
@@ -136,15 +135,9 @@ impl<S: Storage> Workspace<S> {
             changes.forgotten = Some(self.forgotten);
         }
         let (forgotten, overdue) = (self.forgotten(), self.overdue());
-        self.writing = self.people.take_dirty();
-        for no in &self.writing {
-            changes.chunks.extend(self.people.forget(*no, forgotten, overdue, &self.words));
-            if let Some(person) = self.people.writing_mut(*no) {
-                let (record, closed) = person.save(&mut self.next_chunk);
-                changes.persons.push((*no, Some(record)));
-                changes.chunks.extend(closed.into_iter().map(|(id, chunk)| (id, Some(chunk))));
-            }
-        }
+        changes.new_chunks = self.next_chunk;
+        (changes.people, changes.chunks) =
+            self.people.take_dirty(&mut self.next_chunk, (forgotten, overdue), &self.words);
         changes.counters.next_chunk = self.next_chunk;
         changes.persons.extend(self.people.dropped.take().keys().map(|no| (*no, None)));
         changes.chunks.extend(self.people.dropped_chunks.take().keys().map(|id| (*id, None)));
@@ -159,8 +152,7 @@ impl<S: Storage> Workspace<S> {
 
     /// The storage now answers with what the last `take_changes` returned.
     pub fn changes_written(&mut self) {
-        let writing = std::mem::take(&mut self.writing);
-        self.people.written(&writing);
+        self.people.written();
     }
 
     /// Rough bytes that the next `take_changes` will write.

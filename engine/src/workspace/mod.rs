@@ -18,7 +18,7 @@ use crate::effect::{Cause, Effect};
 use crate::person::names::Names;
 use crate::person::orders::Words;
 use crate::person::view::Context;
-use crate::storage::{PersonNo, Storage, StorageError};
+use crate::storage::{Storage, StorageError};
 use model::{Command, IdentityKey, ListDefinition, ListId, Record, Source, Time, WorkspaceId};
 use roaring::RoaringBitmap;
 use rust_decimal::Decimal;
@@ -63,7 +63,6 @@ pub struct Workspace<S> {
     tombstone_key: [u8; 32],
     unlinked: BTreeSet<(IdentityKey, IdentityKey)>,
     definitions_changed: bool,
-    writing: Vec<PersonNo>,
     now: Time,
     /// What passed its retention under earlier settings stays gone.
     forgotten: Time,

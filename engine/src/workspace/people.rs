@@ -5,23 +5,18 @@ use crate::person::retention::Rewritten;
 use crate::person::{NODE_BYTES, Node, Person};
 use crate::storage::{MessageKey, OrderKey, OrderRecord, PersonNo, Storage, StorageError};
 use model::{IdentityKey, Time};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// People looked at in one go of eviction: while most wait to be written, a longer look would find
 /// nothing and cost every record.
 const EVICT_LOOKS_MAX: usize = 16;
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum State {
-    Clean,
-    Dirty,
-    Writing,
-}
-
 struct Slot {
-    person: Person,
-    state: State,
+    /// Shared with a checkpoint that is being written: a change meanwhile makes a copy.
+    person: Arc<Person>,
+    /// The checkpoint that its newest change goes into; 0 for none.
+    changed: u64,
     used: bool,
 }
 
@@ -67,7 +62,11 @@ pub(super) struct People<S> {
     pub(super) messages: Layer<MessageKey, ()>,
     pub(super) dropped: Layer<PersonNo, ()>,
     pub(super) dropped_chunks: Layer<u64, ()>,
-    dirty: BTreeSet<PersonNo>,
+    /// Who changed since the last checkpoint was taken; some may be there twice, or be gone.
+    dirty: Vec<PersonNo>,
+    /// Number of the checkpoint that changes go into now, and of the newest that the storage holds.
+    checkpoint: u64,
+    written: u64,
 }
 
 impl<S: Storage> People<S> {
@@ -84,7 +83,9 @@ impl<S: Storage> People<S> {
             messages: Layer::default(),
             dropped: Layer::default(),
             dropped_chunks: Layer::default(),
-            dirty: BTreeSet::new(),
+            dirty: Vec::new(),
+            checkpoint: 1,
+            written: 0,
         }
     }
 
@@ -124,7 +125,7 @@ impl<S: Storage> People<S> {
         match self.read(no, words)? {
             None => Ok(false),
             Some(person) => {
-                self.insert(person, State::Clean);
+                self.insert(person, 0);
                 Ok(true)
             }
         }
@@ -143,16 +144,18 @@ impl<S: Storage> People<S> {
 
     /// A cluster in memory.
     pub(super) fn get(&self, no: PersonNo) -> Option<&Person> {
-        self.loaded.get(&no).map(|slot| &slot.person)
+        self.loaded.get(&no).map(|slot| &*slot.person)
     }
 
     /// A cluster in memory, to be changed.
     pub(super) fn get_mut(&mut self, no: PersonNo) -> Option<&mut Person> {
         let slot = self.loaded.get_mut(&no)?;
-        slot.state = State::Dirty;
         slot.used = true;
-        self.dirty.insert(no);
-        Some(&mut slot.person)
+        if slot.changed != self.checkpoint {
+            slot.changed = self.checkpoint;
+            self.dirty.push(no);
+        }
+        Some(Arc::make_mut(&mut slot.person))
     }
 
     /// Adds a fact to a cluster in memory.
@@ -179,12 +182,11 @@ impl<S: Storage> People<S> {
     /// Takes a cluster out of memory, to be put back changed or dropped.
     pub(super) fn take(&mut self, no: PersonNo) -> Option<Person> {
         let slot = self.loaded.remove(&no)?;
-        self.dirty.remove(&no);
         self.bytes = self.bytes.saturating_sub(slot.person.bytes);
         for key in slot.person.nodes.keys() {
             self.known.remove(key);
         }
-        Some(slot.person)
+        Some(Arc::unwrap_or_clone(slot.person))
     }
 
     /// Puts a changed or new cluster into memory and records that it holds its identities.
@@ -192,8 +194,8 @@ impl<S: Storage> People<S> {
         for key in person.nodes.keys() {
             self.holders.fresh.insert(*key, Some(person.no));
         }
-        self.dirty.insert(person.no);
-        self.insert(person, State::Dirty);
+        self.dirty.push(person.no);
+        self.insert(person, self.checkpoint);
     }
 
     /// Forgets a cluster that was taken out: its number is free of content for good.
@@ -201,13 +203,13 @@ impl<S: Storage> People<S> {
         self.dropped.fresh.insert(no, ());
     }
 
-    fn insert(&mut self, person: Person, state: State) {
+    fn insert(&mut self, person: Person, changed: u64) {
         self.bytes += person.bytes;
         for key in person.nodes.keys() {
             self.known.insert(*key, person.no);
         }
         self.order_of_use.push_back(person.no);
-        self.loaded.insert(person.no, Slot { person, state, used: true });
+        self.loaded.insert(person.no, Slot { person: Arc::new(person), changed, used: true });
     }
 
     /// Drops people from the cache until it is within its bound; what is not written stays.
@@ -217,7 +219,7 @@ impl<S: Storage> People<S> {
             looked_at -= 1;
             let Some(no) = self.order_of_use.pop_front() else { break };
             let Some(slot) = self.loaded.get_mut(&no) else { continue };
-            if slot.state != State::Clean || slot.used {
+            if slot.changed > self.written || slot.used {
                 slot.used = false;
                 self.order_of_use.push_back(no);
                 continue;
@@ -226,48 +228,43 @@ impl<S: Storage> People<S> {
         }
     }
 
-    /// How many changed clusters wait for the next checkpoint.
+    /// About how many changed clusters wait for the next checkpoint.
     pub(super) fn dirty_len(&self) -> usize {
         self.dirty.len()
     }
 
-    /// The changed clusters; they count as being written from now on.
-    pub(super) fn take_dirty(&mut self) -> Vec<PersonNo> {
-        let dirty = std::mem::take(&mut self.dirty);
-        for no in &dirty {
-            if let Some(slot) = self.loaded.get_mut(no) {
-                slot.state = State::Writing;
+    /// The changed clusters as they are, in order of number; they count as being written from now
+    /// on. Long tails are closed into chunks with ids from `next_chunk`, and what retention took is
+    /// removed: not for every fact that passes, but when the oldest is overdue.
+    pub(super) fn take_dirty(
+        &mut self,
+        next_chunk: &mut u64,
+        (forgotten, overdue): (Time, Time),
+        words: &Words,
+    ) -> (Vec<Arc<Person>>, Rewritten) {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        dirty.sort_unstable();
+        dirty.dedup();
+        let (mut people, mut rewritten) = (Vec::with_capacity(dirty.len()), Rewritten::new());
+        for no in dirty {
+            let Some(slot) = self.loaded.get_mut(&no).filter(|slot| slot.changed == self.checkpoint) else { continue };
+            if slot.person.has_passed(overdue) {
+                let before = slot.person.bytes;
+                rewritten.extend(Arc::make_mut(&mut slot.person).forget(forgotten, words));
+                self.bytes = (self.bytes + slot.person.bytes).saturating_sub(before);
             }
-        }
-        dirty.into_iter().collect()
-    }
-
-    /// Removes what retention took, before a cluster is written: not for every fact that passes, but
-    /// when the oldest is overdue. Returns the chunks to be written anew.
-    pub(super) fn forget(&mut self, no: PersonNo, forgotten: Time, overdue: Time, words: &Words) -> Rewritten {
-        let Some(slot) = self.loaded.get_mut(&no).filter(|slot| slot.person.has_passed(overdue)) else {
-            return Rewritten::new();
-        };
-        let before = slot.person.bytes;
-        let rewritten = slot.person.forget(forgotten, words);
-        self.bytes = (self.bytes + slot.person.bytes).saturating_sub(before);
-        rewritten
-    }
-
-    /// A cluster to be written: unlike `get_mut` this does not make it dirty again.
-    pub(super) fn writing_mut(&mut self, no: PersonNo) -> Option<&mut Person> {
-        self.loaded.get_mut(&no).map(|slot| &mut slot.person)
-    }
-
-    /// The storage now holds what was taken.
-    pub(super) fn written(&mut self, taken: &[PersonNo]) {
-        for no in taken {
-            if let Some(slot) = self.loaded.get_mut(no)
-                && slot.state == State::Writing
-            {
-                slot.state = State::Clean;
+            if slot.person.tail_is_long() {
+                Arc::make_mut(&mut slot.person).close_tail(next_chunk);
             }
+            people.push(Arc::clone(&slot.person));
         }
+        self.checkpoint += 1;
+        (people, rewritten)
+    }
+
+    /// The storage now holds what was taken last.
+    pub(super) fn written(&mut self) {
+        self.written = self.checkpoint - 1;
         self.holders.written();
         self.orders.written();
         self.messages.written();

@@ -41,6 +41,10 @@ impl Memory {
     /// Writes a checkpoint.
     pub fn write(&self, changes: Changes) {
         let mut kept = self.0.borrow_mut();
+        for (no, record, chunks) in changes.records() {
+            kept.persons.insert(no, record);
+            kept.chunks.extend(chunks);
+        }
         kept.counters = changes.counters;
         if let Some(definitions) = changes.definitions {
             kept.definitions = definitions;
