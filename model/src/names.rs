@@ -59,11 +59,14 @@ pub fn canonical_event_name(name: &str) -> String {
         ("installed application", "Application Installed"),
     ];
     let trimmed = name.trim();
+    if BUILT_IN.contains(&trimmed) {
+        return trimmed.to_owned();
+    }
     let folded = trimmed.to_lowercase();
     if let Some((_, new)) = OLD.iter().find(|(old, _)| *old == folded) {
         return (*new).to_owned();
     }
-    match BUILT_IN.iter().chain([&ORDER_UPDATED]).find(|known| known.to_lowercase() == folded) {
+    match BUILT_IN.iter().chain([&ORDER_UPDATED]).find(|known| known.eq_ignore_ascii_case(&folded)) {
         Some(known) => (*known).to_owned(),
         None => trimmed.to_owned(),
     }

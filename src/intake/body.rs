@@ -6,6 +6,8 @@ use axum::body::{Body, Bytes, HttpBody};
 use flate2::read::MultiGzDecoder;
 use http_body_util::BodyExt;
 use std::io::Read;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 /// So many times the limit are passed over of a body that is too large, before the connection is cut.
@@ -31,15 +33,19 @@ pub(super) enum BodyError {
 pub(super) async fn read(body: Body, limits: &IntakeLimits, taken: &mut Taken<'_>) -> Result<Bytes, BodyError> {
     let wait = Duration::from_secs(limits.body_wait_s);
     let (mut body, bytes_max) = (body, limits.body_bytes_max);
-    let read = async {
+    let mut read = pin!(async {
         let collected = collect(&mut body, bytes_max, taken).await;
         if collected == Err(BodyError::TooLarge) {
             // A sender hears an answer only once it has sent everything.
             pass_over(&mut body, bytes_max.saturating_mul(PASSED_OVER_TIMES)).await;
         }
         collected
-    };
-    tokio::time::timeout(wait, read).await.unwrap_or(Err(BodyError::Lost))
+    });
+    // Most bodies have come with their heads: only one that is awaited needs a timer.
+    if let Poll::Ready(done) = futures_util::poll!(read.as_mut()) {
+        return done;
+    }
+    Box::pin(tokio::time::timeout(wait, read)).await.unwrap_or(Err(BodyError::Lost))
 }
 
 async fn pass_over(body: &mut Body, bytes_max: usize) {

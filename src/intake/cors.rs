@@ -14,17 +14,33 @@ const KNOWN: HeaderValue =
 
 /// Answers preflights, and lets browsers read the answers.
 pub(super) async fn cors(request: Request, next: Next) -> Response {
+    if request.method() == Method::OPTIONS {
+        return preflight(request.headers().clone()).await;
+    }
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let preflight = request.method() == Method::OPTIONS;
-    let requested = request.headers().get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned().filter(|_| preflight);
-    let mut response = if preflight { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
+    let mut response = next.run(request).await;
     if let Some(origin) = origin {
         allow(response.headers_mut(), origin);
-        if preflight {
-            allow_preflight(response.headers_mut(), requested);
-        }
     }
     response
+}
+
+/// Answers a preflight.
+pub(super) async fn preflight(asked: HeaderMap) -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    if let Some(origin) = asked.get(header::ORIGIN) {
+        allow(response.headers_mut(), origin.clone());
+        let requested = asked.get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned();
+        allow_preflight(response.headers_mut(), requested);
+    }
+    response
+}
+
+/// Lets the browser that asked read an answer.
+pub(super) fn allow_origin(asked: &HeaderMap, response: &mut Response) {
+    if let Some(origin) = asked.get(header::ORIGIN) {
+        allow(response.headers_mut(), origin.clone());
+    }
 }
 
 /// Beacons come with credentials, for which `*` would not do.

@@ -2,7 +2,7 @@
 
 use super::answer::{Refused, gif, success};
 use super::auth::{WriteKeys, basic};
-use super::cors::cors;
+use super::cors::{allow_origin, cors, preflight};
 use super::query::{parameters, pixel_call, pixel_data};
 use super::receive::Request;
 use super::{BodyRoom, IntakeLimits, IntakeMetrics, Refusals, sdk_config};
@@ -10,8 +10,7 @@ use crate::enrich::Enrich;
 use crate::shard::api::Core;
 use crate::shard::clock::Clock;
 use axum::Router;
-use axum::body::Body;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, RawQuery, Request as HttpRequest, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -62,18 +61,17 @@ const TYPES: [(&str, &str); 13] = [
 
 /// The routes.
 pub fn router(state: IntakeState) -> Router {
-    let mut router = Router::new();
+    let state = Arc::new(state);
+    // What comes by the thousand passes no layer: each costs a boxed future and a copy of the service.
+    let mut busy = Router::new();
     for (path, kind) in TYPES {
-        let handler = move |state: State<Arc<IntakeState>>, query: RawQuery, headers: HeaderMap, body: Body| {
-            single(state, query, headers, body, kind)
-        };
-        router = router.route(&format!("/v1/{path}"), post(handler));
+        let handler = move |state: State<Arc<IntakeState>>, request| single(state, request, kind);
+        busy = busy.route(&format!("/v1/{path}"), post(handler).options(preflight));
     }
     for path in ["/v1/batch", "/v1/b", "/v1/import", "/beacon/v1/batch"] {
-        router = router.route(path, post(batch));
+        busy = busy.route(path, post(batch).options(preflight));
     }
-    let state = Arc::new(state);
-    router
+    Router::new()
         // Figures of the browser SDK about itself.
         .route("/v1/m", post(|| async { success() }))
         .route("/v1/pixel/{kind}", get(segment_pixel))
@@ -85,18 +83,23 @@ pub fn router(state: IntakeState) -> Router {
         .route("/health", any(|| async { "{\"server\":\"UP\"}" }))
         .layer(middleware::from_fn_with_state(Arc::clone(&state), measured))
         .layer(middleware::from_fn(cors))
+        .merge(busy)
         .with_state(state)
 }
 
-async fn measured(State(state): State<Arc<IntakeState>>, request: axum::extract::Request, next: Next) -> Response {
+async fn measured(State(state): State<Arc<IntakeState>>, request: HttpRequest, next: Next) -> Response {
     let began = Instant::now();
     let response = next.run(request).await;
+    measure(&state, began, &response);
+    response
+}
+
+fn measure(state: &IntakeState, began: Instant, response: &Response) {
     state.metrics.requests.fetch_add(1, Ordering::Relaxed);
     if matches!(response.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
         state.metrics.pushed_back.fetch_add(1, Ordering::Relaxed);
     }
     state.metrics.latency.add(began.elapsed());
-    response
 }
 
 fn answer(state: &IntakeState, outcome: Result<(), Refused>, accepted: fn() -> Response) -> Response {
@@ -106,25 +109,27 @@ fn answer(state: &IntakeState, outcome: Result<(), Refused>, accepted: fn() -> R
     }
 }
 
-async fn single(
-    State(state): State<Arc<IntakeState>>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Body,
-    kind: &'static str,
-) -> Response {
-    let request = Request { state: &state, headers: &headers, query: query.as_deref() };
-    answer(&state, request.single(body, kind).await, success)
+async fn single(State(state): State<Arc<IntakeState>>, request: HttpRequest, kind: &'static str) -> Response {
+    let began = Instant::now();
+    let (head, body) = request.into_parts();
+    let request = Request { state: &state, headers: &head.headers, query: head.uri.query() };
+    let response = answer(&state, request.single(body, kind).await, success);
+    finish(&state, &head.headers, began, response)
 }
 
-async fn batch(
-    State(state): State<Arc<IntakeState>>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    let request = Request { state: &state, headers: &headers, query: query.as_deref() };
-    answer(&state, request.batch(body).await, success)
+async fn batch(State(state): State<Arc<IntakeState>>, request: HttpRequest) -> Response {
+    let began = Instant::now();
+    let (head, body) = request.into_parts();
+    let request = Request { state: &state, headers: &head.headers, query: head.uri.query() };
+    let response = answer(&state, request.batch(body).await, success);
+    finish(&state, &head.headers, began, response)
+}
+
+/// What the layers do for other routes.
+fn finish(state: &IntakeState, headers: &HeaderMap, began: Instant, mut response: Response) -> Response {
+    measure(state, began, &response);
+    allow_origin(headers, &mut response);
+    response
 }
 
 async fn segment_pixel(

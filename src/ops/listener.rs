@@ -78,8 +78,10 @@ pub async fn serve(listener: TcpListener, front: Front, options: ListenerOptions
                 spoke = speaks(&stream, options.head_wait) => spoke,
             };
             if spoke {
+                let address = HeaderValue::from_str(&peer.ip().to_string()).ok();
+                let believed = options.trusted_proxies.contains(&peer.ip());
                 let service = service_fn(move |mut request: Request<Incoming>| {
-                    mark_peer(&mut request, peer, &options);
+                    mark_peer(&mut request, address.as_ref(), believed);
                     let front = front.clone();
                     async move { Ok::<_, Infallible>(front.answer(request.map(Body::new)).await) }
                 });
@@ -128,13 +130,16 @@ async fn accept(
     }
 }
 
-/// Notes who sent a request: the peer, or behind a believed proxy the last address it added.
-fn mark_peer(request: &mut Request<Incoming>, peer: SocketAddr, options: &ListenerOptions) {
-    let forwarded = request.headers().get("x-forwarded-for").and_then(|value| value.to_str().ok());
-    let claimed = forwarded.and_then(|list| list.rsplit(',').next()?.trim().parse::<IpAddr>().ok());
-    let believed = claimed.filter(|_| options.trusted_proxies.contains(&peer.ip()));
-    let address = believed.unwrap_or(peer.ip()).to_string();
-    if let Ok(value) = HeaderValue::from_str(&address) {
-        request.headers_mut().insert(PEER_ADDRESS, value);
-    }
+/// Notes who sent a request: the peer at `address`, or behind a believed proxy the last address it added.
+fn mark_peer(request: &mut Request<Incoming>, address: Option<&HeaderValue>, believed: bool) {
+    let claimed = || {
+        let forwarded = request.headers().get("x-forwarded-for")?.to_str().ok()?;
+        let last: IpAddr = forwarded.rsplit(',').next()?.trim().parse().ok()?;
+        HeaderValue::from_str(&last.to_string()).ok()
+    };
+    let shown = if believed { claimed().or_else(|| address.cloned()) } else { address.cloned() };
+    match shown {
+        Some(shown) => request.headers_mut().insert(PEER_ADDRESS, shown),
+        None => request.headers_mut().remove(PEER_ADDRESS),
+    };
 }
