@@ -125,6 +125,22 @@ fn people_whom_nothing_touches_are_swept_and_the_walk_is_bounded() {
 }
 
 #[test]
+fn an_order_that_comes_to_belong_to_somebody_else_leaves_the_trace_of_what_passed() {
+    let (mut script, mut run) = (script(), Run::new());
+    let user = Identity::user("web", "u1");
+    script.event("web", "Order Updated", "user:web:u1", json!({"order_id": "o"}));
+    script.at("2023-01-01T12:00:00Z");
+    script.event("web", "Played", "user:web:u1", json!({}));
+    run.catch_up(&script);
+    script.at("2023-06-01T00:00:00Z");
+    script.event("web", "Played", "user:web:u1", json!({}));
+    run.catch_up(&script);
+    script.event("web", "Order Completed", "user:web:u2", json!({"order_id": "o"}));
+    run.catch_up(&script);
+    assert_eq!(run.shown(&user).2[0], "True", "the first thing known happened on the first of January");
+}
+
+#[test]
 fn a_redact_takes_the_trace_of_what_passed_along() {
     let (mut script, mut run) = (script(), Run::new());
     let user = Identity::user("web", "u1");

@@ -115,7 +115,6 @@ fn a_checkpoint_comes_back_whole_after_reopening_and_removals_remove() {
     assert_eq!(saved.names, ["total", "sku"]);
     assert_eq!(saved.bitmaps, [(changes.bitmaps[0].0, vec![1, 2, 3])]);
     assert_eq!(saved.timers, changes.timers);
-    assert_eq!(saved.forgotten, changes.forgotten);
     let storage = store.storage(1).unwrap();
     assert_eq!(storage.person(7).unwrap(), Some(person()));
     assert_eq!(storage.person(8).unwrap(), None);
