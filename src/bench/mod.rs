@@ -12,6 +12,8 @@ mod world;
 
 use clap::Subcommand;
 
+pub use world::segments;
+
 /// What can be measured.
 #[derive(Subcommand, Debug)]
 pub enum Bench {

@@ -59,7 +59,7 @@ fn activity(event: &str, last: &str, count: u32) -> Value {
 }
 
 /// Twenty segments as merchants build them.
-pub(super) fn segments() -> Vec<Value> {
+pub fn segments() -> Vec<Value> {
     let country = |code: &str| json!({"property": "country", "is": code});
     let gender = |word: &str| json!({"property": "gender", "is": word});
     let not = |condition: Value| json!({"not": condition});
