@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+/// Rest before a request that was pushed back is sent again.
+const SENT_AGAIN_AFTER: Duration = Duration::from_millis(100);
+
 /// What came of a load.
 pub(super) struct Loaded {
     /// Requests answered 2xx.
@@ -42,7 +45,7 @@ pub(super) struct Load<'a> {
     pub(super) duration: Duration,
     /// Requests a second over all connections; `None` for as many as go.
     pub(super) rate: Option<f64>,
-    /// Stops after this many requests.
+    /// Stops after this many requests, each of which is sent until it is taken, as SDKs do.
     pub(super) requests_max: u64,
 }
 
@@ -77,7 +80,12 @@ pub(super) async fn run(load: Load<'_>, body: impl Fn(u64) -> String + Send + Sy
                 }
                 let body = body(number);
                 let request = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
-                match exchange(&mut stream, request.as_bytes(), &mut answer).await {
+                let mut taken = exchange(&mut stream, request.as_bytes(), &mut answer).await;
+                while taken == Some(false) && requests_max < u64::MAX && began.elapsed() < duration {
+                    tokio::time::sleep(SENT_AGAIN_AFTER).await;
+                    taken = exchange(&mut stream, request.as_bytes(), &mut answer).await;
+                }
+                match taken {
                     Some(true) => latencies.push(due.elapsed().as_micros().min(u128::from(u32::MAX)) as u32),
                     Some(false) => failed += 1,
                     None => return (latencies, failed + 1),

@@ -81,7 +81,7 @@ mod tests {
     fn link(nodes: &mut BTreeMap<IdentityKey, Node>, a: &Identity, b: &Identity, time: i64) {
         for (from, to) in [(a, b), (b, a)] {
             let entry = nodes.entry(from.key());
-            let node = entry.or_insert_with(|| Node { identity: from.clone(), links: BTreeMap::new() });
+            let node = entry.or_insert_with(|| Node { identity: from.clone(), links: Default::default() });
             if to.kind.is_strong() {
                 let (kind, canonical) = (to.kind, to.canonical());
                 node.links.insert(to.key(), LinkRecord { key: to.key(), kind, time: Time(time), canonical });

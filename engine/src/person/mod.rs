@@ -7,9 +7,11 @@ pub mod names;
 pub mod orders;
 pub mod properties;
 pub mod retention;
+pub mod small_map;
 pub mod view;
 
 use crate::person::fact::{Fact, from_chunk, to_chunk};
+use crate::person::small_map::SmallMap;
 use crate::storage::{ChunkRecord, LinkRecord, NodeRecord, OrderKey, PersonNo, PersonRecord, Storage, StorageError};
 use model::{Identity, IdentityKey, IdentityKind, Time};
 use std::collections::BTreeMap;
@@ -34,7 +36,7 @@ pub struct Node {
     /// The identity.
     pub identity: Identity,
     /// Its links, by the other side.
-    pub links: BTreeMap<IdentityKey, LinkRecord>,
+    pub links: SmallMap<IdentityKey, LinkRecord>,
 }
 
 /// A cluster of identities. It is a person if one of them is strong.
@@ -43,7 +45,7 @@ pub struct Person {
     /// Its number.
     pub no: PersonNo,
     /// Its identities.
-    pub nodes: BTreeMap<IdentityKey, Node>,
+    pub nodes: SmallMap<IdentityKey, Node>,
     /// `p_` and the key of the smallest canonical strong identity. Follows from `nodes`.
     pub(crate) id: Option<Arc<str>>,
     /// Closed chunks, oldest first: id and number of facts. They are the first of `facts`.
@@ -51,13 +53,13 @@ pub struct Person {
     /// All facts: those in chunks, then the tail, in order of arrival.
     pub facts: Vec<Fact>,
     /// Facts by name, in order of time; order completions are not here but in `counted`.
-    pub by_name: BTreeMap<u32, Vec<u32>>,
+    pub by_name: SmallMap<u32, Vec<u32>>,
     /// Facts of each order.
     pub orders: BTreeMap<OrderKey, Vec<u32>>,
     /// Counted orders in order of time.
     pub counted: Vec<orders::Counted>,
     /// For each trait, the newest fact of each source that has it: number of the source and fact.
-    pub by_trait: BTreeMap<u32, Vec<(u32, u32)>>,
+    pub by_trait: SmallMap<u32, Vec<(u32, u32)>>,
     /// Earliest event time of anything known; `None` while there is nothing.
     pub first_seen: Option<Time>,
     /// Earliest time of what retention takes in the end; `Time::MAX` while there is nothing.
@@ -68,7 +70,7 @@ pub struct Person {
     pub bytes: usize,
 }
 
-fn stable_id(nodes: &BTreeMap<IdentityKey, Node>) -> Option<Arc<str>> {
+fn stable_id(nodes: &SmallMap<IdentityKey, Node>) -> Option<Arc<str>> {
     let mut strong = nodes.iter().filter(|(_, node)| node.identity.kind.is_strong());
     let first = strong.next()?;
     let (key, _) = match strong.next() {
@@ -81,8 +83,8 @@ fn stable_id(nodes: &BTreeMap<IdentityKey, Node>) -> Option<Arc<str>> {
 impl Person {
     /// A new cluster of one identity.
     pub fn new(no: PersonNo, identity: Identity) -> Person {
-        let node = Node { identity, links: BTreeMap::new() };
-        let nodes = BTreeMap::from([(node.identity.key(), node)]);
+        let node = Node { identity, links: SmallMap::default() };
+        let nodes = SmallMap::from_iter([(node.identity.key(), node)]);
         let id = stable_id(&nodes);
         Person { no, id, nodes, bytes: 512, oldest_passing: Time::MAX, ..Person::default() }
     }
@@ -212,15 +214,16 @@ impl Person {
             self.orders.entry(order.0).or_default().push(place);
         }
         if let Some(name) = fact.name.filter(|name| *name != words.completed) {
-            self.by_name.entry(name).or_default().push(place);
+            self.by_name.change(name, |places| places.push(place));
         }
         self.first_seen = Some(self.first_seen.map_or(fact.time, |first| first.min(fact.time)));
         if retention::passes(fact, words) {
             self.oldest_passing = self.oldest_passing.min(fact.time);
         }
         for name in fact.traits.names() {
-            let newest = self.by_trait.entry(name).or_default();
-            properties::keep_newest(newest, &self.facts, name, (fact.source, place));
+            let facts = &self.facts;
+            let keep = |newest: &mut _| properties::keep_newest(newest, facts, name, (fact.source, place));
+            self.by_trait.change(name, keep);
         }
         if !fact.consent.is_empty() {
             self.with_consent.push(place);

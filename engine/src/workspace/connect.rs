@@ -4,6 +4,7 @@ use super::Workspace;
 use crate::identity::anchor::IDENTITIES_MAX;
 use crate::identity::cluster::{Rules, components};
 use crate::person::fact::Fact;
+use crate::person::small_map::SmallMap;
 use crate::person::{IDENTITY_LINKS_MAX, Node, PERSON_IDENTITIES_MAX, Person};
 use crate::storage::{LinkRecord, PersonNo, Storage, StorageError};
 use model::{Identity, IdentityKey, Time};
@@ -101,7 +102,7 @@ impl<S: Storage> Workspace<S> {
         }
         for (from, link) in &plan.links {
             let identity = (*new.get(from)?).clone();
-            self.people.adopt(no, Node { identity, links: BTreeMap::from([(link.key, link.clone())]) });
+            self.people.adopt(no, Node { identity, links: SmallMap::from_iter([(link.key, link.clone())]) });
         }
         Some(BTreeSet::from([no]))
     }
@@ -141,7 +142,7 @@ impl<S: Storage> Workspace<S> {
         let mut came_from: BTreeMap<IdentityKey, PersonNo> = BTreeMap::new();
         for (no, person) in &mut old {
             came_from.extend(person.nodes.keys().map(|key| (*key, *no)));
-            nodes.append(&mut person.nodes);
+            nodes.extend(std::mem::take(&mut person.nodes));
         }
         let rules = Rules { crowded_links_max: self.settings.crowded_links_max, unlinked: &self.unlinked };
         let groups = components(&nodes, rules);

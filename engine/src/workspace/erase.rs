@@ -42,7 +42,7 @@ impl<S: Storage> Workspace<S> {
         self.capture(no, &mut touched)?;
         let neighbours = self.neighbours(no, &mut touched)?;
         let Some(person) = self.people.take(no) else { return Ok(Applied::Refused("no_such_person")) };
-        for (key, node) in &person.nodes {
+        for (key, node) in person.nodes.iter() {
             let tombstone = self.tombstone(&node.identity);
             self.tombstones.insert(tombstone, when.found);
             self.people.holders.fresh.insert(*key, None);

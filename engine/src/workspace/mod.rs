@@ -149,7 +149,7 @@ impl<S: Storage> Workspace<S> {
             }
             self.now = self.now.max(instant);
             let when = When { at: instant, found: until, cause: Cause::Time, position };
-            for no in self.timers.take(instant) {
+            for no in self.timers.at(instant) {
                 self.fire_one(no, when, effects)?;
                 self.people.evict();
             }
@@ -157,7 +157,7 @@ impl<S: Storage> Workspace<S> {
     }
 
     /// The instant of the next due timer; `Time::MAX` when there is none.
-    pub fn next_timer(&mut self) -> Time {
+    pub fn next_timer(&self) -> Time {
         self.timers.next()
     }
 

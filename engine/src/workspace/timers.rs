@@ -1,7 +1,7 @@
 //! Instants at which a person's answers change if nothing happens.
 //!
-//! One instant per person: the earliest. People due at the same instant stand in one list, so
-//! a million of them at midnight is one entry. An entry that was overtaken is skipped when met.
+//! One instant per person: the earliest. A person stands in the order of what is due once, with
+//! that instant: what is overtaken goes, or a busy person would leave an entry with every event.
 
 use crate::storage::{PersonNo, TIMER_BLOCK_LEN};
 use model::Time;
@@ -11,25 +11,22 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Default)]
 pub(super) struct Timers {
     blocks: BTreeMap<u32, Vec<i64>>,
-    due: BTreeMap<i64, Vec<PersonNo>>,
+    due: BTreeSet<(i64, PersonNo)>,
     dirty: BTreeSet<u32>,
-    set: u64,
 }
 
 impl Timers {
     /// From stored blocks.
     pub(super) fn new(blocks: Vec<(u32, Vec<i64>)>) -> Timers {
         let mut timers = Timers::default();
+        let mut due = Vec::new();
         for (block, mut instants) in blocks {
             instants.resize(TIMER_BLOCK_LEN as usize, i64::MAX);
-            for (place, instant) in instants.iter().enumerate() {
-                if *instant != i64::MAX {
-                    timers.due.entry(*instant).or_default().push(block * TIMER_BLOCK_LEN + place as u32);
-                    timers.set += 1;
-                }
-            }
+            let set = instants.iter().enumerate().filter(|(_, instant)| **instant != i64::MAX);
+            due.extend(set.map(|(place, instant)| (*instant, block * TIMER_BLOCK_LEN + place as u32)));
             timers.blocks.insert(block, instants);
         }
+        timers.due = due.into_iter().collect();
         timers
     }
 
@@ -52,10 +49,11 @@ impl Timers {
         if let Some(cell) = self.cell(no) {
             *cell = instant.0;
         }
-        self.set -= u64::from(before != i64::MAX);
+        if before != i64::MAX {
+            self.due.remove(&(before, no));
+        }
         if instant != Time::MAX {
-            self.due.entry(instant.0).or_default().push(no);
-            self.set += 1;
+            self.due.insert((instant.0, no));
         }
         self.dirty.insert(no / TIMER_BLOCK_LEN);
     }
@@ -68,34 +66,23 @@ impl Timers {
     }
 
     /// The earliest instant at which somebody is due.
-    pub(super) fn next(&mut self) -> Time {
-        while let Some((instant, people)) = self.due.first_key_value() {
-            let instant = *instant;
-            if people.iter().any(|no| self.instant(*no) == instant) {
-                return Time(instant);
-            }
-            self.due.remove(&instant);
-        }
-        Time::MAX
+    pub(super) fn next(&self) -> Time {
+        self.due.first().map_or(Time::MAX, |(instant, _)| Time(*instant))
     }
 
-    /// Takes everybody who is due at exactly this instant, each once, in order of number.
-    pub(super) fn take(&mut self, instant: Time) -> Vec<PersonNo> {
-        let mut people = self.due.remove(&instant.0).unwrap_or_default();
-        people.sort_unstable();
-        people.dedup();
-        people.retain(|no| self.instant(*no) == instant.0);
-        people
+    /// Everybody who is due at exactly this instant, in order of number.
+    pub(super) fn at(&self, instant: Time) -> Vec<PersonNo> {
+        self.due.range((instant.0, 0)..=(instant.0, PersonNo::MAX)).map(|(_, no)| *no).collect()
     }
 
     /// How many people have an instant.
     pub(super) fn len(&self) -> u64 {
-        self.set
+        self.due.len() as u64
     }
 
     /// How many people are due at or before an instant.
     pub(super) fn due_count(&self, until: Time) -> u64 {
-        self.due.range(..=until.0).map(|(_, people)| people.len() as u64).sum()
+        self.due.range(..=(until.0, PersonNo::MAX)).count() as u64
     }
 
     /// The blocks that changed since the last call.
