@@ -37,7 +37,7 @@ struct Sieve<'a> {
     words: &'a Words,
     /// The earliest fact that went, by anchor and source: all that is left of them.
     gone: BTreeMap<(IdentityKey, u32), Fact>,
-    /// The earliest time among those that stay.
+    /// The earliest time among those that stay, for good, where they are.
     stays: BTreeMap<(IdentityKey, u32), Time>,
     /// Facts that are no longer what they were.
     changed: usize,
@@ -58,8 +58,11 @@ impl Sieve<'_> {
                 return None;
             }
         }
-        let earliest = self.stays.entry(key).or_insert(fact.time);
-        *earliest = fact.time.min(*earliest);
+        // Facts of an order may come to belong to somebody else: they are no trace to count on.
+        if fact.order.is_none() {
+            let earliest = self.stays.entry(key).or_insert(fact.time);
+            *earliest = fact.time.min(*earliest);
+        }
         Some(fact)
     }
 
