@@ -82,6 +82,10 @@ impl Submission {
         Ok((Submission { frames, workspace: workspace.clone(), commands, internal, waiter }, answer))
     }
 
+    fn ticks(&self) -> bool {
+        self.commands.contains(&Command::Tick)
+    }
+
     fn share(&self) -> Share {
         Share { records: self.commands.len(), bytes: self.frames.len() as u64 }
     }
@@ -316,17 +320,20 @@ impl Writer {
             let shared = self.shared.clone();
             let mut queue = lock(&shared.queue);
             let taken = queue.take_group(shared.limits.group_bytes_max);
-            let (accepted, refused) = split(taken, room);
+            let (mut accepted, refused) = split(taken, room);
             if accepted.is_empty() {
                 drop(queue);
                 self.refuse(refused, "the reserve of free disk space is reached");
                 continue;
             }
             let time = shared.clock.now().max(queue.floor);
-            let ticks = accepted.iter().flat_map(|one| &one.commands).any(|command| *command == Command::Tick);
+            let ticks = accepted.iter().any(Submission::ticks);
             let records: u64 = accepted.iter().map(|one| one.commands.len() as u64).sum();
             // What comes after a tick must not share its instant: all records of an instant
-            // come before its ticks.
+            // come before its ticks, also within a group.
+            if ticks {
+                accepted.sort_by_cached_key(Submission::ticks);
+            }
             queue.floor = if ticks { time.plus_micros(1) } else { time };
             queue.shown = queue.shown.max(time);
             let first = queue.assigned + 1;

@@ -15,6 +15,7 @@ struct Faults {
     space: AtomicI64,
     sync_fails: AtomicBool,
     cut_fails: AtomicBool,
+    dir_fails: AtomicBool,
     free: AtomicU64,
 }
 
@@ -24,6 +25,7 @@ impl Default for Faults {
             space: AtomicI64::new(i64::MAX),
             sync_fails: AtomicBool::new(false),
             cut_fails: AtomicBool::new(false),
+            dir_fails: AtomicBool::new(false),
             free: AtomicU64::new(u64::MAX),
         }
     }
@@ -42,6 +44,10 @@ impl FaultyFiles {
         self.0.cut_fails.store(fails, Ordering::SeqCst);
     }
 
+    pub fn dir_fails(&self, fails: bool) {
+        self.0.dir_fails.store(fails, Ordering::SeqCst);
+    }
+
     pub fn free(&self, bytes: u64) {
         self.0.free.store(bytes, Ordering::SeqCst);
     }
@@ -53,6 +59,9 @@ impl Files for FaultyFiles {
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        if self.0.dir_fails.load(Ordering::SeqCst) {
+            return Err(io::Error::from_raw_os_error(24));
+        }
         DiskFiles.sync_dir(dir)
     }
 

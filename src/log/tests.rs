@@ -279,6 +279,28 @@ fn a_failed_write_leaves_nothing_behind_and_the_next_one_succeeds() {
 }
 
 #[test]
+fn a_file_that_could_not_be_begun_takes_no_position_from_the_one_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = FaultyFiles::default();
+    let small = LogOptions { segment_bytes: 300, preallocate_bytes: 64 };
+    let (mut log, _) = Log::open(dir.path(), Arc::new(files.clone()), small, 0).unwrap();
+    append(&mut log, 2).unwrap();
+    files.dir_fails(true);
+    assert!(append(&mut log, 20).is_err(), "a group that needs a new file");
+    assert!(append(&mut log, 1).is_err(), "and one that would fit into the old one");
+    files.dir_fails(false);
+    append(&mut log, 1).unwrap();
+    append(&mut log, 20).unwrap();
+    append(&mut log, 1).unwrap();
+    let found = records(&log).unwrap();
+    assert!(is_prefix(&found) && found.len() == 24);
+    drop(log);
+    let (log, cut) = Log::open(dir.path(), Arc::new(DiskFiles), small, 24).unwrap();
+    assert_eq!((log.next_position(), cut), (25, None));
+    assert_eq!(log.read_from(4).unwrap().count(), 21);
+}
+
+#[test]
 fn trimming_removes_whole_files_that_are_covered_and_old_enough() {
     let dir = tempfile::tempdir().unwrap();
     let small = LogOptions { segment_bytes: 100, preallocate_bytes: 64 };
@@ -363,6 +385,24 @@ fn time_never_goes_back_and_nothing_shares_the_instant_of_an_earlier_tick() {
     assert_eq!(send(command(4)), Time(2001));
     appender.stop();
     thread.join().unwrap();
+}
+
+#[test]
+fn a_tick_comes_after_everything_else_of_its_group() {
+    let dir = tempfile::tempdir().unwrap();
+    let (appender, _) = appender(dir.path(), Arc::new(DiskFiles), AppenderLimits::default());
+    for one in [Command::Tick, command(1), command(2)] {
+        let internal = one == Command::Tick;
+        appender.submit(submission(one, internal).0).unwrap();
+    }
+    let handed = Arc::new(Handed::default());
+    let thread = appender.start("test", handed.clone()).unwrap();
+    appender.stop();
+    thread.join().unwrap();
+    let groups = handed.0.lock().unwrap();
+    assert_eq!(groups.len(), 1);
+    let commands: Vec<_> = groups[0].records.iter().map(|record| record.command.clone()).collect();
+    assert_eq!(commands, [command(1), command(2), Command::Tick]);
 }
 
 #[test]

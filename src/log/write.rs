@@ -188,6 +188,9 @@ impl Log {
             current.dirty = true;
             current.repair()?;
         }
+        // From here on nothing more may go into the old file, also when the new one can't be made yet: it is
+        // named after the next position, and what a failed try leaves is taken up by the next one.
+        self.current = None;
         let path = self.dir.join(format!("{:020}.log", self.next));
         let current = self.open_file(&path, 0, 0)?;
         self.files.sync_dir(&self.dir).map_err(|source| LogError::io(&self.dir, source))?;
