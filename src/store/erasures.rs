@@ -10,9 +10,12 @@ use hmac::{Hmac, KeyInit, Mac};
 use model::{Command, Identity, Record, Time, WorkspaceId};
 use sha2::Sha256;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+
+/// A line is never as long, bytes.
+const LINE_BYTES_MAX: u64 = 4 << 10;
 
 /// One line of the ledger.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -59,11 +62,27 @@ impl Ledger {
             return Ok(());
         }
         let io = |source| StoreError::Io { path: self.path.clone(), source };
-        let mut file = std::fs::File::options().append(true).create(true).open(&self.path).map_err(io)?;
+        let mut file = std::fs::File::options().read(true).append(true).create(true).open(&self.path).map_err(io)?;
+        cut_torn_line(&mut file).map_err(io)?;
         let lines: String = new.iter().map(line).collect();
         file.write_all(lines.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
         known.extend(new);
         Ok(())
+    }
+}
+
+/// A crash or a full disk may have left a part of a line at the end: what follows must not be added to it.
+fn cut_torn_line(file: &mut std::fs::File) -> std::io::Result<()> {
+    let len = file.metadata()?.len();
+    let begin = len.saturating_sub(LINE_BYTES_MAX);
+    file.seek(SeekFrom::Start(begin))?;
+    let mut end = Vec::new();
+    file.take(LINE_BYTES_MAX).read_to_end(&mut end)?;
+    match end.iter().rposition(|byte| *byte == b'\n') {
+        Some(place) => file.set_len(begin + place as u64 + 1),
+        None if begin == 0 => file.set_len(0),
+        // No line is as long as that: it is not ours, and reading says so.
+        None => Ok(()),
     }
 }
 
@@ -166,6 +185,11 @@ mod tests {
         let found = read(&path).unwrap();
         let expected = erasures.map(|(hash, time)| Erasure { workspace: "my shop".into(), hash, time });
         assert_eq!(found, expected);
+        let more = ([3; 16], Time(8));
+        Ledger::open(&path).unwrap().note(&"my shop".into(), &[more]).unwrap();
+        let found = read(&path).unwrap();
+        assert_eq!(found.len(), 3, "the torn line is not continued");
+        assert_eq!(found[2].hash, more.0);
         std::fs::write(&path, format!("nonsense\n{text}")).unwrap();
         assert!(read(&path).unwrap_err().to_string().contains("line 1"));
     }
