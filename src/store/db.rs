@@ -1,11 +1,15 @@
 //! The one sled database of a daemon, and the only place that makes it durable.
 //!
 //! sled 0.34's `flush` uses `sync_file_range`, which does not survive a power loss; so
-//! [`Db::make_durable`] follows it with `fdatasync` on the database file.
+//! [`Db::make_durable`] follows it with `fdatasync` on the database file. What is larger than a quarter
+//! of a segment (128 KiB) sled writes into a file of its own, a *blob*, and never syncs it: that too is
+//! done here.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Whoever had the store open before may need this long to let go of it.
@@ -65,6 +69,8 @@ pub struct Db {
     path: Arc<PathBuf>,
     file: Arc<Mutex<File>>,
     broken: Arc<OnceLock<String>>,
+    /// Names of blobs that are durable.
+    blobs: Arc<Mutex<BTreeSet<OsString>>>,
 }
 
 impl Db {
@@ -82,7 +88,8 @@ impl Db {
         };
         let file_path = dir.join("db");
         let file = File::open(&file_path).map_err(|source| StoreError::Io { path: file_path, source })?;
-        Ok(Db { db, path: Arc::new(dir.to_owned()), file: Arc::new(Mutex::new(file)), broken: Arc::default() })
+        let (path, file) = (Arc::new(dir.to_owned()), Arc::new(Mutex::new(file)));
+        Ok(Db { db, path, file, broken: Arc::default(), blobs: Arc::default() })
     }
 
     /// A tree by name, created when missing.
@@ -97,13 +104,41 @@ impl Db {
 
     /// Returns when everything written before the call would survive a power loss.
     pub fn make_durable(&self) -> Result<(), StoreError> {
+        // First what the log names: a blob is there as soon as its value is written.
+        let blobs = self.path.join("blobs");
+        self.sync_blobs(&blobs).map_err(|source| self.not_durable(blobs, source))?;
         self.db.flush().map_err(|source| self.failed(source))?;
-        let file = self.file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        file.sync_data().map_err(|source| {
-            // The system forgets what it could not write: a second try would seem to succeed.
-            let _ = self.broken.set(source.to_string());
-            StoreError::Io { path: self.path.join("db"), source }
-        })
+        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.sync_data().map_err(|source| self.not_durable(self.path.join("db"), source))
+    }
+
+    fn sync_blobs(&self, dir: &Path) -> std::io::Result<()> {
+        let mut durable = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut there, mut new) = (BTreeSet::new(), false);
+        for entry in std::fs::read_dir(dir)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            if !durable.contains(&name) {
+                match File::open(entry.path()).and_then(|blob| blob.sync_all()) {
+                    Ok(()) => new = true,
+                    // sled has removed it meanwhile.
+                    Err(why) if why.kind() == std::io::ErrorKind::NotFound => continue,
+                    Err(why) => return Err(why),
+                }
+            }
+            there.insert(name);
+        }
+        if new {
+            File::open(dir)?.sync_all()?;
+        }
+        *durable = there;
+        Ok(())
+    }
+
+    fn not_durable(&self, path: PathBuf, source: std::io::Error) -> StoreError {
+        // The system forgets what it could not write: a second try would seem to succeed.
+        let _ = self.broken.set(source.to_string());
+        StoreError::Io { path, source }
     }
 
     /// Bytes of the database on disk.
@@ -124,5 +159,25 @@ impl Db {
             let _ = self.broken.set(source.to_string());
         }
         StoreError::Sled { path: self.path.as_ref().clone(), source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_that_sled_keeps_in_files_of_their_own_are_made_durable_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = Db::open(dir.path(), 1 << 20).unwrap();
+        let tree = db.tree("large").unwrap();
+        for round in 0..3_u8 {
+            tree.insert([round], vec![round; 300_000]).unwrap();
+            db.make_durable().unwrap();
+            let files = std::fs::read_dir(dir.path().join("blobs")).unwrap();
+            let files: BTreeSet<OsString> = files.map(|file| file.unwrap().file_name()).collect();
+            assert!(!files.is_empty());
+            assert_eq!(*db.blobs.lock().unwrap(), files);
+        }
     }
 }
