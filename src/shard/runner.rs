@@ -214,7 +214,15 @@ impl Runner {
         let idle = questions.is_empty() && notices.is_empty();
         // Before anything of the time after a leap is applied: its removals must not get out.
         self.look_at_clock();
+        let failed = notices.iter().any(|notice| matches!(notice, Notice::CheckpointFailed));
         self.hear(notices);
+        if ending == Some(Ending::Drain) && self.too_dirty() {
+            // Nothing can be applied before a checkpoint is written. The log has what is left.
+            if failed {
+                return Ok(ending);
+            }
+            self.inbox.wait(SLEEP_MAX, Awaits { groups: false, questions: false });
+        }
         if let Some(DurableGroup { records, bytes, shares, .. }) = group {
             self.applying = Some(Applying { records: records.into_iter(), bytes, shares });
         }

@@ -142,7 +142,7 @@ impl Tenants {
         self.touched.insert(number);
         let forgotten = match &record.command {
             Command::Erase { identity } => tenant.forget(identity)?,
-            _ => None,
+            _ => Vec::new(),
         };
         let first = effects.len();
         let applied = tenant.engine.apply(record, effects)?;
@@ -151,7 +151,7 @@ impl Tenants {
             _ => None,
         });
         let before = tenant.transitions.len();
-        tenant.transitions.extend(new.filter(|transition| forgotten.as_ref() != Some(&transition.person)).cloned());
+        tenant.transitions.extend(new.filter(|transition| !forgotten.contains(&transition.person)).cloned());
         match &record.command {
             Command::SegmentPut(_) | Command::SegmentActivate { .. } | Command::SegmentDelete { .. } => {
                 if tenant.engine.is_building() {
@@ -250,13 +250,13 @@ impl Tenants {
 }
 
 impl Tenant {
-    /// Takes a person who is about to be erased out of the journal; the person's stable id.
-    fn forget(&mut self, identity: &Identity) -> Result<Option<String>, ShardError> {
-        let Some(no) = self.engine.resolve(&PersonName::Identity(identity.clone()))? else { return Ok(None) };
-        let Some(person) = self.engine.person(no)? else { return Ok(None) };
-        self.transitions.retain(|transition| transition.person != person.id);
-        self.erased.insert(person.id.clone());
-        Ok(Some(person.id))
+    /// Takes a person who is about to be erased out of the journal; every id that the journal knows them by.
+    fn forget(&mut self, identity: &Identity) -> Result<Vec<String>, ShardError> {
+        let Some(no) = self.engine.resolve(&PersonName::Identity(identity.clone()))? else { return Ok(Vec::new()) };
+        let ids = self.engine.ids(no)?;
+        self.transitions.retain(|transition| !ids.contains(&transition.person));
+        self.erased.extend(ids.iter().cloned());
+        Ok(ids)
     }
 }
 

@@ -310,3 +310,67 @@ async fn a_segment_fills_in_the_background_and_time_alone_empties_it_also_over_a
     assert!(world.clock.now() > Time(START));
     world.shards.stop();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_erasure_takes_a_person_out_of_the_journal_under_every_id_they_had() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = open(dir.path(), START);
+    submit(&world, create()).await;
+    submit(&world, vec![viewed_within_a_day()]).await;
+    until(|| async { world.shards.segment(&shop(), &"recent".into()).await.unwrap().answer.version == 1 }).await;
+    let email = Identity::email("ana@example.com");
+    let by = |number, identities: Vec<Identity>| match event(1, number, START) {
+        Command::Event(event) => Command::Event(Box::new(Event { identities, ..*event })),
+        other => other,
+    };
+    let user = Identity::user("web", "u1");
+    submit(&world, vec![by(1, vec![user.clone()]), by(2, vec![email.clone()]), event(2, 3, START)]).await;
+    world.shards.checkpoint().unwrap();
+    submit(&world, vec![by(4, vec![user, email.clone()])]).await;
+    let journal = async || {
+        let page = world.shards.transitions(&shop(), None, Place::default(), 100).await.unwrap();
+        page.answer.items.len()
+    };
+    assert_eq!(journal().await, 4, "three entered, one of them is absorbed");
+    submit(&world, vec![Command::Erase { identity: email }]).await;
+    world.shards.checkpoint().unwrap();
+    assert_eq!(journal().await, 1, "the other person's");
+    world.shards.stop();
+}
+
+struct FailingSink;
+
+impl EffectSink for FailingSink {
+    fn accept(&self, _batch: EffectBatch) {}
+
+    fn persist_through(&self, _shard: u32, _position: u64) -> Result<(), StoreError> {
+        Err(StoreError::Io { path: "sink".into(), source: std::io::ErrorKind::StorageFull.into() })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_ends_also_while_no_checkpoint_can_be_written_and_records_wait_for_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open(&dir.path().join("store"), 8 << 20).unwrap();
+    let clock = Arc::new(SimulatedClock::new(Time(START)));
+    let often = ShardOptions { checkpoint_dirty_bytes: 1, ..options(dir.path()) };
+    let shards = Shards::open(db, often, clock, Arc::new(FailingSink), Arc::new(LoggedAlerts)).unwrap();
+    shards.submit(&shop(), create()).await.unwrap();
+    for number in 0..20 {
+        shards.submit(&shop(), vec![event(number, number, START)]).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let stats = &shards.stats()[0];
+    assert!(stats.applied < stats.appended, "no more is applied than can be written");
+    let (told, stopped) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        shards.stop();
+        drop(shards);
+        told.send(()).unwrap();
+    });
+    let waited = tokio::task::spawn_blocking(move || stopped.recv_timeout(Duration::from_secs(15)));
+    waited.await.unwrap().expect("it stops");
+    let world = open(dir.path(), START);
+    assert_eq!(info(&world).await.events, 20);
+    world.shards.stop();
+}

@@ -149,6 +149,16 @@ impl<S: Storage> Workspace<S> {
         Ok(self.people.holder(&key)?.filter(|no| self.is_person.contains(*no)))
     }
 
+    /// Every id under which a person is or was known: before its identities were linked, each strong one
+    /// had its own.
+    pub fn ids(&self, no: PersonNo) -> Result<Vec<String>, StorageError> {
+        let ids = self.with_person(no, |person, _| {
+            let strong = person.nodes.iter().filter(|(_, node)| node.identity.kind.is_strong());
+            strong.map(|(key, _)| format!("p_{key}")).collect()
+        })?;
+        Ok(ids.unwrap_or_default())
+    }
+
     /// Why a person is or is not in a segment: the person's id, the value, the instant of the next
     /// change, and the tree of conditions.
     pub fn explain(&mut self, id: &SegmentId, no: PersonNo) -> Result<Option<Reasons>, StorageError> {
