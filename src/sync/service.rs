@@ -189,8 +189,9 @@ impl SyncService {
         sequence: u64,
     ) -> Result<(), StoreError> {
         let key = (workspace.clone(), definition.id.clone());
-        if let Some(slot) = self.slot(workspace, &definition.id) {
-            let mut list = slot.lock();
+        let known = self.slot(workspace, &definition.id);
+        // One whose worker has just forgotten it is a new one.
+        if let Some(mut list) = known.as_ref().map(|slot| slot.lock()).filter(|list| !list.record.removed) {
             if list.record.sequence >= sequence {
                 return Ok(());
             }
@@ -249,19 +250,31 @@ impl SyncService {
         self.drop_list(workspace, id, sequence)
     }
 
+    /// Forgets a list that was emptied; false if it is wanted again.
+    pub(super) fn drop_emptied(&self, slot: &Slot) -> Result<bool, StoreError> {
+        let mut list = slot.lock();
+        if !list.record.emptying {
+            return Ok(false);
+        }
+        let sequence = list.record.sequence;
+        self.forget_list(slot, &mut list, sequence).map(|()| true)
+    }
+
     /// Forgets a list: its worker ends, its members are gone from the store.
     pub(super) fn drop_list(&self, workspace: &WorkspaceId, id: &ListId, sequence: u64) -> Result<(), StoreError> {
-        let key = (workspace.clone(), id.clone());
         let Some(slot) = self.slot(workspace, id) else { return Ok(()) };
-        {
-            let mut list = slot.lock();
-            list.forget(sequence)?;
-            self.gone.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), sequence);
-        }
+        self.forget_list(&slot, &mut slot.lock(), sequence)
+    }
+
+    /// Who comes to the list's lock after this finds that it is gone, and that its place is free.
+    fn forget_list(&self, slot: &Slot, list: &mut List, sequence: u64) -> Result<(), StoreError> {
+        list.forget(sequence)?;
+        let key = (list.record.workspace.clone(), list.record.definition.id.clone());
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), sequence);
         self.edit().remove(&key);
         slot.cancel.cancel();
         for kind in ["brake", "destination", "restored"] {
-            self.alerts.clear(kind, id.as_str(), Some(workspace.as_str()));
+            self.alerts.clear(kind, key.1.as_str(), Some(key.0.as_str()));
         }
         Ok(())
     }
@@ -308,5 +321,35 @@ mod tests {
         let key = |workspace: &str, list: &str| prefix(&WorkspaceId::from(workspace), &ListId::from(list));
         assert!(!key("w", "ab").starts_with(&key("w", "a")));
         assert_ne!(key("wa", "b"), key("w", "ab"));
+    }
+
+    #[tokio::test]
+    async fn a_list_that_is_defined_anew_while_its_emptying_ends_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = Db::open(dir.path(), 1 << 20).unwrap();
+        let runtime = tokio::runtime::Handle::current();
+        let service = SyncService::open(db, Arc::default(), SyncDefaults::default(), runtime).unwrap();
+        let (workspace, id) = (WorkspaceId::from("w"), ListId::from("l"));
+        let definition = ListDefinition {
+            id: id.clone(),
+            segment: "s".into(),
+            identifier: model::ListIdentifier::Email,
+            consent: None,
+            mode: model::ListMode::Mirror,
+        };
+        service.define(&workspace, &definition, 1).unwrap();
+        let slot = service.slot(&workspace, &id).unwrap();
+        slot.lock().empty(2).unwrap();
+        service.define(&workspace, &definition, 3).unwrap();
+        assert!(!service.drop_emptied(&slot).unwrap(), "it is wanted again");
+        assert!(service.slot(&workspace, &id).is_some());
+        slot.lock().empty(4).unwrap();
+        assert!(service.drop_emptied(&slot).unwrap());
+        assert!(service.slot(&workspace, &id).is_none());
+        service.define(&workspace, &definition, 4).unwrap();
+        assert!(service.slot(&workspace, &id).is_none(), "a replay does not bring it back");
+        service.define(&workspace, &definition, 5).unwrap();
+        assert!(!service.slot(&workspace, &id).unwrap().lock().record.removed);
+        service.close().await;
     }
 }

@@ -73,13 +73,11 @@ pub(super) async fn run(service: Weak<SyncService>, slot: Arc<Slot>) {
             }
             Step::Wait(wait) => slot.lock().pace.block_for(wait),
             Step::Emptied => {
-                let (workspace, list, sequence) = {
-                    let list = slot.lock();
-                    (list.record.workspace.clone(), list.record.definition.id.clone(), list.record.sequence)
-                };
                 let Some(service) = service.upgrade() else { return };
-                match service.drop_list(&workspace, &list, sequence) {
-                    Ok(()) => return,
+                match service.drop_emptied(&slot) {
+                    Ok(true) => return,
+                    // It was defined anew in between.
+                    Ok(false) => {}
                     Err(why) => {
                         store_failed(&why);
                         sleep(STORE_REST).await;
