@@ -131,9 +131,10 @@ async fn accept(
 }
 
 /// Notes who sent a request: the peer at `address`, or behind a believed proxy the last address it added.
-fn mark_peer(request: &mut Request<Incoming>, address: Option<&HeaderValue>, believed: bool) {
+fn mark_peer<B>(request: &mut Request<B>, address: Option<&HeaderValue>, believed: bool) {
     let claimed = || {
-        let forwarded = request.headers().get("x-forwarded-for")?.to_str().ok()?;
+        // Some proxies add a line of their own behind what the client wrote.
+        let forwarded = request.headers().get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
         let last: IpAddr = forwarded.rsplit(',').next()?.trim().parse().ok()?;
         HeaderValue::from_str(&last.to_string()).ok()
     };
@@ -142,4 +143,26 @@ fn mark_peer(request: &mut Request<Incoming>, address: Option<&HeaderValue>, bel
         Some(shown) => request.headers_mut().insert(PEER_ADDRESS, shown),
         None => request.headers_mut().remove(PEER_ADDRESS),
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn behind_a_believed_proxy_only_what_it_added_itself_counts() {
+        let peer = HeaderValue::from_static("10.0.0.1");
+        let shown = |lines: &[&str], believed| {
+            let mut request = Request::new(());
+            for line in lines {
+                request.headers_mut().append("x-forwarded-for", HeaderValue::from_str(line).unwrap());
+            }
+            mark_peer(&mut request, Some(&peer), believed);
+            request.headers()[PEER_ADDRESS].to_str().unwrap().to_owned()
+        };
+        assert_eq!(shown(&["203.0.113.9"], false), "10.0.0.1");
+        assert_eq!(shown(&["198.51.100.1, 203.0.113.9"], true), "203.0.113.9");
+        assert_eq!(shown(&["198.51.100.1", "203.0.113.9"], true), "203.0.113.9");
+        assert_eq!(shown(&["nonsense"], true), "10.0.0.1");
+    }
 }
