@@ -12,6 +12,11 @@ use std::sync::Arc;
 /// nothing and cost every record.
 const EVICT_LOOKS_MAX: usize = 16;
 
+/// Who is taken out and put back stands in the order of use once more: it is made anew when it is so
+/// many times as long as there are people.
+const ORDER_TIMES_MAX: usize = 4;
+const ORDER_SLACK: usize = 1_024;
+
 struct Slot {
     /// Shared with a checkpoint that is being written: a change meanwhile makes a copy.
     person: Arc<Person>,
@@ -214,6 +219,9 @@ impl<S: Storage> People<S> {
 
     /// Drops people from the cache until it is within its bound; what is not written stays.
     pub(super) fn evict(&mut self) {
+        if self.order_of_use.len() > ORDER_TIMES_MAX * self.loaded.len() + ORDER_SLACK {
+            self.order_of_use = self.loaded.keys().copied().collect();
+        }
         let mut looked_at = self.order_of_use.len().min(EVICT_LOOKS_MAX);
         while self.bytes > self.bytes_max && looked_at > 0 {
             looked_at -= 1;
