@@ -8,6 +8,8 @@ use model::{IdentityKey, Time};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+/// Identities whose holder is kept in memory beyond those of loaded people: some 40 MiB.
+const KNOWN_MAX: usize = 1 << 20;
 /// People looked at in one go of eviction: while most wait to be written, a longer look would find
 /// nothing and cost every record.
 const EVICT_LOOKS_MAX: usize = 16;
@@ -60,7 +62,9 @@ pub(super) struct People<S> {
     order_of_use: VecDeque<PersonNo>,
     bytes: usize,
     bytes_max: usize,
-    /// Identities of loaded people, so that a hot person costs no read.
+    /// Who holds identities that were met: a person who comes back costs one read, not one more for
+    /// each identity. True also of people who are not in memory, for nothing moves to another
+    /// cluster without being loaded first.
     known: BTreeMap<IdentityKey, PersonNo>,
     pub(super) holders: Layer<IdentityKey, Option<PersonNo>>,
     pub(super) orders: Layer<OrderKey, Option<OrderRecord>>,
@@ -232,7 +236,11 @@ impl<S: Storage> People<S> {
                 self.order_of_use.push_back(no);
                 continue;
             }
-            self.take(no);
+            if self.known.len() > KNOWN_MAX {
+                self.take(no);
+            } else if let Some(slot) = self.loaded.remove(&no) {
+                self.bytes = self.bytes.saturating_sub(slot.person.bytes);
+            }
         }
     }
 
