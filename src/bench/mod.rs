@@ -35,7 +35,7 @@ pub enum Bench {
         #[arg(long, default_value_t = 500_000)]
         people: u64,
         /// Events offered a second; 0 for as many as go.
-        #[arg(long, default_value_t = 25_000)]
+        #[arg(long, default_value_t = 26_000)]
         rate: u64,
     },
     /// Time from request to changed membership, and of the answer, at a steady rate.
