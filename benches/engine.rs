@@ -107,10 +107,10 @@ impl World {
 fn main() {
     println!("one event, 20 segments, everything in memory");
     let mut shortest = None;
-    for history in [10, 100, 1_000, 10_000] {
+    for history in [10, 100, 1_000, 5_000] {
         let mut world = World::new();
         // Several people share the measured events, so that nobody's history grows by much.
-        let people = if history < 1_000 { 2_000 } else { 8 };
+        let people = if history < 1_000 { 2_000 } else { 4 };
         for number in 0..history {
             (0..people).for_each(|person| world.event(person, number));
         }
