@@ -91,3 +91,23 @@ impl Timers {
         dirty.into_iter().filter_map(|block| Some((block, self.blocks.get(&block)?.clone()))).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_busy_person_leaves_one_entry_and_those_due_together_come_together() {
+        let mut timers = Timers::default();
+        (1..1_000).for_each(|instant| timers.set(7, Time(instant)));
+        assert_eq!((timers.len(), timers.next()), (1, Time(999)));
+        timers.set(600, Time(999));
+        timers.lower(7, Time(1_500));
+        assert_eq!(timers.at(Time(999)), [7, 600]);
+        let again = Timers::new(timers.take_dirty());
+        assert_eq!((again.at(Time(999)), again.due_count(Time(998))), (vec![7, 600], 0));
+        timers.set(7, Time::MAX);
+        timers.set(600, Time::MAX);
+        assert_eq!((timers.len(), timers.next()), (0, Time::MAX));
+    }
+}
