@@ -61,6 +61,8 @@ mod tests {
                 address: address.to_owned(),
                 secrets: secrets.iter().map(|text| (*text).into()).collect(),
                 allow_private: false,
+                connection: None,
+                settings: serde_json::Map::new(),
             },
             settings: SyncSettings::default(),
         }

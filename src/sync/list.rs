@@ -265,6 +265,7 @@ impl List {
                 at: before.at.to_string(),
                 cause: before.cause_text().to_owned(),
                 identifier: identifier.to_string(),
+                fields: BTreeMap::new(),
             });
             let after = Member { confirmed: Confirmed::Unknown, ..before.clone() };
             if after != before {

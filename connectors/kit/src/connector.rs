@@ -1,21 +1,45 @@
-//! A connector, as data: its name and the roles that it has.
+//! A connector, as data: its name, its limits and the roles that it has.
 //!
-//! A role that a platform lacks is `None`; there are no empty implementations. Roles that bring
-//! events in (receive, poll) and that set a connection up (install) get their field here with
-//! the first connector that has them.
+//! A role that a platform lacks is `None`; there are no empty implementations.
 
 use crate::failure::Failure;
+use crate::install::Install;
+use crate::platform::Connection;
+use crate::poll::Poll;
+use crate::receive::Receive;
 use crate::sync::{Destination, SyncCapabilities};
 use secrecy::SecretString;
 use std::sync::Arc;
 
 /// What is registered of a connector: one line in the daemon.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Connector {
-    /// Stable name, as in definitions of lists and in the API.
+    /// Stable name, as in connections, in definitions of lists and in the API.
     pub name: &'static str,
-    /// Keeps external lists, if it can.
+    /// How hard a connection may use the platform.
+    pub limits: Limits,
+    /// Sets connections up and takes them down.
+    pub install: Option<&'static dyn Install>,
+    /// Takes deliveries in.
+    pub receive: Option<&'static dyn Receive>,
+    /// Reads what deliveries can't bring.
+    pub poll: Option<&'static dyn Poll>,
+    /// Keeps external lists.
     pub sync: Option<SyncRole>,
+}
+
+/// How hard one connection may use its platform.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Calls a second at most, whatever an operator sets.
+    pub calls_per_second: u32,
+    /// Calls at the same time at most.
+    pub calls_at_once: usize,
+}
+
+impl Limits {
+    /// For platforms that say nothing.
+    pub const USUAL: Limits = Limits { calls_per_second: 20, calls_at_once: 4 };
 }
 
 /// The role of keeping external lists.
@@ -30,10 +54,14 @@ pub struct SyncRole {
 /// What an operator gives to reach a destination. Its `Debug` shows no secret.
 #[derive(Clone, Debug)]
 pub struct DestinationSetup {
-    /// Where it is.
+    /// Where it is, for a connector whose destinations have an address of their own; else empty.
     pub address: String,
-    /// Secrets or tokens, the newest first: during a rotation the old one stays for a while.
+    /// Secrets of such a destination, the newest first: during a rotation the old one stays for a while.
     pub secrets: Vec<SecretString>,
     /// Whether it may lie on loopback or in a private network.
     pub allow_private: bool,
+    /// The connection through which it is reached, for a connector that has an install role.
+    pub connection: Option<Arc<Connection>>,
+    /// Which list it is there, in the connector's own words (`audience`, `tag`, ...).
+    pub settings: serde_json::Map<String, serde_json::Value>,
 }

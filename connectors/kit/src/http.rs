@@ -3,14 +3,17 @@
 use crate::failure::Failure;
 use crate::guard::{PublicOnly, is_public};
 use futures_util::StreamExt;
-use reqwest::{Client, Response, StatusCode, Url, redirect::Policy};
+use http::HeaderMap;
+use reqwest::{Client, Method, Response, StatusCode, Url, redirect::Policy};
 use std::sync::Once;
 use std::time::{Duration, SystemTime};
 
-/// Bytes read of an answer, after unpacking.
+/// Bytes read of an answer, after unpacking, unless a request asks for more.
 pub const ANSWER_BYTES_MAX: usize = 1 << 20;
 /// A whole request may take this long.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
+/// A streamed answer may take this long as a whole.
+const STREAM_TIMEOUT: Duration = Duration::from_secs(12 * 3600);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 static PROVIDER: Once = Once::new();
@@ -22,15 +25,65 @@ pub struct HttpClient {
     allow_private: bool,
 }
 
+/// A request.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Its method.
+    pub method: Method,
+    /// Where it goes.
+    pub url: String,
+    /// Its headers. Secrets among them are never logged.
+    pub headers: Vec<(&'static str, String)>,
+    /// Its body.
+    pub body: Vec<u8>,
+    /// Bytes read of the answer, after unpacking.
+    pub answer_bytes_max: usize,
+    /// The whole request may take this long.
+    pub timeout: Duration,
+}
+
+impl Request {
+    /// A request without a body.
+    pub fn new(method: Method, url: impl Into<String>) -> Request {
+        let url = url.into();
+        let (answer_bytes_max, timeout) = (ANSWER_BYTES_MAX, REQUEST_TIMEOUT);
+        Request { method, url, headers: Vec::new(), body: Vec::new(), answer_bytes_max, timeout }
+    }
+
+    /// A GET.
+    pub fn get(url: impl Into<String>) -> Request {
+        Request::new(Method::GET, url)
+    }
+
+    /// A request with a JSON body.
+    pub fn json<T: serde::Serialize>(method: Method, url: impl Into<String>, body: &T) -> Result<Request, Failure> {
+        let body =
+            serde_json::to_vec(body).map_err(|why| Failure::Refused(format!("can't be written as JSON: {why}")))?;
+        let headers = vec![("content-type", "application/json".to_owned())];
+        Ok(Request { headers, body, ..Request::new(method, url) })
+    }
+
+    /// With one more header.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Request {
+        self.headers.push((name, value.into()));
+        self
+    }
+}
+
 /// What came back.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Answer {
     /// The status.
     pub status: u16,
+    /// Its headers.
+    pub headers: HeaderMap,
     /// How long `Retry-After` asks to wait, given in seconds or as a date.
     pub retry_after: Option<Duration>,
     /// The beginning of the body, as text.
     pub body: String,
+    /// Whether the body was longer.
+    pub cut: bool,
 }
 
 impl HttpClient {
@@ -66,19 +119,38 @@ impl HttpClient {
     }
 
     /// Posts a body with headers.
-    pub async fn post(&self, address: &str, headers: &[(&str, String)], body: Vec<u8>) -> Result<Answer, Failure> {
-        let url = self.check(address)?;
-        let mut request = self.client.post(url).body(body);
-        for (name, value) in headers {
-            request = request.header(*name, value);
+    pub async fn post(
+        &self,
+        address: &str,
+        headers: &[(&'static str, String)],
+        body: Vec<u8>,
+    ) -> Result<Answer, Failure> {
+        let headers = headers.to_vec();
+        self.send(Request { headers, body, ..Request::new(Method::POST, address) }).await
+    }
+
+    /// Sends a request.
+    pub async fn send(&self, request: Request) -> Result<Answer, Failure> {
+        let (bytes_max, timeout) = (request.answer_bytes_max, request.timeout);
+        let response = self.open(request, Some(timeout)).await?;
+        read(response, bytes_max).await
+    }
+
+    /// Sends a request and hands its answer on before the body is read. Without `timeout` the body may take
+    /// as long as it goes on.
+    pub(crate) async fn open(&self, request: Request, timeout: Option<Duration>) -> Result<Response, Failure> {
+        let url = self.check(&request.url)?;
+        let mut building = self.client.request(request.method, url).body(request.body);
+        for (name, value) in &request.headers {
+            building = building.header(*name, value);
         }
-        let response = request.send().await.map_err(|why| Failure::retry(reason(&why), None))?;
-        read(response).await
+        building = building.timeout(timeout.unwrap_or(STREAM_TIMEOUT));
+        building.send().await.map_err(|why| Failure::retry(reason(&why), None))
     }
 }
 
 /// What went wrong, without the address: it may carry a secret in its path.
-fn reason(error: &reqwest::Error) -> String {
+pub(crate) fn reason(error: &reqwest::Error) -> String {
     let what = if error.is_timeout() {
         "timed out"
     } else if error.is_connect() {
@@ -99,25 +171,47 @@ fn wait(text: &str, now: SystemTime) -> Option<Duration> {
     Some(date.duration_since(now).unwrap_or_default())
 }
 
-async fn read(response: Response) -> Result<Answer, Failure> {
+pub(crate) async fn read(response: Response, bytes_max: usize) -> Result<Answer, Failure> {
     let status = response.status().as_u16();
-    let header = response.headers().get(reqwest::header::RETRY_AFTER);
+    let headers = response.headers().clone();
+    let header = headers.get(reqwest::header::RETRY_AFTER);
     let retry_after = header.and_then(|value| value.to_str().ok()).and_then(|text| wait(text, SystemTime::now()));
-    let mut body = Vec::new();
+    let (mut body, mut cut) = (Vec::new(), false);
     let mut stream = response.bytes_stream();
     while let Some(part) = stream.next().await {
         let part = part.map_err(|why| Failure::retry(reason(&why), None))?;
-        let room = ANSWER_BYTES_MAX - body.len();
+        let room = bytes_max.saturating_sub(body.len());
         body.extend(part.iter().take(room));
-        if part.len() >= room {
+        if part.len() > room {
+            cut = true;
             break;
         }
     }
     let body = String::from_utf8_lossy(&body).into_owned();
-    Ok(Answer { status, retry_after, body })
+    Ok(Answer { status, headers, retry_after, body, cut })
 }
 
 impl Answer {
+    /// A header as text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The body, read as JSON. What can't be read is [`Failure::PlatformChanged`].
+    pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, Failure> {
+        if self.cut {
+            return Err(Failure::PlatformChanged(format!("an answer of more than {} bytes", self.body.len())));
+        }
+        // The reason alone: the body may hold personal data.
+        serde_json::from_str(&self.body).map_err(|why| {
+            Failure::PlatformChanged(format!(
+                "not the JSON that was expected, at line {} column {}",
+                why.line(),
+                why.column()
+            ))
+        })
+    }
+
     /// The usual reading of a status: 2xx is success, everything else a typed failure.
     pub fn success(self) -> Result<Answer, Failure> {
         let Ok(status) = StatusCode::from_u16(self.status) else {

@@ -5,12 +5,21 @@
 
 #![warn(missing_docs)]
 
+pub mod api;
 pub mod backoff;
 pub mod connector;
 pub mod failure;
 pub mod guard;
 pub mod http;
+pub mod install;
+pub mod lines;
 pub mod normalize;
+pub mod oauth;
 pub mod pace;
+pub mod platform;
+pub mod poll;
+pub mod receive;
+pub mod signature;
 pub mod standard_webhooks;
 pub mod sync;
+pub mod token;

@@ -1,18 +1,25 @@
 //! The role of a destination: an external list that is brought to what a segment holds.
 
 use crate::failure::Failure;
+use std::collections::BTreeMap;
 
 /// What a destination can do, as data.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SyncCapabilities {
     /// Changes of one call.
     pub batch_changes_max: usize,
+    /// Additions among them; the same number of removals fits beside them.
+    pub batch_side_max: usize,
     /// Bytes of identifiers and people in one call, with what is written around each; 0 for no limit.
     pub batch_bytes_max: usize,
     /// Members of one part of a snapshot; 0 when it takes none.
     pub snapshot_members_max: usize,
     /// Whether members can be read back.
     pub read_back: bool,
+    /// Whether a member can carry properties of its person ([`Change::fields`]).
+    pub fields: bool,
+    /// How long a read may lag behind our own write, seconds: what differs for less long is no drift.
+    pub read_lag_s: u32,
 }
 
 /// One member to add or remove.
@@ -30,6 +37,8 @@ pub struct Change {
     pub at: String,
     /// Why: `event`, `time`, `edit`, `merge`, `consent`, `erasure`.
     pub cause: String,
+    /// Properties of the person that the list asks for ([`Destination::fields`]), by their name; additions only.
+    pub fields: BTreeMap<String, String>,
 }
 
 /// What is written around the identifier and the person of a change, bytes.
@@ -100,6 +109,15 @@ pub struct Refusal {
     pub reason: String,
 }
 
+/// Some of the members that a list holds.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct HeldPage {
+    /// Identifiers as we would send them.
+    pub held: Vec<String>,
+    /// Pass it for the next page; `None` at the end.
+    pub next: Option<String>,
+}
+
 /// Brings a list to its desired state.
 #[async_trait::async_trait]
 pub trait Destination: Send + Sync {
@@ -114,4 +132,22 @@ pub trait Destination: Send + Sync {
 
     /// Sends a part of a snapshot. Needs `snapshot_members_max > 0`.
     async fn snapshot(&self, part: &SnapshotPart) -> Result<(), Failure>;
+
+    /// Names of the properties that additions carry. Needs `fields`.
+    fn fields(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Reads members back, page by page. Pages of a list that moves may repeat or leave out some: whoever
+    /// compares takes the union and asks again with [`Destination::holds`]. Needs `read_back`.
+    async fn held(&self, after: Option<&str>) -> Result<HeldPage, Failure> {
+        let _ = after;
+        Err(Failure::Refused("members can't be read back".to_owned()))
+    }
+
+    /// Which of these identifiers it holds. Needs `read_back`.
+    async fn holds(&self, identifiers: &[String]) -> Result<Vec<String>, Failure> {
+        let _ = identifiers;
+        Err(Failure::Refused("members can't be read back".to_owned()))
+    }
 }

@@ -20,7 +20,9 @@ impl WebhookConfig {
     /// Reads secrets from their text.
     pub fn new(url: &str, secrets: &[String], allow_private: bool) -> Result<WebhookConfig, Failure> {
         let secrets = secrets.iter().map(|text| text.as_str().into()).collect();
-        WebhookConfig::read(&DestinationSetup { address: url.to_owned(), secrets, allow_private })
+        let settings = serde_json::Map::new();
+        let setup = DestinationSetup { address: url.to_owned(), secrets, allow_private, connection: None, settings };
+        WebhookConfig::read(&setup)
     }
 
     /// Reads what an operator gave.

@@ -13,8 +13,14 @@ pub mod wire;
 pub use config::WebhookConfig;
 pub use sync::WebhookDestination;
 
-use kit::connector::{Connector, SyncRole};
+use kit::connector::{Connector, Limits, SyncRole};
 
 /// What it can do.
-pub const CONNECTOR: Connector =
-    Connector { name: "webhook", sync: Some(SyncRole { capabilities: sync::CAPABILITIES, connect: sync::connect }) };
+pub const CONNECTOR: Connector = Connector {
+    name: "webhook",
+    limits: Limits::USUAL,
+    install: None,
+    receive: None,
+    poll: None,
+    sync: Some(SyncRole { capabilities: sync::CAPABILITIES, connect: sync::connect }),
+};

@@ -10,8 +10,15 @@ use kit::sync::{Batch, Destination, Refusal, SnapshotPart, SyncCapabilities};
 use std::sync::Arc;
 
 /// What an endpoint takes. A message stays below the 20 kB that Standard Webhooks recommends.
-pub(crate) const CAPABILITIES: SyncCapabilities =
-    SyncCapabilities { batch_changes_max: 100, batch_bytes_max: 19_000, snapshot_members_max: 120, read_back: false };
+pub(crate) const CAPABILITIES: SyncCapabilities = SyncCapabilities {
+    batch_changes_max: 100,
+    batch_side_max: 100,
+    batch_bytes_max: 19_000,
+    snapshot_members_max: 120,
+    read_back: false,
+    fields: false,
+    read_lag_s: 0,
+};
 
 /// Makes a destination of what an operator gave.
 pub(crate) fn connect(setup: &DestinationSetup) -> Result<Arc<dyn Destination>, Failure> {

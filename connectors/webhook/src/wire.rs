@@ -105,6 +105,7 @@ mod tests {
             sequence: 9_007_199_254_740_991,
             at: "2026-11-24T10:00:00.123456Z".to_owned(),
             cause: "erasure".to_owned(),
+            fields: Default::default(),
         }
     }
 

@@ -1,0 +1,87 @@
+//! Calls to a platform in a connection's name: a token that is fresh, at the connection's pace.
+
+use crate::connector::Limits;
+use crate::failure::Failure;
+use crate::http::{Answer, HttpClient, Request};
+use crate::pace::Pace;
+use crate::token::{Token, Tokens};
+use secrecy::{ExposeSecret, SecretString};
+use std::fmt;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// The client of one connection; clones share pace and token. Its `Debug` shows no secret.
+#[derive(Clone)]
+pub struct ApiClient {
+    http: HttpClient,
+    tokens: Arc<dyn Tokens>,
+    pace: Arc<Pace>,
+    at_once: Arc<Semaphore>,
+}
+
+impl fmt::Debug for ApiClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiClient").finish_non_exhaustive()
+    }
+}
+
+impl ApiClient {
+    /// A client for one connection.
+    pub fn new(http: HttpClient, tokens: Arc<dyn Tokens>, limits: Limits) -> ApiClient {
+        let pace = Arc::new(Pace::new(limits.calls_per_second));
+        ApiClient { http, tokens, pace, at_once: Arc::new(Semaphore::new(limits.calls_at_once.max(1))) }
+    }
+
+    /// The connection's pace: what an answer says of the platform's limits goes here.
+    pub fn pace(&self) -> &Pace {
+        &self.pace
+    }
+
+    /// The client without a token, for addresses that carry their own right (signed files).
+    pub fn bare(&self) -> &HttpClient {
+        &self.http
+    }
+
+    /// Sends a request with the token, which `sign` puts in its place. Refused with 401, it is sent once more
+    /// with another token if there is one.
+    pub async fn send(
+        &self,
+        request: Request,
+        sign: impl Fn(Request, &SecretString) -> Request,
+    ) -> Result<Answer, Failure> {
+        let token = self.tokens.current().await?;
+        let answer = self.attempt(request.clone(), &token, &sign).await?;
+        if answer.status != 401 {
+            return Ok(answer);
+        }
+        let token = self.tokens.refused(&token, "the platform answered 401").await?;
+        let answer = self.attempt(request, &token, &sign).await?;
+        if answer.status == 401 {
+            self.tokens.refused(&token, "the platform answered 401 to a token that is new").await?;
+        }
+        Ok(answer)
+    }
+
+    async fn attempt(
+        &self,
+        request: Request,
+        token: &Token,
+        sign: &impl Fn(Request, &SecretString) -> Request,
+    ) -> Result<Answer, Failure> {
+        let closed = |_| Failure::retry("the connection is closing", None);
+        let _turn = self.at_once.acquire().await.map_err(closed)?;
+        self.pace.turn().await;
+        let answer = self.http.send(sign(request, &token.value)).await?;
+        if answer.status == 429
+            && let Some(wait) = answer.retry_after
+        {
+            self.pace.block_for(wait);
+        }
+        Ok(answer)
+    }
+}
+
+/// Puts a token into `Authorization: Bearer`.
+pub fn bearer(request: Request, token: &SecretString) -> Request {
+    request.header("authorization", format!("Bearer {}", token.expose_secret()))
+}

@@ -1,0 +1,131 @@
+//! The role that sets a connection up and takes it down: authorization, who it is, registrations.
+
+use crate::failure::Failure;
+use crate::platform::{Connection, Platform};
+use crate::token::Grant;
+use reqwest::Url;
+use secrecy::SecretString;
+use serde_json::{Map, Value};
+
+/// A way to connect.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Way {
+    /// The authorization-code flow.
+    OAuth,
+    /// A key that a person pastes.
+    ApiKey,
+}
+
+/// Whether a refresh token may be used again when the answer to a refresh was lost.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RefreshReuse {
+    /// It stays good until the new pair is used: try again.
+    UntilNewIsUsed,
+    /// It is spent at once: a lost answer needs the merchant.
+    Never,
+}
+
+/// What a platform asks of an install, as data.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct InstallCapabilities {
+    /// Ways to connect, the preferred one first.
+    pub ways: &'static [Way],
+    /// Whether the account has to be named before the merchant is sent to the platform.
+    pub account_first: bool,
+    /// The scopes that are asked for.
+    pub scopes: &'static [&'static str],
+    /// See [`RefreshReuse`].
+    pub refresh_reuse: RefreshReuse,
+}
+
+/// What the merchant's browser is sent to the platform with.
+#[derive(Clone, Copy, Debug)]
+pub struct AuthorizeRequest<'a> {
+    /// The account; empty when it need not be named.
+    pub account: &'a str,
+    /// Where the platform sends the browser back to.
+    pub redirect_uri: &'a str,
+    /// Single use, bound to the browser's session and to the account.
+    pub state: &'a str,
+}
+
+/// What the browser came back with, after it was checked.
+#[derive(Clone, Debug)]
+pub struct Callback {
+    /// The code to exchange.
+    pub code: SecretString,
+    /// The state that came back: the caller compares it.
+    pub state: String,
+    /// The account that it is for, if the platform says.
+    pub account: Option<String>,
+}
+
+/// Who a connection is to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Identified {
+    /// The account in its one spelling.
+    pub account: String,
+    /// Its name for people.
+    pub name: String,
+    /// What the connector needs to know of it later (currency, time zone, data centre, ...).
+    pub details: Map<String, Value>,
+    /// The scopes that were granted, expanded.
+    pub scopes: Vec<String>,
+    /// What is missing, and what the connection can't do without it.
+    pub missing: Vec<String>,
+}
+
+/// What [`Install::register`] did.
+#[derive(Clone, Debug, Default)]
+pub struct Registered {
+    /// What was missing or wrong and was made anew (topics, hooks).
+    pub made: Vec<String>,
+    /// What was right.
+    pub kept: usize,
+    /// What the platform does not allow, with its reason.
+    pub refused: Vec<String>,
+    /// The secret with which it signs what it sends to this connection, if it gave a new one.
+    pub hook_secret: Option<SecretString>,
+}
+
+/// Sets connections up and takes them down. Every step may be done twice.
+#[async_trait::async_trait]
+pub trait Install: Send + Sync {
+    /// What it asks for.
+    fn capabilities(&self) -> InstallCapabilities;
+
+    /// The one spelling of an account's name that somebody typed. [`Failure::Refused`] says what was expected.
+    fn account(&self, typed: &str) -> Result<String, Failure>;
+
+    /// Where the merchant's browser is sent. Needs `Way::OAuth`.
+    fn authorize(&self, platform: &Platform, request: &AuthorizeRequest<'_>) -> Result<Url, Failure>;
+
+    /// Checks what the browser came back with: signature, age, spelling, double parameters. `now` is in
+    /// seconds since the epoch. A merchant who said no is [`Failure::NeedsAuthorization`].
+    fn callback(&self, platform: &Platform, query: &[(String, String)], now: i64) -> Result<Callback, Failure>;
+
+    /// Checks a request by which the platform begins an install (a signed visit of the app's address);
+    /// the account. `None` when the platform has no such thing.
+    fn arrival(&self, platform: &Platform, query: &[(String, String)], now: i64) -> Option<Result<String, Failure>>;
+
+    /// Exchanges the code.
+    async fn exchange(
+        &self,
+        platform: &Platform,
+        account: &str,
+        code: &SecretString,
+        redirect_uri: &str,
+    ) -> Result<Grant, Failure>;
+
+    /// A new pair. [`Failure::NeedsAuthorization`] when the platform says that only the merchant can help.
+    async fn refresh(&self, platform: &Platform, account: &str, refresh: &SecretString) -> Result<Grant, Failure>;
+
+    /// Looks who the token is for and what it may do.
+    async fn identify(&self, connection: &Connection, granted: Option<&[String]>) -> Result<Identified, Failure>;
+
+    /// Brings what is registered on the platform (webhooks) to what it should be. Also called on a schedule.
+    async fn register(&self, connection: &Connection) -> Result<Registered, Failure>;
+
+    /// Takes back what [`Install::register`] made, and the token if the platform can.
+    async fn unregister(&self, connection: &Connection) -> Result<(), Failure>;
+}

@@ -1,0 +1,300 @@
+//! The authorization-code flow, by the `oauth2` crate, for servers that keep to the RFC more or less.
+//!
+//! Answers without `token_type`, with scopes joined by commas or a lifetime as text, and servers that want JSON
+//! are common: the crate's own answer type refuses them.
+
+use crate::failure::Failure;
+use crate::http::{Answer, HttpClient, Request};
+use crate::platform::App;
+use crate::token::Grant;
+use oauth2::basic::{
+    BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType,
+};
+use oauth2::{
+    AccessToken, AuthType, AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken, EndpointNotSet,
+    EndpointSet, HttpRequest, HttpResponse, RedirectUrl, RefreshToken, RequestTokenError, Scope,
+    StandardRevocableToken, TokenResponse, TokenUrl,
+};
+use reqwest::{Method, Url};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::fmt;
+use std::time::Duration;
+
+/// How a server wants to be asked for tokens.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BodyStyle {
+    /// A form, as in RFC 6749.
+    Form,
+    /// The same fields as a JSON object.
+    Json,
+}
+
+/// An authorization server.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Where browsers are sent.
+    pub authorize_url: String,
+    /// Where codes and refresh tokens are exchanged.
+    pub token_url: String,
+    /// How scopes are joined in the authorization address.
+    pub scope_separator: &'static str,
+    /// How the token endpoint wants its fields.
+    pub body: BodyStyle,
+}
+
+/// An answer of a token endpoint, read leniently. Its `Debug` shows no secret.
+#[derive(Clone, Serialize, Deserialize)]
+struct LenientToken {
+    access_token: AccessToken,
+    #[serde(default)]
+    refresh_token: Option<RefreshToken>,
+    #[serde(default, deserialize_with = "seconds")]
+    expires_in: Option<u64>,
+    #[serde(default, deserialize_with = "seconds")]
+    refresh_token_expires_in: Option<u64>,
+    #[serde(default, deserialize_with = "scopes")]
+    scope: Option<Vec<Scope>>,
+    #[serde(skip, default = "bearer")]
+    token_type: BasicTokenType,
+    #[serde(flatten)]
+    extra: Map<String, Value>,
+}
+
+impl fmt::Debug for LenientToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LenientToken").finish_non_exhaustive()
+    }
+}
+
+fn bearer() -> BasicTokenType {
+    BasicTokenType::Bearer
+}
+
+fn seconds<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    let number = value.as_u64().or_else(|| value.as_str().and_then(|text| text.trim().parse().ok()));
+    // Zero is how some say "never".
+    Ok(number.filter(|seconds| *seconds > 0))
+}
+
+fn scopes<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Scope>>, D::Error> {
+    let split = |text: &str| -> Vec<Scope> {
+        let parts = text.split([',', ' ']).map(str::trim).filter(|part| !part.is_empty());
+        parts.map(|part| Scope::new(part.to_owned())).collect()
+    };
+    Ok(match Value::deserialize(deserializer)? {
+        Value::String(text) => Some(split(&text)),
+        Value::Array(items) => Some(items.iter().filter_map(Value::as_str).flat_map(split).collect()),
+        _ => None,
+    })
+}
+
+impl TokenResponse for LenientToken {
+    type TokenType = BasicTokenType;
+
+    fn access_token(&self) -> &AccessToken {
+        &self.access_token
+    }
+
+    fn token_type(&self) -> &BasicTokenType {
+        &self.token_type
+    }
+
+    fn expires_in(&self) -> Option<Duration> {
+        self.expires_in.map(Duration::from_secs)
+    }
+
+    fn refresh_token(&self) -> Option<&RefreshToken> {
+        self.refresh_token.as_ref()
+    }
+
+    fn scopes(&self) -> Option<&Vec<Scope>> {
+        self.scope.as_ref()
+    }
+}
+
+impl From<LenientToken> for Grant {
+    fn from(token: LenientToken) -> Grant {
+        let plain = |value: &Value| value.is_string() || value.is_number();
+        Grant {
+            access: token.access_token.secret().clone().into(),
+            expires_in: token.expires_in.map(Duration::from_secs),
+            refresh: token.refresh_token.map(|refresh| refresh.secret().clone().into()),
+            refresh_expires_in: token.refresh_token_expires_in.map(Duration::from_secs),
+            scopes: token.scope.map(|scopes| scopes.iter().map(|scope| scope.as_str().to_owned()).collect()),
+            extra: token.extra.into_iter().filter(|(_, value)| plain(value)).collect(),
+        }
+    }
+}
+
+type OAuthClient = Client<
+    BasicErrorResponse,
+    LenientToken,
+    BasicTokenIntrospectionResponse,
+    StandardRevocableToken,
+    BasicRevocationErrorResponse,
+    EndpointSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointSet,
+>;
+
+/// A call of the token endpoint that did not reach it or came back with a failure of the way.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Transport(Failure);
+
+impl Server {
+    fn client(
+        &self,
+        app: &App,
+        secret: Option<&SecretString>,
+        redirect_uri: Option<&str>,
+    ) -> Result<OAuthClient, Failure> {
+        let wrong = |why: oauth2::url::ParseError| Failure::Refused(format!("not a URL: {why}"));
+        let authorize = AuthUrl::new(self.authorize_url.clone()).map_err(wrong)?;
+        let token = TokenUrl::new(self.token_url.clone()).map_err(wrong)?;
+        let mut client = Client::new(ClientId::new(app.client_id.clone()))
+            .set_auth_uri(authorize)
+            .set_token_uri(token)
+            .set_auth_type(AuthType::RequestBody);
+        if let Some(secret) = secret {
+            client = client.set_client_secret(ClientSecret::new(secret.expose_secret().to_owned()));
+        }
+        if let Some(redirect) = redirect_uri {
+            client = client.set_redirect_uri(RedirectUrl::new(redirect.to_owned()).map_err(wrong)?);
+        }
+        Ok(client)
+    }
+
+    /// Where the browser is sent; `extra` are parameters of the platform's own.
+    pub fn authorize(
+        &self,
+        app: &App,
+        (redirect_uri, state): (&str, &str),
+        scopes: &[&str],
+        extra: &[(&'static str, String)],
+    ) -> Result<Url, Failure> {
+        let client = self.client(app, None, Some(redirect_uri))?;
+        let state = state.to_owned();
+        let mut request = client.authorize_url(|| CsrfToken::new(state));
+        if !scopes.is_empty() {
+            // One scope to the crate, so that the platform's own separator stays.
+            request = request.add_scope(Scope::new(scopes.join(self.scope_separator)));
+        }
+        for (name, value) in extra {
+            request = request.add_extra_param(*name, value.clone());
+        }
+        let (url, _) = request.url();
+        Url::parse(url.as_str()).map_err(|why| Failure::Refused(format!("not a URL: {why}")))
+    }
+
+    /// Exchanges a code. A secret that the server does not know any more is no reason to fail: the next one is tried.
+    pub async fn exchange(
+        &self,
+        http: &HttpClient,
+        app: &App,
+        (code, redirect_uri): (&SecretString, &str),
+        extra: &[(&'static str, String)],
+    ) -> Result<Grant, Failure> {
+        let secret = app.secrets.first().ok_or_else(no_secret)?;
+        let client = self.client(app, Some(secret), Some(redirect_uri))?;
+        let mut request = client.exchange_code(AuthorizationCode::new(code.expose_secret().to_owned()));
+        for (name, value) in extra {
+            request = request.add_extra_param(*name, value.clone());
+        }
+        let call = |request: HttpRequest| call(http, request, self.body);
+        request.request_async(&call).await.map(Grant::from).map_err(failure)
+    }
+
+    /// A new pair for a refresh token.
+    pub async fn refresh(
+        &self,
+        http: &HttpClient,
+        app: &App,
+        refresh: &SecretString,
+        extra: &[(&'static str, String)],
+    ) -> Result<Grant, Failure> {
+        let secret = app.secrets.first().ok_or_else(no_secret)?;
+        let client = self.client(app, Some(secret), None)?;
+        let refresh = RefreshToken::new(refresh.expose_secret().to_owned());
+        let mut request = client.exchange_refresh_token(&refresh);
+        for (name, value) in extra {
+            request = request.add_extra_param(*name, value.clone());
+        }
+        let call = |request: HttpRequest| call(http, request, self.body);
+        request.request_async(&call).await.map(Grant::from).map_err(failure)
+    }
+}
+
+fn no_secret() -> Failure {
+    Failure::Refused("the app has no secret; set it".to_owned())
+}
+
+/// Sends what the crate built, in the style that the server wants.
+async fn call(http: &HttpClient, request: HttpRequest, style: BodyStyle) -> Result<HttpResponse, Transport> {
+    let (parts, body) = request.into_parts();
+    let mut sent = Request::new(Method::POST, parts.uri.to_string()).header("accept", "application/json");
+    match style {
+        BodyStyle::Form => {
+            sent = sent.header("content-type", "application/x-www-form-urlencoded");
+            sent.body = body;
+        }
+        BodyStyle::Json => {
+            let fields: Map<String, Value> = oauth2::url::form_urlencoded::parse(&body)
+                .map(|(name, value)| (name.into_owned(), value.into_owned().into()))
+                .collect();
+            sent = sent.header("content-type", "application/json");
+            sent.body = serde_json::to_vec(&fields).unwrap_or_default();
+        }
+    }
+    let answer = http.send(sent).await.map_err(Transport)?;
+    let refused = matches!(answer.status, 400 | 401 | 403);
+    let (status, body) = match answer.status {
+        // The crate takes 200 alone.
+        200..=299 => (200, answer.body),
+        _ if refused && !is_error(&answer) => (answer.status, plain_refusal(&answer)),
+        _ if refused => (answer.status, answer.body),
+        _ => match answer.success() {
+            Err(failure) => return Err(Transport(failure)),
+            Ok(answer) => (answer.status, answer.body),
+        },
+    };
+    let response = oauth2::http::Response::builder().status(status).header("content-type", "application/json");
+    response.body(body.into_bytes()).map_err(|why| Transport(Failure::PlatformChanged(why.to_string())))
+}
+
+/// Whether the answer is an error in the RFC's form.
+fn is_error(answer: &Answer) -> bool {
+    serde_json::from_str::<Value>(&answer.body).is_ok_and(|value| value.get("error").is_some_and(Value::is_string))
+}
+
+/// A refusal in another form, put into the RFC's: 401 asks for authorization anew.
+fn plain_refusal(answer: &Answer) -> String {
+    let error = if answer.status == 401 { "invalid_grant" } else { "invalid_request" };
+    serde_json::json!({ "error": error, "error_description": format!("status {}", answer.status) }).to_string()
+}
+
+/// The failure, without the body: it may hold a token.
+fn failure(error: RequestTokenError<Transport, BasicErrorResponse>) -> Failure {
+    match error {
+        RequestTokenError::ServerResponse(said) => {
+            let what = said.error().to_string();
+            let why: String =
+                said.error_description().map(String::as_str).unwrap_or_default().chars().take(200).collect();
+            match what.as_str() {
+                "invalid_grant" | "access_denied" | "invalid_subject_token" => {
+                    Failure::NeedsAuthorization(format!("{what}: {why}"))
+                }
+                "temporarily_unavailable" | "server_error" | "slow_down" => Failure::retry(what, None),
+                _ => Failure::Refused(format!("{what}: {why}")),
+            }
+        }
+        RequestTokenError::Request(Transport(failure)) => failure,
+        RequestTokenError::Parse(..) => Failure::PlatformChanged("the token's answer can't be read".to_owned()),
+        RequestTokenError::Other(why) => Failure::PlatformChanged(why),
+    }
+}
