@@ -63,7 +63,15 @@ impl Double {
 #[async_trait::async_trait]
 impl Destination for Double {
     fn capabilities(&self) -> SyncCapabilities {
-        SyncCapabilities { batch_changes_max: 50, batch_bytes_max: 0, snapshot_members_max: 0, read_back: false }
+        SyncCapabilities {
+            batch_changes_max: 50,
+            batch_side_max: 50,
+            batch_bytes_max: 0,
+            snapshot_members_max: 0,
+            read_back: false,
+            fields: false,
+            read_lag_s: 0,
+        }
     }
 
     fn identity(&self) -> String {

@@ -176,7 +176,13 @@ impl Bench {
     }
 
     fn config(&self, address: &str, settings: SyncSettings) -> DestinationConfig {
-        let setup = DestinationSetup { address: address.to_owned(), secrets: vec![SECRET.into()], allow_private: true };
+        let setup = DestinationSetup {
+            address: address.to_owned(),
+            secrets: vec![SECRET.into()],
+            allow_private: true,
+            connection: None,
+            settings: serde_json::Map::new(),
+        };
         DestinationConfig { connector: "webhook".to_owned(), setup, settings }
     }
 
