@@ -15,7 +15,7 @@ use crate::shard::clock::{Clock, ClockAlert, SimulatedClock, SystemClock};
 use crate::shard::options::{ShardAlerts, ShardError, ShardOptions};
 use crate::shard::shards::Shards;
 use crate::store::db::{Db, StoreError};
-use crate::sync::{SyncDefaults, SyncService};
+use crate::sync::{CorePeople, SyncDefaults, SyncService};
 use axum::Router;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -162,6 +162,8 @@ fn build(config: &Config, stop: &CancellationToken) -> Result<Parts, DaemonError
     let told = Arc::new(Told { alerts: Arc::clone(&alerts), sync: Arc::clone(&sync) });
     let sink = Arc::clone(&sync) as Arc<dyn crate::shard::api::EffectSink>;
     let shards = Arc::new(Shards::open(db.clone(), shard_options(config), Arc::clone(&clock), sink, told)?);
+    let core = Arc::clone(&shards) as Arc<dyn Core>;
+    sync.ask_people(Arc::new(CorePeople(Arc::downgrade(&core))));
     let control = Arc::new(Control::open(db.clone(), Vault::open(&config.master_key_file())?)?);
     control.bootstrap(&data.dir.join(ADMIN_KEY_FILE))?;
     let allow_private = config.sync.allow_private_destinations;

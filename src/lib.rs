@@ -8,6 +8,7 @@ pub mod alerts;
 pub mod bench;
 pub mod cli;
 pub mod config;
+pub mod connectors;
 pub mod control;
 pub mod daemon;
 pub mod enrich;

@@ -3,9 +3,13 @@
 
 mod sync_support;
 
+use model::ListMode;
 use segmentd::sync::{ListCommand, ListState, SyncSettings};
 use segmentd_simulators::receiver::Faults;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
+use sync_support::platform::{Platform, Trouble};
 use sync_support::{Bench, Random, dead_address, settings};
 
 /// Runs of the random test; each takes about a second.
@@ -52,6 +56,75 @@ async fn whatever_fails_and_restarts_the_endpoint_ends_with_exactly_what_is_desi
         assert_eq!((stats.bad_signature, stats.unreadable), (0, 0), "seed {seed}");
         bench.end().await;
     }
+}
+
+fn trouble(random: &mut Random) -> Trouble {
+    match random.below(4) {
+        0 => Trouble::default(),
+        1 => Trouble { fail_percent: 40, ..Trouble::default() },
+        2 => Trouble { lose_percent: 40, ..Trouble::default() },
+        _ => Trouble { fail_percent: 20, lose_percent: 20, ..Trouble::default() },
+    }
+}
+
+/// One run against a platform that is read back, with drift, late reads, lost answers and restarts.
+async fn run_beside_others(seed: u64, mode: ListMode) {
+    let mut random = Random(seed);
+    let platform = Platform::new(seed).late(Duration::from_millis(random.below(800)), 1);
+    let often = SyncSettings { reconcile_schedule: "* * * * * *".into(), ..settings() };
+    let mut bench = Bench::new(seed).await;
+    let mut put_there = BTreeSet::new();
+    bench.define_as("news", mode);
+    bench.put("news", often.clone(), Arc::new(platform.clone()));
+    for _ in 0..12 {
+        for _ in 0..random.below(60) {
+            let (person, member) = (format!("p_{}", random.below(50)), random.below(3) > 0);
+            bench.desire("news", &format!("u{}@example.com", random.below(40)), &person, member);
+        }
+        for _ in 0..random.below(6) {
+            let (identifier, member) = (format!("u{}@example.com", random.below(40)), random.below(2) == 0);
+            platform.meddle(&identifier, member);
+            put_there.extend(Some(identifier).filter(|_| member));
+            platform.meddle(&format!("theirs{}@example.com", random.below(5)), random.below(3) > 0);
+        }
+        platform.set_trouble(trouble(&mut random));
+        tokio::time::sleep(Duration::from_millis(random.below(300))).await;
+        match random.below(6) {
+            0 => bench.restart().await,
+            1 => bench.crash().await,
+            2 => bench.checkpoint(),
+            _ => continue,
+        }
+        bench.put("news", often.clone(), Arc::new(platform.clone()));
+    }
+    platform.calm();
+    // What was changed last is settled for every read.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    bench.reconciled("news").await;
+    let theirs = |identifier: &String| identifier.starts_with("theirs");
+    let wanted = bench.wanted("news");
+    let mut held = platform.members();
+    match mode {
+        ListMode::Own => assert!(!held.iter().any(theirs), "seed {seed}"),
+        _ => held.retain(|identifier| !theirs(identifier)),
+    }
+    let missing: Vec<_> = wanted.iter().filter(|identifier| !held.contains(identifier)).collect();
+    assert!(missing.is_empty(), "seed {seed}, {mode:?}: {missing:?} are missing");
+    // A list that only mirrors may leave whom somebody else put there.
+    held.retain(|identifier| mode == ListMode::Own || wanted.contains(identifier) || !put_there.contains(identifier));
+    assert_eq!(held, wanted, "seed {seed}, {mode:?}");
+    assert_eq!(platform.broken_rules(), Vec::<String>::new(), "seed {seed}");
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_others_change_and_however_late_it_is_read_a_platform_ends_with_what_is_desired() {
+    let base = std::env::var("SEGMENTD_SEED").ok().and_then(|text| text.parse().ok());
+    let base: u64 = base.unwrap_or(0xd41f7);
+    println!("seeds from {base} (SEGMENTD_SEED={base} replays them)");
+    let runs =
+        (0..RUNS).map(|run| run_beside_others(base + run, if run % 2 == 0 { ListMode::Own } else { ListMode::Mirror }));
+    futures_util::future::join_all(runs).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

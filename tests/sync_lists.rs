@@ -3,7 +3,7 @@
 mod sync_support;
 
 use model::{ListMode, SegmentId, WorkspaceId};
-use segmentd::sync::{ListCommand, ListState, SyncSettings};
+use segmentd::sync::{ListCommand, ListState, SyncSettings, Whose};
 use std::sync::Arc;
 use std::time::Duration;
 use sync_support::double::{Death, Double};
@@ -102,17 +102,30 @@ async fn a_hold_survives_a_restart_and_sends_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn lists_of_a_segment_that_is_not_ready_wait_for_it() {
+async fn lists_wait_for_what_the_daemon_waits_for_also_those_that_come_meanwhile() {
     let (mut bench, double) = with_double(ListMode::Mirror).await;
-    let (workspace, segment) = (WorkspaceId::from("shop"), SegmentId::from("vip"));
-    bench.status("news");
-    bench.service.hold_segment(&workspace, &segment, "build", Some("the segment is being built"));
-    bench.desire("news", "a@example.com", "p_1", true);
+    let workspace = WorkspaceId::from("shop");
+    let (all, segment) = (Whose::Workspace, Whose::Segment(SegmentId::from("vip")));
+    bench.service.wait_for(&workspace, &all, "backfill", "the store is being read in");
+    bench.service.wait_for(&workspace, &segment, "build", "the segment is being built");
+    bench.service.wait_for(&workspace, &Whose::Segment(SegmentId::from("other")), "other", "not ours");
+    bench.service.wait_for(&WorkspaceId::from("elsewhere"), &all, "elsewhere", "not ours");
+    bench.define("later");
+    let later = Double::default();
+    bench.put("later", settings(), Arc::new(later.clone()));
+    for list in ["news", "later"] {
+        bench.desire(list, "a@example.com", "p_1", true);
+    }
     quiet().await;
-    assert_eq!(bench.status("news").reason.as_deref(), Some("the segment is being built"));
-    assert!(double.batches().is_empty());
-    bench.service.hold_segment(&workspace, &segment, "build", None);
-    bench.until("sent", |_| double.members().len() == 1).await;
+    bench.service.done_waiting(&workspace, &segment, "build");
+    quiet().await;
+    for list in ["news", "later"] {
+        let status = bench.status(list);
+        assert_eq!((status.state, status.reason.as_deref()), (ListState::Held, Some("the store is being read in")));
+    }
+    assert!(double.batches().is_empty() && later.batches().is_empty());
+    bench.service.done_waiting(&workspace, &all, "backfill");
+    bench.until("sent", |_| double.members().len() == 1 && later.members().len() == 1).await;
     bench.end().await;
 }
 

@@ -141,4 +141,14 @@ fn lists(state: &OpsState, out: &mut String) {
     each("segmentd_outbox_depth", "Changes not sent", &|list| list.to_add + list.to_remove);
     each("segmentd_outbox_age_milliseconds", "Age of the oldest change not sent", &|list| list.oldest_pending_ms);
     each("segmentd_list_failures", "Failed tries in a row", &|list| u64::from(list.failures));
+    each("segmentd_list_strangers", "Members there that are not ours and are left alone", &|list| list.strangers);
+    let mut total = |name: &str, help: &str, value: &dyn Fn(&crate::sync::ListStatus) -> u64| {
+        head(out, name, help, "counter");
+        for list in &lists {
+            let labels = format!("workspace=\"{}\",list=\"{}\"", list.workspace, list.list);
+            let _ = writeln!(out, "{name}{{{labels}}} {}", value(list));
+        }
+    };
+    total("segmentd_list_drift_found_total", "Members found to differ when read back", &|list| list.drift_found);
+    total("segmentd_list_drift_repaired_total", "Of those, how many are right again", &|list| list.drift_repaired);
 }

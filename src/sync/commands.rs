@@ -1,12 +1,13 @@
 //! What an operator says to a list.
 
+use super::record::Compare;
+use super::schedule;
 use super::service::{Slot, SyncService, list_key};
 use super::settings::{ListStatus, SyncSettings};
-use super::snapshot;
 use crate::store::db::StoreError;
 use kit::pace::Pace;
 use kit::sync::Destination;
-use model::{ListId, SegmentId, WorkspaceId};
+use model::{ListId, SourceId, WorkspaceId};
 use std::sync::{Arc, PoisonError};
 
 /// Why a command was not carried out.
@@ -40,15 +41,19 @@ pub enum ListCommand {
     Resend,
     /// Try now what waits for its next try.
     Retry,
+    /// Read the members back and compare.
+    Reconcile,
 }
 
 /// A destination that was set before its list came out of the log.
 pub(super) struct Parked {
-    settings: SyncSettings,
-    destination: Arc<dyn Destination>,
-    started: bool,
+    pub(super) settings: SyncSettings,
+    pub(super) destination: Arc<dyn Destination>,
+    /// The connection through which it is reached, by its source.
+    pub(super) connection: Option<SourceId>,
+    pub(super) started: bool,
     /// Whether a stop is lifted: somebody set the destination, it did not just come out of the books.
-    lifts: bool,
+    pub(super) lifts: bool,
 }
 
 /// Which destination it is, as it is kept: an address may carry a secret.
@@ -68,8 +73,19 @@ impl SyncService {
         destination: Arc<dyn Destination>,
         started: bool,
     ) -> Result<(), CommandError> {
-        snapshot::check(&settings.snapshot_schedule).map_err(CommandError::BadSetting)?;
-        self.put(workspace, list, Parked { settings, destination, started, lifts: true })
+        self.put_checked(workspace, list, Parked { settings, destination, connection: None, started, lifts: true })
+    }
+
+    pub(super) fn put_checked(
+        self: &Arc<Self>,
+        workspace: &WorkspaceId,
+        list: &ListId,
+        parked: Parked,
+    ) -> Result<(), CommandError> {
+        for schedule in [&parked.settings.snapshot_schedule, &parked.settings.reconcile_schedule] {
+            schedule::check(schedule).map_err(CommandError::BadSetting)?;
+        }
+        self.put(workspace, list, parked)
     }
 
     /// Sets a destination as it was before, with other secrets perhaps: a stop stays.
@@ -81,10 +97,15 @@ impl SyncService {
         destination: Arc<dyn Destination>,
         started: bool,
     ) -> Result<(), CommandError> {
-        self.put(workspace, list, Parked { settings, destination, started, lifts: false })
+        self.put(workspace, list, Parked { settings, destination, connection: None, started, lifts: false })
     }
 
-    fn put(self: &Arc<Self>, workspace: &WorkspaceId, list: &ListId, parked: Parked) -> Result<(), CommandError> {
+    pub(super) fn put(
+        self: &Arc<Self>,
+        workspace: &WorkspaceId,
+        list: &ListId,
+        parked: Parked,
+    ) -> Result<(), CommandError> {
         match self.slot(workspace, list) {
             Some(slot) => self.connect(&slot, parked)?,
             None => {
@@ -114,8 +135,10 @@ impl SyncService {
             let mut list = slot.lock();
             list.move_to(identity(parked.destination.as_ref()))?;
             list.record.started |= parked.started || !parked.settings.dry_run_first;
-            if parked.lifts {
-                list.record.stopped = None;
+            if parked.lifts && list.record.stopped.take().is_some() {
+                list.record.unauthorized = false;
+                // It may have been made anew, and be empty.
+                list.ask_comparison(Compare::Due);
             }
             list.save()?;
             list.pace = Arc::new(Pace::new(parked.settings.calls_per_second));
@@ -123,12 +146,14 @@ impl SyncService {
             if parked.lifts {
                 (list.failures, list.last_error) = (0, None);
             }
+            list.connection = parked.connection;
             let fresh = list.destination.replace(parked.destination).is_none();
             (fresh, list.record.workspace.clone(), list.record.definition.id.clone())
         };
         if parked.lifts {
             self.alerts.clear("destination", id.as_str(), Some(workspace.as_str()));
         }
+        self.heed_waits(slot);
         if fresh {
             self.start_worker(slot);
         }
@@ -162,7 +187,15 @@ impl SyncService {
                     list.send_all_again()?;
                     list.want_snapshot()?;
                 }
-                ListCommand::Retry => {}
+                ListCommand::Retry => list.reads.next_try = None,
+                ListCommand::Reconcile => {
+                    if !list.reads_back() {
+                        let why = "this destination's members can't be read back";
+                        return Err(CommandError::BadSetting(why.to_owned()));
+                    }
+                    list.reads.next_try = None;
+                    list.ask_comparison(Compare::Due);
+                }
             }
             if kept {
                 list.save()?;
@@ -186,20 +219,37 @@ impl SyncService {
         }
     }
 
-    /// Holds the lists of a segment for a reason of the daemon's own (its source is being read
-    /// in, it is being built), named by `who`; `None` lets them go.
-    pub fn hold_segment(&self, workspace: &WorkspaceId, segment: &SegmentId, who: &str, reason: Option<&str>) {
+    /// Reads a list's members back as soon as it can be, and mends what differs.
+    pub fn reconcile_now(&self, workspace: &WorkspaceId, list: &ListId) -> Result<ListStatus, CommandError> {
+        self.command(workspace, list, ListCommand::Reconcile)
+    }
+
+    /// A connection is authorized again: lists that are sent through it and were refused go on by themselves.
+    /// Returns how many. One whose destination is gone stays stopped.
+    pub fn connection_restored(&self, workspace: &WorkspaceId, connection: &SourceId) -> Result<u64, StoreError> {
+        let mut resumed = 0;
         for slot in self.slots() {
-            let mut list = slot.lock();
-            if list.record.workspace != *workspace || list.record.definition.segment != *segment {
-                continue;
-            }
-            match reason {
-                Some(reason) => list.waits.insert(who.to_owned(), reason.to_owned()),
-                None => list.waits.remove(who),
+            let id = {
+                let mut list = slot.lock();
+                let its = list.record.workspace == *workspace && list.connection.as_ref() == Some(connection);
+                if its {
+                    list.authorizations += 1;
+                }
+                if !its || !list.record.unauthorized {
+                    continue;
+                }
+                (list.record.stopped, list.record.unauthorized) = (None, false);
+                (list.failures, list.last_error) = (0, None);
+                list.ask_comparison(Compare::Due);
+                list.save()?;
+                list.record.definition.id.clone()
             };
-            slot.bell.notify_one();
+            self.alerts.clear("destination", id.as_str(), Some(workspace.as_str()));
+            resumed += 1;
+            slot.word.notify_one();
         }
+        self.db.make_durable()?;
+        Ok(resumed)
     }
 
     /// Where a list stands.

@@ -1,38 +1,39 @@
-//! What the administration gives of a list's destination, and the connectors that it may name.
+//! What the administration gives of a list's destination.
 
-use super::commands::CommandError;
+use super::commands::{CommandError, Parked};
 use super::service::SyncService;
 use super::settings::SyncSettings;
-use kit::connector::{Connector, DestinationSetup};
+use crate::connectors::{CONNECTORS, find};
+use kit::connector::DestinationSetup;
 use kit::sync::Destination;
 use model::{ListId, WorkspaceId};
 use std::sync::Arc;
 
-/// Every connector of the daemon: one line each.
-pub const CONNECTORS: &[Connector] = &[connector_webhook::CONNECTOR];
-
 /// A list's destination. Its `Debug` shows no secret.
 #[derive(Clone, Debug)]
 pub struct DestinationConfig {
-    /// Name of the connector: `webhook`.
+    /// Name of the connector.
     pub connector: String,
-    /// Address, secrets, and whether it may lie inside the network.
+    /// Address and secrets, or connection and settings.
     pub setup: DestinationSetup,
-    /// Pace, batch size, dry run and snapshot schedule.
+    /// Pace, batch size, dry run and schedules.
     pub settings: SyncSettings,
 }
 
 impl DestinationConfig {
     /// Makes the destination, or says what is wrong with the config. Sends nothing.
     pub fn connect(&self) -> Result<Arc<dyn Destination>, CommandError> {
-        let connector = CONNECTORS.iter().find(|connector| connector.name == self.connector);
-        let role = connector.and_then(|connector| connector.sync);
-        let Some(role) = role else {
+        let Some(role) = find(&self.connector).and_then(|connector| connector.sync) else {
             let known: Vec<&str> = CONNECTORS.iter().filter(|one| one.sync.is_some()).map(|one| one.name).collect();
             let why = format!("no connector {:?} keeps lists; there is {}", self.connector, known.join(", "));
             return Err(CommandError::BadSetting(why));
         };
         (role.connect)(&self.setup).map_err(|why| CommandError::BadSetting(why.to_string()))
+    }
+
+    fn parked(&self, started: bool, lifts: bool) -> Result<Parked, CommandError> {
+        let connection = self.setup.connection.as_ref().map(|connection| connection.source.clone());
+        Ok(Parked { settings: self.settings.clone(), destination: self.connect()?, connection, started, lifts })
     }
 }
 
@@ -45,8 +46,18 @@ impl SyncService {
         config: &DestinationConfig,
         started: bool,
     ) -> Result<(), CommandError> {
-        let destination = config.connect()?;
-        self.put_destination(workspace, list, config.settings.clone(), destination, started)
+        self.put_checked(workspace, list, config.parked(started, true)?)
+    }
+
+    /// Sets a list's destination from its config as it was before: see [`SyncService::resume_destination`].
+    pub fn resume(
+        self: &Arc<Self>,
+        workspace: &WorkspaceId,
+        list: &ListId,
+        config: &DestinationConfig,
+        started: bool,
+    ) -> Result<(), CommandError> {
+        self.put(workspace, list, config.parked(started, false)?)
     }
 }
 

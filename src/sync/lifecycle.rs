@@ -1,13 +1,15 @@
 //! What happens to a list as a whole: emptied, forgotten, sent elsewhere; and how it is shown.
 
 use super::list::List;
-use super::record::{Confirmed, Member};
+use super::record::{Compare, Confirmed, Member};
 use super::settings::ListStatus;
 use crate::store::db::StoreError;
 
 /// Why a list waits after a restore.
 pub(super) const RESTORED: &str =
     "the store was restored from a copy: resync compares the list and sends it whole, release sends it as it is";
+/// Why a list sends nothing yet to a destination that is new.
+const READING: &str = "the members that are there already are read first";
 /// Identifiers shown of what would be sent next.
 const SAMPLE_MAX: usize = 10;
 
@@ -65,7 +67,9 @@ impl List {
             self.in_flight = None;
             self.snapshot.clear();
             self.set_confirmed(Confirmed::Out)?;
+            self.disown()?;
         }
+        self.ask_comparison(Compare::First);
         self.save()
     }
 
@@ -79,6 +83,7 @@ impl List {
     pub(super) fn restored(&mut self, at: u64) -> Result<(), StoreError> {
         self.send_all_again()?;
         (self.record.restored, self.record.snapshot_due) = (at, true);
+        self.ask_comparison(Compare::First);
         if !self.record.emptying {
             self.record.held = Some(RESTORED.to_owned());
         }
@@ -96,6 +101,17 @@ impl List {
         self.set_confirmed(Confirmed::Unknown)
     }
 
+    /// Nobody was made a member by us at a destination that is new.
+    fn disown(&mut self) -> Result<(), StoreError> {
+        for entry in self.entries() {
+            let (identifier, member) = entry?;
+            if member.was_ours() {
+                self.amend(&identifier, |member| member.confirmed_sequence = 0)?;
+            }
+        }
+        Ok(())
+    }
+
     fn set_confirmed(&mut self, confirmed: Confirmed) -> Result<(), StoreError> {
         for entry in self.entries() {
             let (identifier, member) = entry?;
@@ -110,18 +126,27 @@ impl List {
     }
 
     /// A checkpoint is about to be written: members that were over before the last one go.
-    /// Those that are over since may still come back in a replay.
+    /// Those that are over since may still come back in a replay. Where members can be read back,
+    /// whom we had added stays known until a read shows that they are gone.
     pub(super) fn forget_over(&mut self) -> Result<(), StoreError> {
         let gone = std::mem::take(&mut self.over.1);
         self.over.1 = std::mem::take(&mut self.over.0);
         let before = self.record.forgotten_sequence;
-        for identifier in gone {
-            let member = self.member(&identifier)?;
-            if member != Member::default() && member.is_over() {
-                self.record.forgotten_sequence = self.record.forgotten_sequence.max(member.sequence);
-                let key = [self.prefix.as_slice(), identifier.as_bytes()].concat();
-                self.tree.remove(key).map_err(|why| self.db.failed(why))?;
+        for over in gone {
+            let member = self.member(&over.identifier)?;
+            if member == Member::default() || !member.is_over() {
+                continue;
             }
+            if !over.seen && self.is_to_be_seen_gone(&member) {
+                // Whether its members can be read is known once there is a destination.
+                if self.destination.is_none() {
+                    self.over.0.push(over);
+                }
+                continue;
+            }
+            self.record.forgotten_sequence = self.record.forgotten_sequence.max(member.sequence);
+            let key = [self.prefix.as_slice(), over.identifier.as_bytes()].concat();
+            self.tree.remove(key).map_err(|why| self.db.failed(why))?;
         }
         if self.record.forgotten_sequence == before { Ok(()) } else { self.save() }
     }
@@ -135,7 +160,8 @@ impl List {
             self.removals_wait.then(|| format!("{removals} of {confirmed} members would be removed"))
         };
         let asked = self.record.stopped.clone().or_else(|| self.record.held.clone());
-        asked.or_else(waits).or_else(removals_held).or_else(braked)
+        let reading = || self.reads_first().then(|| READING.to_owned());
+        asked.or_else(waits).or_else(reading).or_else(removals_held).or_else(braked)
     }
 
     /// What is shown of it.
@@ -154,14 +180,19 @@ impl List {
             sample: self.work.next(true).take(SAMPLE_MAX).map(|(identifier, _)| identifier.to_string()).collect(),
             oldest_pending_ms: millis(self.work.oldest()),
             first_sync: self.record.first_sync,
-            failures: self.failures,
-            last_error: self.last_error.clone(),
-            next_attempt_ms: self.pace.blocked_for().map(millis),
+            failures: self.failures.max(self.reads.failures),
+            last_error: self.last_error.clone().or_else(|| self.reads.error.clone()),
+            next_attempt_ms: self.pace.blocked_for().or_else(|| self.reads.waits()).map(millis),
             refused: self.refused.clone(),
             refused_count: self.refused_count,
             delivered: self.delivered,
             snapshot_parts_left: self.snapshot.len() as u64,
             last_snapshot: self.last_snapshot.clone(),
+            last_reconciled: self.reads.last.clone(),
+            reconciling: self.reads_back() && self.record.compare != Compare::No,
+            drift_found: self.reads.found,
+            drift_repaired: self.reads.repaired,
+            strangers: self.reads.strangers,
             mode: self.record.definition.mode,
             identifier: self.record.definition.identifier.clone(),
             consent: self.record.definition.consent,

@@ -1,15 +1,17 @@
 //! One list: its members in the store, and the work in memory.
 
 use super::brake::Brake;
+use super::drift::Reads;
 use super::record::{Confirmed, ListRecord, Member, prefix};
 use super::settings::{ListState, SyncSettings};
-use super::work::{Task, Work};
+use super::work::Work;
 use crate::store::db::{Db, StoreError};
 use engine::effect::Desired;
 use kit::pace::Pace;
-use kit::sync::{Batch, Change, Destination, SnapshotMember, SnapshotPart};
-use model::ListMode;
+use kit::sync::{Batch, Destination, SnapshotMember, SnapshotPart};
+use model::{ListMode, SourceId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -19,12 +21,19 @@ const REFUSED_SHOWN_MAX: usize = 100;
 /// A batch that was begun, and is sent as it is until it is taken or out of date.
 pub(super) struct InFlight {
     pub(super) batch: Arc<Batch>,
-    identifiers: BTreeSet<String>,
-    removes: bool,
+    pub(super) identifiers: BTreeSet<String>,
+    pub(super) removes: bool,
     /// Something of it is desired otherwise by now.
-    stale: bool,
+    pub(super) stale: bool,
     /// Its intent survives a crash.
     pub(super) durable: bool,
+}
+
+/// A member that is over.
+pub(super) struct Over {
+    pub(super) identifier: String,
+    /// The destination was read since, and did not hold it.
+    pub(super) seen: bool,
 }
 
 /// A list's members, work and state. One lock guards all of it.
@@ -32,6 +41,10 @@ pub(super) struct List {
     pub(super) record: ListRecord,
     pub(super) settings: SyncSettings,
     pub(super) destination: Option<Arc<dyn Destination>>,
+    /// The connection through which it is reached, by its source.
+    pub(super) connection: Option<SourceId>,
+    /// How often its connection was authorized anew.
+    pub(super) authorizations: u64,
     pub(super) pace: Arc<Pace>,
     pub(super) db: Db,
     pub(super) lists_tree: sled::Tree,
@@ -53,7 +66,9 @@ pub(super) struct List {
     pub(super) refused: BTreeMap<String, String>,
     pub(super) refused_count: u64,
     /// Members of whom nothing need be known after the next checkpoint but one.
-    pub(super) over: (Vec<String>, Vec<String>),
+    pub(super) over: (Vec<Over>, Vec<Over>),
+    /// What was read of the destination's members.
+    pub(super) reads: Reads,
     /// Why it waits, by who says so (a segment that is built, a source that is read in).
     pub(super) waits: BTreeMap<String, String>,
     /// Removals wait for the operator, by the brake or because all removals are held.
@@ -77,10 +92,13 @@ impl List {
         let mut list = List {
             prefix: prefix(&record.workspace, &record.definition.id),
             pace: Arc::new(Pace::new(settings.calls_per_second)),
+            reads: Reads::open(record.destination.is_some()),
             newest_sequence: record.sequence.max(record.forgotten_sequence),
             record,
             settings,
             destination: None,
+            connection: None,
+            authorizations: 0,
             db,
             lists_tree,
             tree,
@@ -112,8 +130,19 @@ impl List {
 
     /// Every identifier with what is known of it.
     pub(super) fn entries(&self) -> impl Iterator<Item = Result<(String, Member), StoreError>> + use<> {
-        let (db, skip) = (self.db.clone(), self.prefix.len());
-        self.tree.scan_prefix(&self.prefix).map(move |entry| {
+        self.entries_after(None)
+    }
+
+    /// The same from an identifier on, in their order, without that one.
+    pub(super) fn entries_after(
+        &self,
+        after: Option<&str>,
+    ) -> impl Iterator<Item = Result<(String, Member), StoreError>> + use<> {
+        let (db, skip, prefix) = (self.db.clone(), self.prefix.len(), self.prefix.clone());
+        let first = after.map_or(Bound::Included(prefix.clone()), |after| Bound::Excluded(self.key(after)));
+        let from_there = self.tree.range::<Vec<u8>, _>((first, Bound::Unbounded));
+        let its = from_there.take_while(move |entry| entry.as_ref().map_or(true, |(key, _)| key.starts_with(&prefix)));
+        its.map(move |entry| {
             let (key, value) = entry.map_err(|why| db.failed(why))?;
             let identifier = String::from_utf8_lossy(key.get(skip..).unwrap_or_default()).into_owned();
             Ok((identifier, Member::decode(&value)?))
@@ -161,15 +190,18 @@ impl List {
         }
         // A replay can bring it back until a checkpoint has passed.
         if after.is_over() && (before.sequence != after.sequence || !before.is_over()) {
-            self.over.0.push(identifier.to_owned());
+            self.over.0.push(Over { identifier: identifier.to_owned(), seen: false });
         }
     }
 
-    fn write(&mut self, identifier: &str, before: &Member, after: &Member) -> Result<(), StoreError> {
+    pub(super) fn write(&mut self, identifier: &str, before: &Member, after: &Member) -> Result<(), StoreError> {
         let bytes = after.encode()?;
         self.tree.insert(self.key(identifier), bytes).map_err(|why| self.db.failed(why))?;
         self.count(before, after);
         self.plan(identifier, before, after);
+        if after.refusal.is_none() && after.work(self.removes()).is_none() {
+            self.reads.mended(identifier);
+        }
         Ok(())
     }
 
@@ -231,6 +263,8 @@ impl List {
             ListState::Held
         } else if !self.record.started {
             ListState::DryRun
+        } else if self.reads_first() {
+            ListState::Reading
         } else if self.removals_wait {
             ListState::Braked
         } else {
@@ -242,101 +276,6 @@ impl List {
     pub(super) fn brakes(&mut self, defaults: &super::settings::SyncDefaults) -> bool {
         let (waiting, held) = (self.work.to_remove(), self.held_there);
         !self.record.emptying && self.brake.check(waiting, held, defaults, Instant::now())
-    }
-
-    /// The batch to send: the one that was begun, or a new one of the oldest changes. The caller
-    /// makes it durable before anything is sent.
-    pub(super) fn begin(&mut self) -> Result<Option<Arc<Batch>>, StoreError> {
-        let wait = self.removals_wait;
-        if let Some(sent) = self.in_flight.as_ref().filter(|sent| !(sent.stale || sent.removes && wait)) {
-            return Ok(Some(Arc::clone(&sent.batch)));
-        }
-        self.in_flight = None;
-        let next = self.next_identifiers();
-        let mut changes = Vec::with_capacity(next.len());
-        let mut removals = 0;
-        for (identifier, task) in next {
-            removals += u64::from(task == Task::Remove);
-            let before = self.member(&identifier)?;
-            changes.push(Change {
-                person: before.person.clone(),
-                member: task == Task::Add,
-                sequence: self.sequence_base + before.sequence,
-                at: before.at.to_string(),
-                cause: before.cause_text().to_owned(),
-                identifier: identifier.to_string(),
-                fields: BTreeMap::new(),
-            });
-            let after = Member { confirmed: Confirmed::Unknown, ..before.clone() };
-            if after != before {
-                self.write(&identifier, &before, &after)?;
-            }
-        }
-        if changes.is_empty() {
-            return Ok(None);
-        }
-        self.brake.removed(removals, Instant::now());
-        let identifiers = changes.iter().map(|change| change.identifier.clone()).collect();
-        let batch = Arc::new(Batch {
-            id: format!("msg_{}", uuid::Uuid::now_v7().simple()),
-            list: self.record.definition.id.to_string(),
-            segment: self.record.definition.segment.to_string(),
-            first_sync: self.record.first_sync,
-            changes,
-        });
-        let sent = Arc::clone(&batch);
-        self.in_flight = Some(InFlight { batch, identifiers, removes: removals > 0, stale: false, durable: false });
-        Ok(Some(sent))
-    }
-
-    /// The next identifiers that fit into one call.
-    fn next_identifiers(&self) -> Vec<(Arc<str>, Task)> {
-        let Some(can) = self.destination.as_ref().map(|destination| destination.capabilities()) else {
-            return Vec::new();
-        };
-        let limit = match self.settings.batch_changes_max {
-            0 => can.batch_changes_max,
-            asked => asked.min(can.batch_changes_max),
-        };
-        /// A person's stable id and its place in the message, about.
-        const PERSON_BYTES: usize = 40;
-        let mut bytes = 0;
-        let fits = |(identifier, _): &(Arc<str>, Task)| {
-            bytes += identifier.len() + PERSON_BYTES + kit::sync::CHANGE_FRAME_BYTES;
-            can.batch_bytes_max == 0 || bytes <= can.batch_bytes_max
-        };
-        let first = self.work.next(!self.removals_wait).take(1);
-        let fitting: Vec<_> = self.work.next(!self.removals_wait).take(limit.max(1)).take_while(fits).collect();
-        if fitting.is_empty() { first.collect() } else { fitting }
-    }
-
-    /// The destination took the changes, but for the refused ones. What was desired otherwise in
-    /// the meantime stays to be sent.
-    pub(super) fn confirm(&mut self, batch: &Batch, refused: &BTreeMap<String, String>) -> Result<(), StoreError> {
-        if self.in_flight.as_ref().is_some_and(|sent| sent.batch.id == batch.id) {
-            self.in_flight = None;
-        }
-        for change in &batch.changes {
-            let before = self.member(&change.identifier)?;
-            let mut after = before.clone();
-            let sequence = change.sequence.saturating_sub(self.sequence_base);
-            let as_sent = if change.member { Confirmed::In } else { Confirmed::Out };
-            match refused.get(&change.identifier) {
-                Some(reason) if after.sequence == sequence => {
-                    after.refusal = Some(reason.clone());
-                    after.confirmed = if change.member { Confirmed::Out } else { Confirmed::In };
-                }
-                // Refused what is no longer desired: what the destination holds is still not known.
-                Some(_) => {}
-                None => (after.confirmed, after.confirmed_sequence) = (as_sent, sequence),
-            }
-            self.write(&change.identifier, &before, &after)?;
-        }
-        if self.record.first_sync && self.work.is_empty() {
-            self.record.first_sync = false;
-            self.save()?;
-        }
-        Ok(())
     }
 
     /// Everything that the destination should hold once all that may be sent now is sent, in

@@ -4,24 +4,35 @@
 //! what the destination is known to hold; the difference is the work. Entering and leaving
 //! before anything was sent comes to nothing, and a retry can't put an old intent over a new one.
 
+mod batch;
 mod brake;
 pub mod commands;
+mod compare;
+#[cfg(test)]
+mod connection_tests;
 pub mod destination;
+mod drift;
 mod durable;
 mod intake;
 mod lifecycle;
 mod list;
+mod people;
+mod recent;
 mod record;
 mod removals;
 pub mod resync;
+mod schedule;
 pub mod service;
 pub mod settings;
 mod snapshot;
+mod waits;
 mod work;
 mod worker;
 
 pub use commands::{CommandError, ListCommand};
 pub use destination::DestinationConfig;
+pub use people::{CorePeople, People};
+pub use schedule::check as check_schedule;
 pub use service::SyncService;
 pub use settings::{ListState, ListStatus, SyncDefaults, SyncSettings};
-pub use snapshot::check as check_schedule;
+pub use waits::Whose;

@@ -9,7 +9,21 @@ use serde::{Deserialize, Serialize};
 
 const FORMAT: u8 = 1;
 /// Lists carry more since: see [`ListRecord::decode`].
-const LIST_FORMAT: u8 = 2;
+const LIST_FORMAT: u8 = 3;
+const LIST_FORMAT_2: u8 = 2;
+/// As a cause: what was found at the destination, of whom nothing else is known.
+pub(super) const DRIFT: u8 = u8::MAX;
+
+/// Whether what the destination holds is to be read and compared.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub(super) enum Compare {
+    /// Not before the schedule says so.
+    No,
+    /// As soon as it can be.
+    Due,
+    /// Before anything is sent, for nothing is known of what it holds.
+    First,
+}
 
 /// What the destination is known to hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -69,6 +83,11 @@ impl Member {
         self.confirmed != Confirmed::Out
     }
 
+    /// Whether we made it a member at some time: a list that only mirrors removes nobody else.
+    pub(super) fn was_ours(&self) -> bool {
+        self.confirmed_sequence > 0
+    }
+
     /// Neither desired nor held: nothing needs to be known of it once no replay can bring it back.
     pub(super) fn is_over(&self) -> bool {
         !self.desired && !self.may_be_held()
@@ -87,6 +106,9 @@ impl Member {
     }
 
     pub(super) fn cause_text(&self) -> &'static str {
+        if self.cause == DRIFT {
+            return "drift";
+        }
         const CAUSES: [(Cause, &str); 6] = [
             (Cause::Event, "event"),
             (Cause::Time, "time"),
@@ -136,6 +158,48 @@ pub(super) struct ListRecord {
     pub(super) snapshot_due: bool,
     /// The newest restore of the store that the list heeded, microseconds; 0 for none.
     pub(super) restored: u64,
+    /// Whether the destination's members are to be read.
+    pub(super) compare: Compare,
+    /// It is stopped because its connection is not authorized: it goes on when that is mended.
+    pub(super) unauthorized: bool,
+}
+
+/// A list as format 2 had it.
+#[derive(Serialize, Deserialize)]
+struct ListRecord2 {
+    workspace: WorkspaceId,
+    definition: ListDefinition,
+    sequence: u64,
+    forgotten_sequence: u64,
+    removed: bool,
+    emptying: bool,
+    held: Option<String>,
+    removals_held: Option<String>,
+    started: bool,
+    first_sync: bool,
+    destination: Option<String>,
+    stopped: Option<String>,
+    snapshot_due: bool,
+    restored: u64,
+}
+
+impl From<ListRecord2> for ListRecord {
+    fn from(old: ListRecord2) -> ListRecord {
+        ListRecord {
+            forgotten_sequence: old.forgotten_sequence,
+            removed: old.removed,
+            emptying: old.emptying,
+            held: old.held,
+            removals_held: old.removals_held,
+            started: old.started,
+            first_sync: old.first_sync,
+            destination: old.destination,
+            stopped: old.stopped,
+            snapshot_due: old.snapshot_due,
+            restored: old.restored,
+            ..ListRecord::new(old.workspace, old.definition, old.sequence)
+        }
+    }
 }
 
 /// A list as format 1 had it.
@@ -188,6 +252,8 @@ impl ListRecord {
             stopped: None,
             snapshot_due: false,
             restored: 0,
+            compare: Compare::No,
+            unauthorized: false,
         }
     }
 
@@ -195,10 +261,11 @@ impl ListRecord {
         encode("list", LIST_FORMAT, self)
     }
 
-    /// Reads a list of this format or the one before.
+    /// Reads a list of this format or those before.
     pub(super) fn decode(bytes: &[u8]) -> Result<ListRecord, StoreError> {
         match bytes.first() {
             Some(&FORMAT) => decode::<ListRecord1>("list", FORMAT, bytes).map(ListRecord::from),
+            Some(&LIST_FORMAT_2) => decode::<ListRecord2>("list", LIST_FORMAT_2, bytes).map(ListRecord::from),
             _ => decode("list", LIST_FORMAT, bytes),
         }
     }
@@ -263,6 +330,20 @@ mod tests {
     }
 
     #[test]
+    fn only_an_erasure_goes_past_mode_and_brake() {
+        // A source that was withdrawn has a cause of its own, after that of an erasure.
+        let withdrawn = Cause::Erasure as u8 + 1;
+        for (cause, mirrored, added) in [
+            (Cause::Erasure as u8, Some(Task::Erase), Some(Task::Erase)),
+            (withdrawn, Some(Task::Remove), None),
+            (DRIFT, Some(Task::Remove), None),
+        ] {
+            let member = Member { confirmed: Confirmed::In, cause, ..Member::default() };
+            assert_eq!((member.work(true), member.work(false)), (mirrored, added), "cause {cause}");
+        }
+    }
+
+    #[test]
     fn an_old_change_is_ignored() {
         let mut member = Member::default();
         change(&mut member, "p_1", true, 5);
@@ -289,8 +370,10 @@ mod tests {
         let list = ListRecord::new(WorkspaceId::from("w"), definition, 7);
         let bytes = list.encode().unwrap();
         assert_eq!(ListRecord::decode(&bytes).unwrap(), list);
-        let golden = b"\x02\x01w\x01l\x01s\x01\x01\x00\x01\x07\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00";
-        assert_eq!(bytes, golden, "format 2 stays as it is");
+        let golden = b"\x03\x01w\x01l\x01s\x01\x01\x00\x01\x07\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00";
+        assert_eq!(bytes, golden, "format 3 stays as it is");
+        let old = b"\x02\x01w\x01l\x01s\x01\x01\x00\x01\x07\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00";
+        assert_eq!(ListRecord::decode(old).unwrap(), list, "format 2 is still read");
         let old = b"\x01\x01w\x01l\x01s\x01\x01\x00\x01\x07\x00\x00\x00\x00\x00\x00\x01\x00";
         assert_eq!(ListRecord::decode(old).unwrap(), list, "format 1 is still read");
     }

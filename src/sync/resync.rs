@@ -1,8 +1,10 @@
 //! Compares what a list should hold by our own books with what the engine says, and mends it.
 
 use super::commands::CommandError;
+use super::record::Compare;
 use super::service::SyncService;
 use crate::shard::api::Core;
+use crate::store::db::StoreError;
 use model::{ListId, WorkspaceId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +19,8 @@ pub struct Resynced {
 }
 
 impl SyncService {
-    /// Takes the desired set of a list from the engine; sends every member again, and a snapshot.
+    /// Takes the desired set of a list from the engine; sends every member again, and a snapshot. Where members can
+    /// be read back, they are, and only what differs is sent.
     ///
     /// What changes while the question is under way is left to the effects that tell of it. A
     /// correction has no sequence of its own, so a receiver that goes by sequences may skip the
@@ -29,11 +32,11 @@ impl SyncService {
         list: &ListId,
     ) -> Result<Resynced, CommandError> {
         let slot = self.slot(workspace, list).ok_or_else(|| CommandError::NoSuchList(list.to_string()))?;
-        self.written().await?;
+        self.settled().await?;
         let known = slot.lock().newest_sequence;
         let unavailable = |why: crate::shard::api::QueryError| CommandError::BadSetting(why.to_string());
         let (_, desired) = core.desired(workspace, list).await.map_err(unavailable)?;
-        self.written().await?;
+        self.settled().await?;
         let mut missing: BTreeMap<String, String> = desired.into_iter().collect();
         let mut resynced = Resynced::default();
         {
@@ -61,10 +64,12 @@ impl SyncService {
                 list.amend(&identifier, |member| (member.desired, member.sequence) = (false, newest))?;
             }
             list.send_all_again()?;
+            // Only what differs is sent where it can be read.
+            list.ask_comparison(Compare::First);
             if list.is_held_as_restored() {
                 list.record.held = None;
-                list.save()?;
             }
+            list.save()?;
             list.want_snapshot()?;
         }
         self.db.make_durable()?;
@@ -74,10 +79,9 @@ impl SyncService {
     }
 
     /// Returns when every effect that was accepted is written.
-    async fn written(self: &Arc<Self>) -> Result<(), CommandError> {
+    pub(super) async fn settled(self: &Arc<Self>) -> Result<(), StoreError> {
         let service = Arc::clone(self);
-        let written = tokio::task::spawn_blocking(move || service.settle()).await;
-        written.map_err(|why| CommandError::BadSetting(why.to_string()))??;
-        Ok(())
+        let settled = tokio::task::spawn_blocking(move || service.settle()).await;
+        settled.unwrap_or_else(|why| Err(StoreError::Unreadable { what: "list change", why: why.to_string() }))
     }
 }

@@ -3,8 +3,10 @@
 use super::durable::Durable;
 use super::intake::Intake;
 use super::list::List;
+use super::people::People;
 use super::record::ListRecord;
 use super::settings::{ListStatus, SyncDefaults};
+use super::waits::Waits;
 use super::{commands::Parked, worker};
 use crate::alerts::Alerts;
 use crate::shard::api::{EffectBatch, EffectSink};
@@ -12,7 +14,7 @@ use crate::store::db::{Db, StoreError};
 use crate::store::meta;
 use model::{ListDefinition, ListId, WorkspaceId};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -52,6 +54,9 @@ pub struct SyncService {
     /// Lists that are gone: the sequence of their removal.
     gone: Mutex<BTreeMap<Key, u64>>,
     pub(super) parked: Mutex<BTreeMap<Key, Parked>>,
+    pub(super) waits: Waits,
+    /// Who knows the properties of people.
+    pub(super) people: OnceLock<Arc<dyn People>>,
     /// When the store was last restored, microseconds; 0 for never.
     restored: u64,
     pub(super) defaults: SyncDefaults,
@@ -103,6 +108,8 @@ impl SyncService {
             lists: RwLock::new(lists),
             gone: Mutex::new(gone),
             parked: Mutex::new(BTreeMap::new()),
+            waits: Waits::default(),
+            people: OnceLock::new(),
             restored,
             defaults,
             alerts,
@@ -206,6 +213,10 @@ impl SyncService {
             }
             list.newest_sequence = list.newest_sequence.max(sequence);
             list.snapshot.clear();
+            drop(list);
+            if let Some(slot) = &known {
+                self.heed_waits(slot);
+            }
             return Ok(());
         }
         {
@@ -219,7 +230,9 @@ impl SyncService {
         let trees = (self.lists_tree.clone(), self.members_tree.clone());
         let list = List::open(record, self.db.clone(), trees.0, trees.1, self.restored)?;
         list.save()?;
-        self.edit().insert(key.clone(), Slot::new(list));
+        let slot = Slot::new(list);
+        self.edit().insert(key.clone(), Arc::clone(&slot));
+        self.heed_waits(&slot);
         self.gone.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
         self.unpark(&key);
         Ok(())
@@ -273,7 +286,7 @@ impl SyncService {
         self.gone.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), sequence);
         self.edit().remove(&key);
         slot.cancel.cancel();
-        for kind in ["brake", "destination", "restored"] {
+        for kind in ["brake", "destination", "restored", "reading"] {
             self.alerts.clear(kind, key.1.as_str(), Some(key.0.as_str()));
         }
         Ok(())

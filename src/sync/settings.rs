@@ -17,6 +17,8 @@ pub struct SyncSettings {
     pub dry_run_first: bool,
     /// When a full snapshot is sent: a cron expression, seconds first, UTC; empty for never.
     pub snapshot_schedule: String,
+    /// When members are read back and compared, where the destination allows it: as `snapshot_schedule`.
+    pub reconcile_schedule: String,
 }
 
 impl Default for SyncSettings {
@@ -26,6 +28,7 @@ impl Default for SyncSettings {
             batch_changes_max: 0,
             dry_run_first: false,
             snapshot_schedule: "0 17 * * * *".to_owned(),
+            reconcile_schedule: "0 43 * * * *".to_owned(),
         }
     }
 }
@@ -57,6 +60,8 @@ pub enum ListState {
     Active,
     /// The first sync waits for `start`.
     DryRun,
+    /// What the destination holds is read before anything is sent.
+    Reading,
     /// The operator holds it, or something that it depends on is not ready.
     Held,
     /// A removal waits for the operator's word.
@@ -112,6 +117,16 @@ pub struct ListStatus {
     pub snapshot_parts_left: u64,
     /// When the last snapshot was delivered, RFC 3339.
     pub last_snapshot: Option<String>,
+    /// When the destination's members were last read back and compared, RFC 3339.
+    pub last_reconciled: Option<String>,
+    /// Whether they are being read back, or are to be.
+    pub reconciling: bool,
+    /// Members that were there and should not have been, or the other way round, since the start.
+    pub drift_found: u64,
+    /// How many of them are as they should be again.
+    pub drift_repaired: u64,
+    /// Members there that are not ours and are left alone, at the last comparison.
+    pub strangers: u64,
     /// How it is kept.
     #[schema(value_type = String)]
     pub mode: ListMode,

@@ -1,51 +1,15 @@
 //! Signed snapshots on a schedule, from which receivers that can't be read back repair themselves.
 
 use super::list::List;
+use super::schedule::Schedule;
 use super::service::{Slot, SyncService};
 use super::settings::ListState;
 use super::worker::{self, Step};
 use crate::store::db::StoreError;
-use chrono::{DateTime, Utc};
-use cron::Schedule as Cron;
+use chrono::Utc;
 use kit::sync::{SnapshotMember, SnapshotPart};
 use std::collections::VecDeque;
-use std::str::FromStr;
 use std::sync::Arc;
-
-/// When the next snapshot of a list is due.
-#[derive(Default)]
-pub(super) struct Schedule {
-    text: String,
-    next: Option<DateTime<Utc>>,
-}
-
-/// Checks a cron expression: seconds first, and it must come true one day.
-pub fn check(expression: &str) -> Result<(), String> {
-    if expression.is_empty() {
-        return Ok(());
-    }
-    let cron = Cron::from_str(expression).map_err(|why| format!("not a cron expression (seconds first): {why}"))?;
-    match cron.after(&Utc::now()).next() {
-        Some(_) => Ok(()),
-        None => Err("this schedule never comes true".to_owned()),
-    }
-}
-
-impl Schedule {
-    /// Whether a snapshot is due by now; the next one is worked out when it was.
-    fn due(&mut self, expression: &str, now: DateTime<Utc>) -> bool {
-        let next = || Cron::from_str(expression).ok().and_then(|cron| cron.after(&now).next());
-        if self.text != expression {
-            self.text = expression.to_owned();
-            self.next = next();
-        }
-        let due = self.next.is_some_and(|next| next <= now);
-        if due {
-            self.next = next();
-        }
-        due
-    }
-}
 
 /// Makes the parts of a snapshot if one is due or wanted and none is under way.
 pub(super) async fn prepare(
@@ -120,27 +84,4 @@ fn parts(list: &List, members: &[SnapshotMember]) -> VecDeque<Arc<SnapshotPart>>
         members: members.iter().skip(place * size).take(size).cloned().collect(),
     };
     (0..count).map(|place| Arc::new(part(place))).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn schedules_that_never_come_true_are_refused() {
-        assert!(check("0 17 * * * *").is_ok());
-        assert!(check("").is_ok());
-        assert!(check("*/5 * * * *").is_err());
-        assert!(check("0 0 0 30 2 *").is_err());
-    }
-
-    #[test]
-    fn a_schedule_is_due_once_for_each_of_its_instants() {
-        let mut schedule = Schedule::default();
-        let start = DateTime::parse_from_rfc3339("2026-03-01T10:00:30Z").unwrap().with_timezone(&Utc);
-        assert!(!schedule.due("0 * * * * *", start));
-        let later = start + chrono::TimeDelta::seconds(31);
-        assert!(schedule.due("0 * * * * *", later));
-        assert!(!schedule.due("0 * * * * *", later));
-    }
 }

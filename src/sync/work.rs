@@ -51,12 +51,17 @@ pub(super) struct Work {
     removals: Queue,
     erasures: Queue,
     tickets: u64,
+    /// When something new came last.
+    came: Option<Instant>,
 }
 
 impl Work {
     /// What is to be done for an identifier from now on.
     pub(super) fn set(&mut self, identifier: &str, task: Option<Task>) {
         self.tickets += 1;
+        if task.is_some() {
+            self.came = Some(Instant::now());
+        }
         let queues =
             [(Task::Add, &mut self.additions), (Task::Remove, &mut self.removals), (Task::Erase, &mut self.erasures)];
         for (kind, queue) in queues {
@@ -96,24 +101,51 @@ impl Work {
         since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
+    /// How long ago the newest one came.
+    pub(super) fn newest(&self) -> Option<Duration> {
+        self.came.map(|came| came.elapsed())
+    }
+
     /// The oldest ones with what is to be done, without removals if those wait.
     pub(super) fn next(&self, removals: bool) -> impl Iterator<Item = (Arc<str>, Task)> + '_ {
-        let mut adding = self.additions.order.iter().peekable();
-        let mut removing = self.removals.order.iter().filter(move |_| removals).peekable();
-        let mut erasing = self.erasures.order.iter().peekable();
+        self.next_by_side(removals, usize::MAX)
+    }
+
+    /// The same, with at most so many additions, and at most so many that leave.
+    pub(super) fn next_by_side(&self, removals: bool, side_max: usize) -> impl Iterator<Item = (Arc<str>, Task)> + '_ {
+        let mut adding = self.additions.order.iter().take(side_max).peekable();
+        let removing = self.removals.order.iter().filter(move |_| removals).map(|one| (one, Task::Remove));
+        let erasing = self.erasures.order.iter().map(|one| (one, Task::Erase));
+        let mut leaving = merged(removing, erasing).take(side_max).peekable();
         std::iter::from_fn(move || {
-            let ticket = |first: Option<&(&u64, &Arc<str>)>| first.map_or(u64::MAX, |(ticket, _)| **ticket);
-            let (add, remove, erase) = (ticket(adding.peek()), ticket(removing.peek()), ticket(erasing.peek()));
-            let (next, task) = if erase < add && erase < remove {
-                (erasing.next(), Task::Erase)
-            } else if add < remove {
-                (adding.next(), Task::Add)
-            } else {
-                (removing.next(), Task::Remove)
+            let add = adding.peek().map(|(ticket, _)| **ticket);
+            let leave = leaving.peek().map(|((ticket, _), _)| **ticket);
+            let adds = match (add, leave) {
+                (Some(add), Some(leave)) => add < leave,
+                (add, _) => add.is_some(),
             };
-            next.map(|(_, identifier)| (Arc::clone(identifier), task))
+            match adds {
+                true => adding.next().map(|(_, identifier)| (Arc::clone(identifier), Task::Add)),
+                false => leaving.next().map(|((_, identifier), task)| (Arc::clone(identifier), task)),
+            }
         })
     }
+}
+
+/// A place in a queue, with what is to be done.
+type Placed<'a> = ((&'a u64, &'a Arc<str>), Task);
+
+/// Two queues as one, the oldest first.
+fn merged<'a>(
+    one: impl Iterator<Item = Placed<'a>> + 'a,
+    other: impl Iterator<Item = Placed<'a>> + 'a,
+) -> impl Iterator<Item = Placed<'a>> + 'a {
+    let (mut one, mut other) = (one.peekable(), other.peekable());
+    std::iter::from_fn(move || match (one.peek(), other.peek()) {
+        (Some(first), Some(second)) if second.0.0 < first.0.0 => other.next(),
+        (None, Some(_)) => other.next(),
+        _ => one.next(),
+    })
 }
 
 #[cfg(test)]
@@ -136,6 +168,23 @@ mod tests {
         assert_eq!(order(true), [z.clone(), a, b.clone(), e.clone()]);
         assert_eq!(order(false), [z, b, e]);
         assert_eq!((work.to_add(), work.to_remove(), work.to_erase()), (2, 1, 1));
+    }
+
+    #[test]
+    fn each_side_has_its_own_bound_and_its_oldest_go_first() {
+        let mut work = Work::default();
+        for number in 0..5 {
+            work.set(&format!("a{number}"), Some(Task::Add));
+        }
+        work.set("e", Some(Task::Erase));
+        for number in 0..5 {
+            work.set(&format!("r{number}"), Some(Task::Remove));
+        }
+        let order =
+            |removals, side| work.next_by_side(removals, side).map(|(id, _)| id.to_string()).collect::<Vec<_>>();
+        assert_eq!(order(true, 2), ["a0", "a1", "e", "r0"]);
+        assert_eq!(order(false, 2), ["a0", "a1", "e"]);
+        assert_eq!(order(true, usize::MAX).len(), 11);
     }
 
     #[test]

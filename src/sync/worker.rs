@@ -1,7 +1,9 @@
 //! The worker of one list: sends the difference between desired and confirmed, in batches, at
 //! its own pace, and waits as long as it takes. It delays no other list.
 
+use super::compare::Reader;
 use super::list::List;
+use super::schedule::Schedule;
 use super::service::{Slot, SyncService};
 use super::settings::{ListState, SyncDefaults};
 use super::snapshot;
@@ -12,7 +14,7 @@ use kit::failure::Failure;
 use kit::sync::{Batch, Destination, SnapshotPart};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
 
 /// A worker looks at its list at least this often, whatever bell it missed.
@@ -22,7 +24,9 @@ const STORE_REST: Duration = Duration::from_secs(2);
 /// What an alert about a destination that is gone asks for.
 pub(super) const STOPPED_TO_DO: &str = "mend the destination, then set it again";
 /// So many failures in a row raise an alert.
-const FAILURES_ALERT: u32 = 10;
+pub(super) const FAILURES_ALERT: u32 = 10;
+/// A call that is filling is looked at again after this.
+const FILL_LOOK: Duration = Duration::from_millis(10);
 
 /// What a step came to.
 pub(super) enum Step {
@@ -30,6 +34,8 @@ pub(super) enum Step {
     Sent,
     /// Nothing to do.
     Idle,
+    /// A call is filling.
+    Soon,
     /// It failed; nothing is sent for this long, unless the operator says so.
     Wait(Duration),
     /// The list is emptied and can be forgotten.
@@ -44,7 +50,8 @@ enum Choice {
 }
 
 pub(super) async fn run(service: Weak<SyncService>, slot: Arc<Slot>) {
-    let mut schedule = snapshot::Schedule::default();
+    let (mut schedule, mut reader) = (Schedule::default(), Reader::default());
+    // Parts of snapshots and reads take turns with changes.
     let mut part_next = false;
     loop {
         let pace = Arc::clone(&slot.lock().pace);
@@ -58,10 +65,17 @@ pub(super) async fn run(service: Weak<SyncService>, slot: Arc<Slot>) {
         // step comes to; one given from here on does.
         let _ = slot.word.notified().now_or_never();
         part_next = !part_next;
-        let step = step(&strong, &slot, &mut schedule, part_next).await;
+        let mut step = step(&strong, &slot, &mut schedule, part_next).await;
+        if part_next || matches!(step, Step::Idle) {
+            match reader.advance(&strong, &slot).await {
+                Some(read) if !matches!(step, Step::Wait(_) | Step::Emptied) => step = read,
+                _ => {}
+            }
+        }
         drop(strong);
         match step {
             Step::Sent => {}
+            Step::Soon => sleep(FILL_LOOK).await,
             Step::Idle => {
                 let _ = timeout(LOOK_AT_LEAST_EVERY, async {
                     tokio::select! {
@@ -88,12 +102,7 @@ pub(super) async fn run(service: Weak<SyncService>, slot: Arc<Slot>) {
     }
 }
 
-async fn step(
-    service: &Arc<SyncService>,
-    slot: &Arc<Slot>,
-    schedule: &mut snapshot::Schedule,
-    part_next: bool,
-) -> Step {
+async fn step(service: &Arc<SyncService>, slot: &Arc<Slot>, schedule: &mut Schedule, part_next: bool) -> Step {
     if let Err(why) = snapshot::prepare(service, slot, schedule).await {
         return store_failed(&why);
     }
@@ -110,22 +119,45 @@ async fn step(
             let answer = destination.snapshot(&part).await;
             snapshot::sent(service, &mut slot.lock(), &part, answer)
         }
-        Choice::Batch(batch) => {
-            if !slot.lock().in_flight.as_ref().is_some_and(|sent| sent.durable) {
-                if let Err(why) = service.durable.flush().await {
-                    return store_failed(&why);
-                }
-                let mut list = slot.lock();
-                match list.in_flight.as_mut().filter(|sent| sent.batch.id == batch.id) {
-                    Some(sent) => sent.durable = true,
-                    // The list was emptied or moved meanwhile: look again.
-                    None => return Step::Sent,
-                }
+        Choice::Batch(batch) => match ready(service, slot, destination.as_ref(), batch).await {
+            Ok(Some(batch)) => {
+                pace.turn().await;
+                deliver(service, slot, destination.as_ref(), &batch).await
             }
-            pace.turn().await;
-            deliver(service, slot, destination.as_ref(), &batch).await
-        }
+            // The list was emptied or moved meanwhile: look again.
+            Ok(None) => Step::Sent,
+            Err(step) => step,
+        },
     }
+}
+
+/// Makes a batch ready to be sent: it has the properties that the list asks for, and its intent survives a crash.
+async fn ready(
+    service: &SyncService,
+    slot: &Slot,
+    destination: &dyn Destination,
+    batch: Arc<Batch>,
+) -> Result<Option<Arc<Batch>>, Step> {
+    let workspace = {
+        let list = slot.lock();
+        if list.in_flight.as_ref().is_some_and(|sent| sent.durable) {
+            return Ok(Some(batch));
+        }
+        list.record.workspace.clone()
+    };
+    let names = if destination.capabilities().fields { destination.fields() } else { Vec::new() };
+    let batch = match names.is_empty() {
+        true => batch,
+        false => Arc::new(service.with_fields(&workspace, &batch, &names).await.map_err(|why| {
+            tracing::warn!(%why, list = %batch.list, "the properties of people can't be looked up now");
+            Step::Wait(STORE_REST)
+        })?),
+    };
+    service.durable.flush().await.map_err(|why| store_failed(&why))?;
+    let mut list = slot.lock();
+    let Some(sent) = list.in_flight.as_mut().filter(|sent| sent.batch.id == batch.id) else { return Ok(None) };
+    (sent.durable, sent.batch) = (true, Arc::clone(&batch));
+    Ok(Some(batch))
 }
 
 fn choose(service: &SyncService, list: &mut List, part_next: bool) -> Choice {
@@ -139,6 +171,9 @@ fn choose(service: &SyncService, list: &mut List, part_next: bool) -> Choice {
     let part = list.snapshot.front().filter(|_| !list.record.emptying).cloned();
     if let Some(part) = part.clone().filter(|_| part_next) {
         return Choice::Part(part);
+    }
+    if list.is_filling() {
+        return part.map_or(Choice::Nothing(Step::Soon), Choice::Part);
     }
     match list.begin() {
         Ok(Some(batch)) => Choice::Batch(batch),
@@ -181,8 +216,18 @@ pub(super) fn store_failed(why: &StoreError) -> Step {
 }
 
 async fn deliver(service: &SyncService, slot: &Slot, destination: &dyn Destination, batch: &Batch) -> Step {
+    let reads_back = destination.capabilities().read_back;
+    let sending = |list: &mut List| {
+        if reads_back {
+            let (identifiers, lag) = (batch.changes.iter().map(|change| change.identifier.as_str()), list.lag());
+            list.reads.recent.sent(identifiers, Instant::now(), lag);
+        }
+        list.authorizations
+    };
+    let authorizations = sending(&mut slot.lock());
     let answer = destination.push(batch).await;
     let mut list = slot.lock();
+    let anew = sending(&mut list) != authorizations;
     // The answer of a destination that was replaced meanwhile says nothing of the new one.
     if list.record.destination.as_ref() != Some(&super::commands::identity(destination)) {
         return Step::Sent;
@@ -197,6 +242,8 @@ async fn deliver(service: &SyncService, slot: &Slot, destination: &dyn Destinati
             succeeded(service, &mut list);
             Step::Sent
         }
+        // Refused with what was granted before: it may be accepted by now.
+        Err(Failure::NeedsAuthorization(_)) if anew => Step::Sent,
         Err(failure) => failed(service, &mut list, &failure, "changes"),
     }
 }
@@ -223,6 +270,7 @@ pub(super) fn failed(service: &SyncService, list: &mut List, failure: &Failure, 
     match failure {
         Failure::Gone(_) | Failure::NeedsAuthorization(_) => {
             list.record.stopped = Some(failure.to_string());
+            list.record.unauthorized = matches!(failure, Failure::NeedsAuthorization(_));
             if let Err(why) = list.save().and_then(|()| service.db.make_durable()) {
                 tracing::error!(%why, "that a list is stopped can't be kept");
             }
@@ -239,7 +287,7 @@ pub(super) fn failed(service: &SyncService, list: &mut List, failure: &Failure, 
     }
 }
 
-fn backoff(defaults: &SyncDefaults) -> Backoff {
+pub(super) fn backoff(defaults: &SyncDefaults) -> Backoff {
     Backoff {
         first: Duration::from_millis(defaults.retry_first_ms.max(1)),
         longest: Duration::from_millis(defaults.retry_longest_ms.max(1)),

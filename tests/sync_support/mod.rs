@@ -5,6 +5,7 @@
 
 pub mod core;
 pub mod double;
+pub mod platform;
 
 use engine::effect::{Cause, Desired, Effect};
 use kit::connector::DestinationSetup;
@@ -38,7 +39,9 @@ impl Random {
 
 /// Settings without waits.
 pub fn settings() -> SyncSettings {
-    SyncSettings { calls_per_second: 1_000, snapshot_schedule: String::new(), ..SyncSettings::default() }
+    let (calls_per_second, never) = (1_000, String::new());
+    let (snapshot_schedule, reconcile_schedule) = (never.clone(), never);
+    SyncSettings { calls_per_second, snapshot_schedule, reconcile_schedule, ..SyncSettings::default() }
 }
 
 /// An address at which nobody listens.
@@ -260,6 +263,14 @@ impl Bench {
         self.reopen(&path).await;
     }
 
+    /// Starts again as after a restore of the store from a copy that was made just now.
+    pub async fn restore(&mut self) {
+        self.checkpoint();
+        segmentd::store::meta::mark_restored(&self.db, 1).unwrap();
+        let path = self.path();
+        self.reopen(&path).await;
+    }
+
     /// The store's folder.
     pub fn path(&self) -> PathBuf {
         self.folder.path().join(format!("store-{}", self.store))
@@ -346,6 +357,15 @@ impl Bench {
             assert!(begun.elapsed() < PATIENCE, "not {what} in {PATIENCE:?}: {:#?}", self.service.statuses());
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+
+    /// Has a list's members read back, and waits until that is done and nothing is to be sent.
+    pub async fn reconciled(&self, list: &str) -> ListStatus {
+        self.service.settle().unwrap();
+        self.service.reconcile_now(&workspace(), &ListId::from(list)).unwrap();
+        let idle = |status: &ListStatus| !status.reconciling && status.to_add + status.to_remove == 0;
+        self.until("reconciled", |bench| idle(&bench.status(list))).await;
+        self.status(list)
     }
 
     /// Waits until nothing is to be sent, and then demands the exact set.

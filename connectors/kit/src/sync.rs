@@ -27,7 +27,7 @@ pub struct SyncCapabilities {
 pub struct Change {
     /// The destination's identifier.
     pub identifier: String,
-    /// The person behind it.
+    /// The person behind it; empty for one that was found at the destination (`drift`).
     pub person: String,
     /// Whether it is to be a member.
     pub member: bool,
@@ -35,7 +35,8 @@ pub struct Change {
     pub sequence: u64,
     /// When it became true, RFC 3339.
     pub at: String,
-    /// Why: `event`, `time`, `edit`, `merge`, `consent`, `erasure`.
+    /// Why: `event`, `time`, `edit`, `merge`, `consent`, `erasure`, `redact` (a source was withdrawn), `drift` (it was
+    /// found at the destination and is not to be there).
     pub cause: String,
     /// Properties of the person that the list asks for ([`Destination::fields`]), by their name; additions only.
     pub fields: BTreeMap<String, String>,
