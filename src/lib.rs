@@ -17,6 +17,7 @@ pub mod intake;
 pub mod links;
 pub mod log;
 pub mod ops;
+pub mod poll;
 pub mod shard;
 pub mod store;
 pub mod sync;
