@@ -10,6 +10,7 @@ mod commerce;
 mod consent;
 mod correct;
 mod cors;
+pub mod hooks;
 mod json;
 #[cfg(test)]
 mod json_tests;

@@ -94,6 +94,11 @@ impl Inbox {
         &self.completeness
     }
 
+    /// How many pointers and requests of a connection wait.
+    pub fn waiting(&self, scope: &Scope) -> Result<(u64, u64), StoreError> {
+        Ok((self.pointers.waiting(scope)?, self.requests.waiting(scope)))
+    }
+
     /// Rings when pointers of a connection came.
     pub(super) fn bell(&self, scope: &Scope) -> Arc<Notify> {
         let mut bells = self.bells.lock().unwrap_or_else(PoisonError::into_inner);

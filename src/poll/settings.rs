@@ -24,6 +24,8 @@ pub struct PollSettings {
     /// Versions up to so long after the backfill's end tell nothing of how complete deliveries are: they only
     /// begin about then.
     pub settle: Duration,
+    /// Cursors of a call that goes on are made durable this often: after a crash so much is read again.
+    pub flush_every: Duration,
     /// Pointers of one connection that wait at most.
     pub pointers_max: usize,
 }
@@ -39,6 +41,7 @@ impl Default for PollSettings {
             poll_silence_max: Duration::from_secs(1800),
             fetch_max: Duration::from_secs(300),
             settle: Duration::from_secs(600),
+            flush_every: Duration::from_secs(1),
             pointers_max: 100_000,
         }
     }

@@ -16,8 +16,6 @@ use tokio::time::{Instant, sleep};
 
 /// Bytes of a cursor. It is a place, not a store.
 const CURSOR_BYTES_MAX: usize = 64 << 10;
-/// Cursors of a call that goes on are made durable this often: after a power loss so much is read again.
-const FLUSH_EVERY: Duration = Duration::from_secs(1);
 /// Rest while too many pointers wait.
 const FULL_REST: Duration = Duration::from_secs(1);
 
@@ -104,7 +102,7 @@ impl Sink for LogSink<'_> {
         let inbox = &self.shared.inbox;
         inbox.cursors.put_stream(scope, self.stream, &record).map_err(|why| store_failed(&why))?;
         self.record = record;
-        if self.flushed.elapsed() >= FLUSH_EVERY {
+        if self.flushed.elapsed() >= self.shared.settings.flush_every {
             inbox.flush.flush().await.map_err(|why| store_failed(&why))?;
             self.flushed = Instant::now();
         }

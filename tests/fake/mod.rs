@@ -2,6 +2,10 @@
 
 #![allow(dead_code)]
 
+pub mod gate;
+
+use gate::Gate;
+
 use model::{Command, Event, ListId, OrderPolicy, SegmentId, Source, SourceKind, Time, WorkspaceId};
 use segmentd::enrich::Enrich;
 use segmentd::intake::{BodyRoom, IntakeLimits, IntakeMetrics, IntakeState, Refusals, SourceEntry, WriteKeys};
@@ -16,11 +20,27 @@ use tokio::sync::broadcast;
 pub struct FakeCore {
     pub submissions: Mutex<Vec<(WorkspaceId, Vec<Command>)>>,
     pub failures: Mutex<VecDeque<SubmitError>>,
+    /// Every submission passes it twice, before and after it is kept.
+    pub gate: Mutex<Option<Arc<Gate>>>,
+    /// Positions beyond this one are not applied; `None` for all are.
+    pub applied_through: Mutex<Option<u64>>,
 }
 
 impl FakeCore {
     pub fn fail_next(&self, errors: impl IntoIterator<Item = SubmitError>) {
         self.failures.lock().unwrap().extend(errors);
+    }
+
+    async fn pass(&self, what: &str) -> Result<(), SubmitError> {
+        let gate = self.gate.lock().unwrap().clone();
+        match gate {
+            Some(gate) => gate.pass(what).await.map_err(|()| SubmitError::Stopping),
+            None => Ok(()),
+        }
+    }
+
+    pub fn commands(&self) -> Vec<Command> {
+        self.submissions.lock().unwrap().iter().flat_map(|(_, commands)| commands.clone()).collect()
     }
 
     pub fn events(&self) -> Vec<Event> {
@@ -44,12 +64,20 @@ impl Core for FakeCore {
         if let Some(error) = self.failures.lock().unwrap().pop_front() {
             return Err(error);
         }
-        let mut submissions = self.submissions.lock().unwrap();
-        submissions.push((workspace.clone(), commands));
-        Ok(Accepted { time: Time(0), position: submissions.len() as u64 })
+        self.pass("append").await?;
+        let position = {
+            let mut submissions = self.submissions.lock().unwrap();
+            submissions.push((workspace.clone(), commands));
+            submissions.len() as u64
+        };
+        self.pass("appended").await?;
+        Ok(Accepted { time: Time(0), position })
     }
-    async fn applied(&self, _: &WorkspaceId, _: u64) -> Result<(), QueryError> {
-        no()
+    async fn applied(&self, _: &WorkspaceId, position: u64) -> Result<(), QueryError> {
+        while self.applied_through.lock().unwrap().is_some_and(|through| through < position) {
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
+        Ok(())
     }
     async fn as_of(&self, _: &WorkspaceId) -> Result<Time, QueryError> {
         no()
