@@ -17,6 +17,8 @@ pub enum Cause {
     Consent,
     /// A person or part of their data was erased.
     Erasure,
+    /// The source that told of a person was withdrawn.
+    Redact,
 }
 
 /// One entry into or exit from a segment.

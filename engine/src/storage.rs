@@ -20,31 +20,42 @@ pub struct MessageKey(pub [u8; 12]);
 impl MessageKey {
     /// Of a message of a source.
     pub fn new(source: &str, message_id: &str) -> MessageKey {
-        MessageKey(digest(&[source, message_id]))
+        MessageKey(digest(&[source.as_bytes(), message_id.as_bytes()]))
+    }
+
+    /// Of something that a snapshot of a cart shows: of which line, and whether it stands there.
+    pub fn of_change(snapshot: &MessageKey, adds: bool, (stands, line): (bool, u32)) -> MessageKey {
+        let [adds, stands] = [adds, stands].map(u8::from);
+        MessageKey(digest(&[b"change", &snapshot.0, &[adds, stands], &line.to_be_bytes()]))
     }
 }
 
-/// The key of an order: 128 bits of the SHA-256 of source and order id.
+/// The key of an order or a cart: 128 bits of the SHA-256 of source and id.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct OrderKey(pub [u8; 16]);
 
 impl OrderKey {
     /// Of an order of a source.
     pub fn new(source: &str, order_id: &str) -> OrderKey {
-        OrderKey(digest(&["order", source, order_id]))
+        OrderKey(digest(&[b"order", source.as_bytes(), order_id.as_bytes()]))
     }
 
     /// Of an order that has no id of its own.
     pub fn of_message(source: &str, message_id: &str) -> OrderKey {
-        OrderKey(digest(&["order-message", source, message_id]))
+        OrderKey(digest(&[b"order-message", source.as_bytes(), message_id.as_bytes()]))
+    }
+
+    /// Of a cart of a source, by the identity that it is kept at.
+    pub fn of_cart(source: &str, identity: &IdentityKey, cart_id: &str) -> OrderKey {
+        OrderKey(digest(&[b"cart", source.as_bytes(), &identity.0, cart_id.as_bytes()]))
     }
 }
 
-fn digest<const N: usize>(parts: &[&str]) -> [u8; N] {
+fn digest<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part.as_bytes());
+        hash.update(part);
     }
     let full = hash.finalize();
     let mut out = [0u8; N];
@@ -138,7 +149,7 @@ pub struct FactRecord {
     pub traits: Vec<u8>,
     /// Statements of consent.
     pub consent: Vec<ConsentChange>,
-    /// For facts of an order: its key and the message id.
+    /// For facts of an order or a cart: its key and the message id.
     pub order: Option<(OrderKey, String)>,
 }
 

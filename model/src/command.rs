@@ -91,6 +91,14 @@ pub enum Command {
         /// Any strong identity of the person.
         identity: Identity,
     },
+    /// Removes what came from one source about one person because the source is withdrawn (a shop's
+    /// redact): as `Redact`, but its removals from lists are ordinary ones.
+    Withdraw {
+        /// The source whose facts go.
+        source: SourceId,
+        /// Any identity of the person.
+        identity: Identity,
+    },
 }
 
 /// A segment's definition as it was accepted.
@@ -128,6 +136,8 @@ pub enum ListIdentifier {
     Phone,
     /// The `userId` of a tracking source; the smallest one if a person has several.
     User(SourceId),
+    /// The customer id of a connection; the smallest one if a person has several.
+    Platform(SourceId),
 }
 
 /// A list as the engine needs it; endpoint, secret and pace stay with sync.

@@ -16,6 +16,10 @@ pub const SCREEN_VIEWED: &str = "Screen Viewed";
 pub const PRODUCT_VIEWED: &str = "Product Viewed";
 /// A product put into a cart.
 pub const PRODUCT_ADDED: &str = "Product Added";
+/// A product taken out of a cart.
+pub const PRODUCT_REMOVED: &str = "Product Removed";
+/// A cart as it stands: what was added and removed follows from the one before.
+pub const CART_UPDATED: &str = "Cart Updated";
 /// A click on a short link.
 pub const LINK_CLICKED: &str = "Link Clicked";
 /// Consent given.
@@ -29,6 +33,8 @@ pub const BUILT_IN: &[&str] = &[
     ORDER_REFUNDED,
     ORDER_CANCELLED,
     PRODUCT_ADDED,
+    PRODUCT_REMOVED,
+    CART_UPDATED,
     "Cart Viewed",
     "Checkout Started",
     PRODUCT_VIEWED,
@@ -52,7 +58,7 @@ pub fn canonical_event_name(name: &str) -> String {
         ("order canceled", ORDER_CANCELLED),
         ("viewed product", PRODUCT_VIEWED),
         ("added product", PRODUCT_ADDED),
-        ("removed product", "Product Removed"),
+        ("removed product", PRODUCT_REMOVED),
         ("viewed product category", "Product List Viewed"),
         ("viewed cart", "Cart Viewed"),
         ("started checkout", "Checkout Started"),

@@ -5,9 +5,10 @@ use super::state::Engine;
 use engine::eval::Tri;
 use engine::storage::MessageKey;
 use engine::storage::PersonNo;
+use engine::workspace::export::Export;
 use engine::workspace::history::EventPlace;
 use engine::workspace::{PersonName, SegmentState};
-use model::{SegmentId, Time};
+use model::{SegmentId, SourceId, Time};
 
 /// The store or a thread failed under a question.
 pub(super) fn unavailable(error: impl std::fmt::Display) -> QueryError {
@@ -147,6 +148,25 @@ pub(super) fn events(
     let page = engine.events(no, after, limit).map_err(unavailable)?;
     let (items, next) = page.ok_or_else(|| unavailable("the person's record is missing"))?;
     Ok(EventPage { items, next: next.map(event_place_text) })
+}
+
+pub(super) fn people_of(
+    engine: &Engine,
+    source: &SourceId,
+    after: Option<String>,
+    limit: usize,
+) -> Result<SourcePeople, QueryError> {
+    let bad = |_| QueryError::Refused("`after` must be the `next` of the page before".to_owned());
+    let after = after.map(|after| after.parse::<PersonNo>().map_err(bad)).transpose()?;
+    let page = engine.people_of(source, after, limit).map_err(unavailable)?;
+    let (identities, next) = page.ok_or_else(|| QueryError::NotFound { what: "source", id: source.0.clone() })?;
+    Ok(SourcePeople { identities, next: next.map(|next| next.to_string()) })
+}
+
+pub(super) fn export(engine: &mut Engine, person: &PersonKey) -> Result<Export, QueryError> {
+    let no = resolve(engine, person)?;
+    let export = engine.export(no).map_err(unavailable)?;
+    export.ok_or_else(|| unavailable("the person's record is missing"))
 }
 
 pub(super) fn rates(engine: &Engine) -> Items<RateInfo> {

@@ -2,9 +2,10 @@
 //!
 //! Intake, administration and sync speak to [`Core`] and never see an engine or a store.
 
+pub use super::export::PersonExport;
 pub use crate::store::journal::Place;
 use engine::effect::Effect;
-use model::{Command, Identity, ListId, SegmentId, Time, WorkspaceId};
+use model::{Command, Identity, ListId, SegmentId, SourceId, Time, WorkspaceId};
 use serde::Serialize;
 use std::sync::Arc;
 use utoipa::ToSchema;
@@ -55,7 +56,7 @@ pub enum QueryError {
     /// There is no such thing.
     #[error("there is no {what} {id}")]
     NotFound {
-        /// `segment`, `person`, `workspace`, `list`.
+        /// `segment`, `person`, `workspace`, `list`, `source`.
         what: &'static str,
         /// What was asked for.
         id: String,
@@ -199,7 +200,7 @@ pub struct TransitionInfo {
     pub at: String,
     /// When it was found, RFC 3339.
     pub found: String,
-    /// `event`, `time`, `edit`, `merge`, `consent` or `erasure`.
+    /// `event`, `time`, `edit`, `merge`, `consent`, `erasure` or `redact`.
     pub cause: String,
     /// Position in the log.
     pub position: u64,
@@ -235,6 +236,16 @@ pub struct RateInfo {
     pub date: String,
     /// What one `from` is worth, a decimal.
     pub rate: String,
+}
+
+/// Some of those of whom a source told something.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SourcePeople {
+    /// The smallest strong identity of each. What is nobody's yet (an anonymous visitor, a cart) comes
+    /// by its smallest weak one.
+    pub identities: Vec<Identity>,
+    /// Pass as `after` for the next page; absent at the end. A page may be empty and not the last.
+    pub next: Option<String>,
 }
 
 /// What streams to people who watch.
@@ -354,6 +365,18 @@ pub trait Core: Send + Sync + 'static {
     /// Every identifier that a list should hold now: (identifier, person), with the position for which it holds.
     async fn desired(&self, workspace: &WorkspaceId, list: &ListId)
     -> Result<(u64, Vec<(String, String)>), QueryError>;
+    /// A page of those of whom a source told something, at most 1,000; `after` is the `next` of the page
+    /// before. Each page is a bounded look. Whose profiles are united meanwhile, or of whom the source
+    /// tells more, may be missed: to withdraw a source, go through until a whole pass finds nobody.
+    async fn people_of(
+        &self,
+        workspace: &WorkspaceId,
+        source: &SourceId,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<SourcePeople, QueryError>;
+    /// Everything known of a person, to be told piece by piece.
+    async fn export(&self, workspace: &WorkspaceId, person: &PersonKey) -> Result<PersonExport, QueryError>;
     /// What happens from now on. Slow readers lose items, never slow a shard.
     fn live(&self) -> tokio::sync::broadcast::Receiver<Arc<Live>>;
     /// Figures for operators.

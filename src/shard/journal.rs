@@ -12,6 +12,7 @@ pub(super) fn transition_info(transition: &Transition) -> TransitionInfo {
         Cause::Merge => "merge",
         Cause::Consent => "consent",
         Cause::Erasure => "erasure",
+        Cause::Redact => "redact",
     };
     TransitionInfo {
         segment: transition.segment.0.clone(),

@@ -8,6 +8,7 @@ mod answers;
 pub mod api;
 mod checkpoint;
 pub mod clock;
+pub mod export;
 mod inbox;
 mod journal;
 pub mod options;
@@ -19,6 +20,8 @@ mod state;
 
 #[cfg(test)]
 mod backup_tests;
+#[cfg(test)]
+mod connection_tests;
 #[cfg(test)]
 mod fairness_tests;
 #[cfg(test)]

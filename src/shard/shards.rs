@@ -15,7 +15,7 @@ use crate::store::journal::Page;
 use crate::store::meta::Meta;
 use crate::store::state::CheckpointMark;
 use engine::effect::Transition;
-use model::{Command, ListId, SegmentId, Time, WorkspaceId};
+use model::{Command, ListId, SegmentId, SourceId, Time, WorkspaceId};
 use std::collections::HashSet;
 use std::sync::{Arc, MutexGuard, PoisonError, RwLock, mpsc};
 use std::time::Duration;
@@ -368,6 +368,34 @@ impl Core for Shards {
             }
             let desired = tenant.engine.desired(&list).map_err(answers::unavailable);
             Some(desired.map(|desired| (position, desired)))
+        });
+        asked.await?.ok_or_else(unknown)?
+    }
+
+    async fn people_of(
+        &self,
+        workspace: &WorkspaceId,
+        source: &SourceId,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<SourcePeople, QueryError> {
+        let (source, limit) = (source.clone(), limit.clamp(1, MEMBERS_MAX));
+        let asked = self.ask(workspace, move |tenant| answers::people_of(&tenant.engine, &source, after, limit));
+        asked.await.map(|page| page.answer)
+    }
+
+    async fn export(&self, workspace: &WorkspaceId, person: &PersonKey) -> Result<PersonExport, QueryError> {
+        let unknown = || QueryError::NotFound { what: "workspace", id: workspace.0.clone() };
+        let shard = self.shard(workspace).ok_or_else(unknown)?;
+        let (id, person, store) = (workspace.clone(), person.clone(), shard.store.clone());
+        let asked = self.ask_shard(shard, move |runner| {
+            let mark = runner.mark();
+            let tenant = runner.tenants.get(&id)?;
+            let export = answers::export(&mut tenant.engine, &person);
+            Some(export.map(|export| {
+                let fresh = tenant.writing.iter().chain(&tenant.transitions);
+                PersonExport::new(export, (store, tenant.number, mark.position), fresh)
+            }))
         });
         asked.await?.ok_or_else(unknown)?
     }

@@ -33,6 +33,7 @@ fn to_record(transition: &Transition) -> TransitionRecord {
         Cause::Merge => 3,
         Cause::Consent => 4,
         Cause::Erasure => 5,
+        Cause::Redact => 6,
     };
     TransitionRecord {
         segment: transition.segment.0.clone(),
@@ -54,6 +55,7 @@ fn from_record(record: TransitionRecord) -> Result<Transition, StoreError> {
         3 => Cause::Merge,
         4 => Cause::Consent,
         5 => Cause::Erasure,
+        6 => Cause::Redact,
         other => {
             return Err(StoreError::Unreadable { what: "transition", why: format!("its cause is {other}") });
         }
@@ -89,6 +91,7 @@ fn read_blob(bytes: &[u8]) -> Result<impl Iterator<Item = Result<Transition, Sto
 /// Collects a page of transitions.
 pub struct Page {
     segment: Option<SegmentId>,
+    people: Option<BTreeSet<String>>,
     from: Place,
     /// Inclusive.
     until_position: u64,
@@ -103,7 +106,7 @@ pub struct Page {
 pub struct Place {
     /// Position of the log.
     pub position: u64,
-    /// Transitions of that position (of the segment, if one is meant) that were seen already.
+    /// Transitions of that position (of the segment or the people, if some are meant) that were seen already.
     pub seen: u64,
 }
 
@@ -111,7 +114,12 @@ impl Page {
     /// A page of `limit` transitions from a place on, of one segment or of all. Of the store it
     /// takes only what a checkpoint up to `until_position` wrote.
     pub fn new(segment: Option<SegmentId>, from: Place, until_position: u64, limit: usize) -> Page {
-        Page { segment, from, until_position, limit, skipped: 0, full: false, found: Vec::new() }
+        Page { segment, people: None, from, until_position, limit, skipped: 0, full: false, found: Vec::new() }
+    }
+
+    /// Of some people alone, by every id under which they are or were known.
+    pub fn of_people(self, people: BTreeSet<String>) -> Page {
+        Page { people: Some(people), ..self }
     }
 
     /// Takes a transition if it belongs to the page; false when the page is full.
@@ -119,7 +127,9 @@ impl Page {
         if transition.position < self.from.position {
             return true;
         }
-        if self.segment.as_ref().is_some_and(|segment| *segment != transition.segment) {
+        if self.segment.as_ref().is_some_and(|segment| *segment != transition.segment)
+            || self.people.as_ref().is_some_and(|people| !people.contains(&transition.person))
+        {
             return true;
         }
         if transition.position == self.from.position && self.skipped < self.from.seen {

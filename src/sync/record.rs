@@ -109,13 +109,14 @@ impl Member {
         if self.cause == DRIFT {
             return "drift";
         }
-        const CAUSES: [(Cause, &str); 6] = [
+        const CAUSES: [(Cause, &str); 7] = [
             (Cause::Event, "event"),
             (Cause::Time, "time"),
             (Cause::Edit, "edit"),
             (Cause::Merge, "merge"),
             (Cause::Consent, "consent"),
             (Cause::Erasure, "erasure"),
+            (Cause::Redact, "redact"),
         ];
         CAUSES.iter().find(|(cause, _)| *cause as u8 == self.cause).map_or("event", |(_, text)| text)
     }

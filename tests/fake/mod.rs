@@ -6,7 +6,7 @@ pub mod gate;
 
 use gate::Gate;
 
-use model::{Command, Event, ListId, OrderPolicy, SegmentId, Source, SourceKind, Time, WorkspaceId};
+use model::{Command, Event, ListId, OrderPolicy, SegmentId, Source, SourceId, SourceKind, Time, WorkspaceId};
 use segmentd::enrich::Enrich;
 use segmentd::intake::{BodyRoom, IntakeLimits, IntakeMetrics, IntakeState, Refusals, SourceEntry, WriteKeys};
 use segmentd::shard::api::*;
@@ -137,6 +137,18 @@ impl Core for FakeCore {
         no()
     }
     async fn desired(&self, _: &WorkspaceId, _: &ListId) -> Result<(u64, Vec<(String, String)>), QueryError> {
+        no()
+    }
+    async fn people_of(
+        &self,
+        _: &WorkspaceId,
+        _: &SourceId,
+        _: Option<String>,
+        _: usize,
+    ) -> Result<SourcePeople, QueryError> {
+        no()
+    }
+    async fn export(&self, _: &WorkspaceId, _: &PersonKey) -> Result<PersonExport, QueryError> {
         no()
     }
     fn live(&self) -> broadcast::Receiver<Arc<Live>> {

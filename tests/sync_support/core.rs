@@ -1,9 +1,9 @@
 //! A core that knows one thing: what a list should hold.
 
-use model::{Command, ListId, SegmentId, Time, WorkspaceId};
+use model::{Command, ListId, SegmentId, SourceId, Time, WorkspaceId};
 use segmentd::shard::api::{
-    Accepted, AsOf, Core, EventPage, Explanation, Items, Live, MemberPage, PersonInfo, PersonKey, Place, Preview,
-    QueryError, RateInfo, SegmentInfo, ShardStats, SubmitError, TransitionPage, WorkspaceInfo,
+    Accepted, AsOf, Core, EventPage, Explanation, Items, Live, MemberPage, PersonExport, PersonInfo, PersonKey, Place,
+    Preview, QueryError, RateInfo, SegmentInfo, ShardStats, SourcePeople, SubmitError, TransitionPage, WorkspaceInfo,
 };
 use std::sync::Arc;
 
@@ -80,6 +80,18 @@ impl Core for KnowsDesired {
     }
     async fn desired(&self, _: &WorkspaceId, _: &ListId) -> Result<(u64, Vec<(String, String)>), QueryError> {
         Ok((1, self.0.clone()))
+    }
+    async fn people_of(
+        &self,
+        _: &WorkspaceId,
+        _: &SourceId,
+        _: Option<String>,
+        _: usize,
+    ) -> Result<SourcePeople, QueryError> {
+        unasked()
+    }
+    async fn export(&self, _: &WorkspaceId, _: &PersonKey) -> Result<PersonExport, QueryError> {
+        unasked()
     }
     fn live(&self) -> tokio::sync::broadcast::Receiver<Arc<Live>> {
         tokio::sync::broadcast::channel(1).1

@@ -87,6 +87,32 @@ impl Bag {
             .collect()
     }
 
+    /// The numbers of the names of its properties.
+    pub fn numbers(&self) -> impl Iterator<Item = u32> {
+        self.entries().map(|(number, _)| number)
+    }
+
+    /// What is left when only properties with these names stay.
+    pub fn only(&self, names: &[u32]) -> Bag {
+        let mut out = Vec::new();
+        for (number, payload) in self.entries().filter(|(number, _)| names.contains(number)) {
+            put_number(u64::from(number), &mut out);
+            put_number(payload.len() as u64, &mut out);
+            out.extend_from_slice(payload);
+        }
+        Bag(out.into_boxed_slice())
+    }
+
+    /// One item of a property that is a list, without a look at the others.
+    pub fn item(&self, name: u32, index: usize) -> Option<Value> {
+        let (_, payload) = self.entries().find(|(number, _)| *number == name)?;
+        let (_, mut rest) = payload.split_first().filter(|(tag, _)| **tag == LIST)?;
+        for _ in 0..index {
+            take_slice(&mut rest)?;
+        }
+        decode_value(take_slice(&mut rest)?)
+    }
+
     fn entries(&self) -> impl Iterator<Item = (u32, &[u8])> {
         let mut rest: &[u8] = &self.0;
         std::iter::from_fn(move || {
@@ -235,6 +261,21 @@ mod tests {
             let names = Names::default();
             prop_assert!(Bag::from_bytes(bytes).decode(&names).is_empty());
         }
+    }
+
+    #[test]
+    fn one_item_and_some_properties_can_be_had_alone() {
+        let mut names = Names::default();
+        let list = Value::List(vec![Value::text("a"), Value::List(vec![Value::Bool(true)]), Value::text("c")]);
+        let map = Map::from([("list".to_owned(), list), ("text".to_owned(), Value::text("abc"))]);
+        let (bag, _) = Bag::encode(&map, &mut names);
+        let (list, text) = (names.number("list").unwrap(), names.number("text").unwrap());
+        assert_eq!(bag.item(list, 2), Some(Value::text("c")));
+        assert_eq!(bag.item(list, 1), Some(Value::List(vec![Value::Bool(true)])));
+        assert_eq!((bag.item(list, 3), bag.item(text, 0), bag.item(9, 0)), (None, None, None));
+        let only = bag.only(&[text, 9]);
+        assert_eq!(only.decode(&names), Map::from([("text".to_owned(), Value::text("abc"))]));
+        assert_eq!(only.numbers().collect::<Vec<_>>(), [text]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One event as it is kept in a person's history.
 
 use crate::person::bag::Bag;
+use crate::person::orders::Words;
 use crate::storage::{ChunkRecord, FactRecord, MessageKey, OrderKey};
 use model::{ConsentChange, IdentityKey, Time};
 use std::collections::BTreeMap;
@@ -28,11 +29,25 @@ pub struct Fact {
     pub traits: Bag,
     /// Statements of consent.
     pub consent: Box<[ConsentChange]>,
-    /// For facts of an order: its key and the message id.
+    /// For facts of an order or a cart: its key and the message id.
     pub order: Option<Box<(OrderKey, String)>>,
 }
 
 impl Fact {
+    /// The order that it is a fact of.
+    pub fn order_key(&self, words: &Words) -> Option<OrderKey> {
+        self.order.as_ref().filter(|_| self.is_of_order(words)).map(|order| order.0)
+    }
+
+    /// The cart that it is a snapshot of, be it past its retention.
+    pub fn cart_key(&self, words: &Words) -> Option<OrderKey> {
+        self.order.as_ref().filter(|_| !self.is_of_order(words)).map(|cart| cart.0)
+    }
+
+    fn is_of_order(&self, words: &Words) -> bool {
+        self.name.is_some_and(|name| words.is_order(name))
+    }
+
     /// Rough bytes in memory.
     pub fn bytes(&self) -> usize {
         136 + self.properties.bytes().len() + self.traits.bytes().len() + self.consent.len() * 96

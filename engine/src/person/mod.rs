@@ -1,6 +1,7 @@
 //! A cluster of identities with its history, and what follows from it.
 
 pub mod bag;
+pub mod carts;
 pub mod consent;
 pub mod fact;
 pub mod names;
@@ -13,7 +14,7 @@ pub mod view;
 use crate::person::fact::{Fact, from_chunk, to_chunk};
 use crate::person::small_map::SmallMap;
 use crate::storage::{ChunkRecord, LinkRecord, NodeRecord, OrderKey, PersonNo, PersonRecord, Storage, StorageError};
-use model::{Identity, IdentityKey, IdentityKind, Time};
+use model::{Identity, IdentityKey, IdentityKind, SourceId, Time};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -58,6 +59,8 @@ pub struct Person {
     pub orders: BTreeMap<OrderKey, Vec<u32>>,
     /// Counted orders in order of time.
     pub counted: Vec<orders::Counted>,
+    /// Carts, if there are any.
+    pub carts: Option<Box<carts::Carts>>,
     /// For each trait, the newest fact of each source that has it: number of the source and fact.
     pub by_trait: SmallMap<u32, Vec<(u32, u32)>>,
     /// Earliest event time of anything known; `None` while there is nothing.
@@ -168,11 +171,17 @@ impl Person {
         in_scope.map(|identity| identity.value.as_str()).min()
     }
 
+    /// The smallest identity of a kind whose scope is a source.
+    pub(crate) fn smallest_of(&self, kind: IdentityKind, source: &SourceId) -> Option<String> {
+        self.smallest(kind, Some(source.as_str())).map(str::to_owned)
+    }
+
     /// Rebuilds everything that follows from the facts.
     pub fn index(&mut self, words: &orders::Words) {
         self.id = stable_id(&self.nodes);
         self.by_name.clear();
         self.orders.clear();
+        self.carts = None;
         self.by_trait.clear();
         self.with_consent.clear();
         self.first_seen = None;
@@ -186,11 +195,13 @@ impl Person {
             places.sort_by_key(|place| facts.get(*place as usize).map(|fact| (fact.time, fact.message)));
         }
         self.count_orders(words);
+        self.count_carts(words);
     }
 
     /// Adds a fact and everything that follows from it.
     pub fn push(&mut self, fact: Fact, words: &orders::Words) {
-        let (name, key, order) = (fact.name, (fact.time, fact.message), fact.order.as_ref().map(|order| order.0));
+        let (name, key) = (fact.name, (fact.time, fact.message));
+        let (order, cart) = (fact.order_key(words), fact.cart_key(words));
         let place = self.facts.len() as u32;
         self.facts.push(fact);
         self.note(place, words);
@@ -205,13 +216,18 @@ impl Person {
         if let Some(order) = order {
             self.count_order(order, words);
         }
+        if let Some(cart) = cart {
+            self.count_last_cart(cart, words);
+        }
     }
 
     fn note(&mut self, place: u32, words: &orders::Words) {
         let Some(fact) = self.facts.get(place as usize) else { return };
         self.bytes += fact.bytes();
-        if let Some(order) = &fact.order {
-            self.orders.entry(order.0).or_default().push(place);
+        if let Some(order) = fact.order_key(words) {
+            self.orders.entry(order).or_default().push(place);
+        } else if let Some(cart) = fact.cart_key(words) {
+            self.carts.get_or_insert_default().note(cart, place);
         }
         if let Some(name) = fact.name.filter(|name| *name != words.completed) {
             self.by_name.change(name, |places| places.push(place));

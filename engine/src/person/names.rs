@@ -1,6 +1,6 @@
 //! The dictionary of a workspace: event and property names by number.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Names a workspace may use; a sender of random names can't fill the memory.
 pub const NAMES_MAX: usize = 50_000;
@@ -41,6 +41,15 @@ impl Names {
     /// The name of a number.
     pub fn name(&self, number: u32) -> Option<&str> {
         self.list.get(number as usize).map(String::as_str)
+    }
+
+    /// A dictionary of some of them under their numbers; the others are blank.
+    pub fn only(&self, numbers: &BTreeSet<u32>) -> Names {
+        let name = |(number, name): (usize, &String)| match numbers.contains(&(number as u32)) {
+            true => name.clone(),
+            false => String::new(),
+        };
+        Names { list: self.list.iter().enumerate().map(name).collect(), numbers: BTreeMap::new() }
     }
 
     /// All names from a number on.

@@ -21,10 +21,21 @@ pub struct Words {
     pub refunded: u32,
     /// `Order Cancelled`.
     pub cancelled: u32,
+    /// `Product Added`.
+    pub added: u32,
+    /// `Product Removed`.
+    pub removed: u32,
+    /// `Cart Updated`.
+    pub cart_updated: u32,
+    /// `products`.
+    pub products: u32,
+    /// `cart_id`.
+    pub cart_id: u32,
     total: u32,
     revenue: u32,
-    products: u32,
+    received: u32,
     currency: u32,
+    order_id: u32,
     refund_id: u32,
 }
 
@@ -42,6 +53,12 @@ impl Words {
             products: number("products"),
             currency: number("currency"),
             refund_id: number("refund_id"),
+            received: number("received"),
+            order_id: number("order_id"),
+            added: number(names::PRODUCT_ADDED),
+            removed: number(names::PRODUCT_REMOVED),
+            cart_updated: number(names::CART_UPDATED),
+            cart_id: number("cart_id"),
         }
     }
 
@@ -65,10 +82,19 @@ pub struct Counted {
     pub shown: u32,
     /// The source it came from.
     pub source: u32,
-    /// Received minus refunded, never below zero.
+    /// What a tracker's order brought in, minus refunded, never below zero.
     pub spent: Decimal,
+    /// The same of a platform's order that says what was received; `None` when it does not.
+    pub cash: Option<Decimal>,
     /// ISO 4217 code, upper case; empty when not given.
     pub currency: String,
+}
+
+impl Counted {
+    /// Received minus refunded, never below zero. Only a platform knows what was received.
+    pub fn spent(&self, by_platform: bool) -> Decimal {
+        self.cash.filter(|_| by_platform).unwrap_or(self.spent)
+    }
 }
 
 impl Person {
@@ -109,7 +135,8 @@ fn fold(key: OrderKey, facts: &[(u32, &Fact)], words: &Words) -> Option<Counted>
     }
     let time = named(words.completed).map(|(_, fact)| fact.time).min()?;
     let versions = named(words.completed).chain(named(words.updated));
-    let (shown, newest) = versions.max_by_key(|(_, fact)| (fact.time, message_id(fact)))?;
+    let rank = |fact: &Fact| (says_what(fact, words), fact.time);
+    let (shown, newest) = versions.max_by_key(|(_, fact)| (rank(fact), message_id(fact)))?;
     let mut refunds: BTreeMap<String, &Fact> = BTreeMap::new();
     for (_, fact) in named(words.refunded) {
         let id = fact.properties.get(words.refund_id).map(|id| id_text(&id));
@@ -119,19 +146,26 @@ fn fold(key: OrderKey, facts: &[(u32, &Fact)], words: &Words) -> Option<Counted>
             *kept = fact;
         }
     }
-    let mut spent = amount(&newest.properties, words).unwrap_or_default();
-    for refund in refunds.values() {
-        match amount(&refund.properties, words) {
-            Some(back) => spent = spent.checked_sub(back).unwrap_or_default(),
-            None => spent = Decimal::ZERO,
-        }
-        spent = spent.max(Decimal::ZERO);
-    }
+    let back: Vec<Option<Decimal>> = refunds.values().map(|refund| amount(&refund.properties, words)).collect();
+    let after_refunds = |received: Decimal| {
+        back.iter().fold(received, |spent, back| match back {
+            Some(back) => spent.checked_sub(*back).unwrap_or_default().max(Decimal::ZERO),
+            None => Decimal::ZERO,
+        })
+    };
+    let spent = after_refunds(amount(&newest.properties, words).unwrap_or_default());
+    let cash = newest.properties.get(words.received).as_ref().and_then(readable).map(after_refunds);
     let currency = match newest.properties.get(words.currency) {
         Some(Value::Text(code)) => code.trim().to_uppercase(),
         _ => String::new(),
     };
-    Some(Counted { time, key, shown: *shown, source: newest.source, spent, currency })
+    Some(Counted { time, key, shown: *shown, source: newest.source, spent, cash, currency })
+}
+
+/// Whether a version says what the order is: a completion that carries nothing but the order's id
+/// says only when.
+fn says_what(fact: &Fact, words: &Words) -> bool {
+    fact.name != Some(words.completed) || fact.properties.numbers().any(|number| number != words.order_id)
 }
 
 fn message_id(fact: &Fact) -> &str {
@@ -168,7 +202,7 @@ fn sum_of(items: &[Value]) -> Option<Decimal> {
 }
 
 /// An amount that can be read and is not negative.
-fn readable(value: &Value) -> Option<Decimal> {
+pub(super) fn readable(value: &Value) -> Option<Decimal> {
     let number = match value {
         Value::Number(number) => *number,
         Value::Text(text) => number_in(text)?,

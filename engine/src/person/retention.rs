@@ -7,7 +7,7 @@ use crate::person::Person;
 use crate::person::bag::Bag;
 use crate::person::fact::{Fact, to_chunk};
 use crate::person::orders::Words;
-use crate::storage::ChunkRecord;
+use crate::storage::{ChunkRecord, OrderKey};
 use model::{IdentityKey, Time};
 use std::collections::BTreeMap;
 
@@ -35,6 +35,11 @@ fn says_nothing(fact: &Fact) -> bool {
 struct Sieve<'a> {
     until: Time,
     words: &'a Words,
+    /// Of each cart the place of the newest snapshot that passed: its lines stay, for the next one to
+    /// be compared with.
+    bases: BTreeMap<OrderKey, usize>,
+    /// Place of the next fact.
+    place: usize,
     /// The earliest fact that went, by anchor and source: all that is left of them.
     gone: BTreeMap<(IdentityKey, u32), Fact>,
     /// The earliest time among those that stay, for good, where they are.
@@ -45,11 +50,18 @@ struct Sieve<'a> {
 
 impl Sieve<'_> {
     fn keep(&mut self, mut fact: Fact) -> Option<Fact> {
-        let passed = fact.time <= self.until && (passes(&fact, self.words) || says_nothing(&fact));
+        let cart = fact.cart_key(self.words);
+        let base = cart.is_some_and(|cart| self.bases.get(&cart) == Some(&self.place));
+        self.place += 1;
+        let passes = passes(&fact, self.words) || says_nothing(&fact) || cart.is_some();
+        let passed = fact.time <= self.until && passes;
         let key = (fact.anchor, fact.source);
-        if passed {
+        if passed && base {
+            self.changed += usize::from(fact.name.is_some());
+            (fact.name, fact.properties) = (None, fact.properties.only(&[self.words.products]));
+        } else if passed {
             self.changed += 1;
-            (fact.name, fact.properties) = (None, Bag::default());
+            (fact.name, fact.properties, fact.order) = (None, Bag::default(), None);
             if says_nothing(&fact) {
                 let kept = self.gone.entry(key).or_insert_with(|| fact.clone());
                 if (fact.time, fact.message) < (kept.time, kept.message) {
@@ -59,7 +71,7 @@ impl Sieve<'_> {
             }
         }
         // Facts of an order may come to belong to somebody else: they are no trace to count on.
-        if fact.order.is_none() {
+        if fact.order_key(self.words).is_none() {
             let earliest = self.stays.entry(key).or_insert(fact.time);
             *earliest = fact.time.min(*earliest);
         }
@@ -82,7 +94,9 @@ impl Person {
     /// Removes what happened at or before `until`. Chunks that lose nothing stay as they are.
     pub fn forget(&mut self, until: Time, words: &Words) -> Rewritten {
         let mut rewritten = Rewritten::new();
-        let mut sieve = Sieve { until, words, gone: BTreeMap::new(), stays: BTreeMap::new(), changed: 0 };
+        let bases = self.cart_bases(until);
+        let (gone, stays) = (BTreeMap::new(), BTreeMap::new());
+        let mut sieve = Sieve { until, words, bases, place: 0, gone, stays, changed: 0 };
         let mut facts = std::mem::take(&mut self.facts).into_iter();
         let mut tail = Vec::new();
         for (id, count) in std::mem::take(&mut self.chunks) {

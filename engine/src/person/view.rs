@@ -2,6 +2,8 @@
 
 use crate::eval::subject::{Happening, Spent, Subject};
 use crate::person::Person;
+use crate::person::bag::descend;
+use crate::person::carts::Change;
 use crate::person::fact::Fact;
 use crate::person::names::Names;
 use crate::person::orders::Words;
@@ -43,6 +45,11 @@ impl Context<'_> {
         }
     }
 
+    /// Whether a source is a platform.
+    pub fn is_platform(&self, source: u32) -> bool {
+        self.sources.get(source as usize).is_some_and(|source| source.kind == SourceKind::Platform)
+    }
+
     /// Days since 1970-01-01 of an instant, in the workspace's zone.
     pub fn day(&self, at: Time) -> i64 {
         let Some(stamp) = at.to_timestamp() else { return 0 };
@@ -76,6 +83,8 @@ struct Shown<'a> {
     time: Time,
     kept: bool,
     names: &'a Names,
+    /// What it shows of a cart, when it is no event of its own.
+    change: Option<(&'a Change, &'a [Fact], &'a Words)>,
 }
 
 impl Happening for Shown<'_> {
@@ -88,7 +97,10 @@ impl Happening for Shown<'_> {
     }
 
     fn property(&self, name: &str) -> Option<Value> {
-        self.fact.properties.lookup(name, self.names)
+        match self.change {
+            Some((change, facts, words)) => descend(&Value::Map(change.properties(facts, words)), name),
+            None => self.fact.properties.lookup(name, self.names),
+        }
     }
 
     fn kept_for_good(&self) -> bool {
@@ -131,7 +143,36 @@ impl<'a> View<'a> {
             .iter()
             .filter_map(move |place| person.facts.get(*place as usize))
             .take_while(move |fact| fact.time < until)
-            .map(move |fact| Shown { fact, name, time: fact.time, kept, names: context.names })
+            .map(move |fact| Shown { fact, name, time: fact.time, kept, names: context.names, change: None })
+    }
+
+    /// What carts show in `from..until` under a name, but for what is past retention.
+    fn changes(&self, number: u32, from: Time, until: Time) -> impl Iterator<Item = Shown<'a>> + use<'a> {
+        let (person, context) = (self.person, self.context);
+        let name = context.names.name(number).unwrap_or_default();
+        let changes = person.cart_changes(number, context.words);
+        let first = changes.partition_point(|change| change.time < from || change.time <= context.forgotten);
+        let changes = changes.get(first..).unwrap_or_default().iter();
+        changes.take_while(move |change| change.time < until).filter_map(move |change| {
+            let fact = person.facts.get(change.snapshot as usize)?;
+            let shown = Some((change, person.facts.as_slice(), context.words));
+            Some(Shown { fact, name, time: change.time, kept: false, names: context.names, change: shown })
+        })
+    }
+
+    /// Everything that happened: what a cart shows in place of its snapshots.
+    fn all(&self, from: Time, until: Time) -> Vec<Shown<'a>> {
+        let words = self.context.words;
+        let mut all: Vec<Shown<'_>> = self.orders(from, until).collect();
+        for number in self.person.by_name.keys() {
+            let named = self.named(*number, from, until);
+            all.extend(named.filter(|shown| *number != words.cart_updated || shown.fact.cart_key(words).is_none()));
+        }
+        for number in [words.added, words.removed] {
+            all.extend(self.changes(number, from, until));
+        }
+        all.sort_by_key(|shown| shown.time);
+        all
     }
 
     fn orders(&self, from: Time, until: Time) -> impl Iterator<Item = Shown<'a>> + use<'a> {
@@ -141,7 +182,7 @@ impl<'a> View<'a> {
         let orders = person.counted.get(first..).unwrap_or_default().iter();
         orders.take_while(move |order| order.time < until).filter_map(move |order| {
             let fact = person.facts.get(order.shown as usize)?;
-            let shown = Shown { fact, name, time: order.time, kept: true, names: context.names };
+            let shown = Shown { fact, name, time: order.time, kept: true, names: context.names, change: None };
             context.orders_count(order.source).then_some(shown)
         })
     }
@@ -175,16 +216,17 @@ impl Subject for View<'_> {
             Some(number) if number == self.context.words.completed => {
                 self.orders(from, until).all(|shown| visit(&shown));
             }
+            Some(number) if !self.person.cart_changes(number, self.context.words).is_empty() => {
+                let mut all: Vec<Shown<'_>> = self.named(number, from, until).collect();
+                all.extend(self.changes(number, from, until));
+                all.sort_by_key(|shown| shown.time);
+                all.iter().all(|shown| visit(shown));
+            }
             Some(number) => {
                 self.named(number, from, until).all(|shown| visit(&shown));
             }
             None => {
-                let mut all: Vec<Shown<'_>> = self.orders(from, until).collect();
-                for number in self.person.by_name.keys() {
-                    all.extend(self.named(*number, from, until));
-                }
-                all.sort_by_key(|shown| shown.time);
-                all.iter().all(|shown| visit(shown));
+                self.all(from, until).iter().all(|shown| visit(shown));
             }
         }
     }
@@ -194,7 +236,8 @@ impl Subject for View<'_> {
         let orders = self.person.counted.get(first..).unwrap_or_default().iter();
         for order in orders.take_while(|order| order.time < until) {
             if self.context.orders_count(order.source) {
-                visit(&Spent { time: order.time, amount: order.spent, currency: order.currency.clone() });
+                let amount = order.spent(self.context.is_platform(order.source));
+                visit(&Spent { time: order.time, amount, currency: order.currency.clone() });
             }
         }
     }

@@ -1,7 +1,9 @@
 //! What could change the answer of a plan.
 
 use super::{Activity, Filter, Kind, Measure, Node, Plan, Test, Window};
-use model::names::{ORDER_CANCELLED, ORDER_COMPLETED, ORDER_REFUNDED, ORDER_UPDATED};
+use model::names::{
+    CART_UPDATED, ORDER_CANCELLED, ORDER_COMPLETED, ORDER_REFUNDED, ORDER_UPDATED, PRODUCT_ADDED, PRODUCT_REMOVED,
+};
 use std::collections::BTreeSet;
 
 /// Events that are kept for good.
@@ -54,6 +56,10 @@ impl TouchedBy {
         match &activity.event {
             Some(name) => {
                 self.events.insert(name.clone());
+                // What was added and removed follows from carts, too.
+                if [PRODUCT_ADDED, PRODUCT_REMOVED].contains(&name.as_str()) {
+                    self.events.insert(CART_UPDATED.to_owned());
+                }
             }
             None => self.any_event = true,
         }

@@ -60,8 +60,8 @@ impl<S: Storage> Workspace<S> {
 
     /// Orders whose facts are gone belong to nobody: all facts of an order go together.
     fn forget_orders(&mut self, gone: &[Fact]) {
-        for order in gone.iter().filter_map(|fact| fact.order.as_ref()) {
-            self.people.orders.fresh.insert(order.0, None);
+        for order in gone.iter().filter_map(|fact| fact.order_key(&self.words)) {
+            self.people.orders.fresh.insert(order, None);
         }
     }
 

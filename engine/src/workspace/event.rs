@@ -10,7 +10,8 @@ use crate::person::consent::{ADDRESS_TRAITS, address, address_of};
 use crate::person::fact::Fact;
 use crate::person::orders::{ORDER_FACTS_MAX, id_text};
 use crate::storage::{MessageKey, OrderKey, OrderRecord, PersonNo, Storage, StorageError};
-use model::{Event, EventKind, Identity, IdentityKey, Time};
+use model::names::CART_UPDATED;
+use model::{Event, EventKind, Identity, IdentityKey, IdentityKind, Time};
 
 /// Every identity that an event names: also the addresses among its traits and of its consents.
 fn identities(event: &Event) -> Vec<Identity> {
@@ -37,6 +38,19 @@ fn split_traits(fact: &mut Fact) -> Option<Fact> {
     Some(said)
 }
 
+/// The identity and the key of the cart of which an event is a snapshot: it names the cart's identity
+/// at its source, and its id.
+fn cart(event: &Event, identities: &[Identity]) -> Option<(IdentityKey, OrderKey)> {
+    if !matches!(&event.kind, EventKind::Activity(name) if name == CART_UPDATED) {
+        return None;
+    }
+    let source = event.source.as_str();
+    let of_source = |one: &&Identity| one.kind == IdentityKind::Cart && one.scope == source;
+    let identity = identities.iter().filter(of_source).min()?.key();
+    let id = event.properties.get("cart_id").map(id_text).filter(|id| !id.is_empty())?;
+    Some((identity, OrderKey::of_cart(source, &identity, &id)))
+}
+
 impl<S: Storage> Workspace<S> {
     pub(super) fn apply_event(
         &mut self,
@@ -60,8 +74,11 @@ impl<S: Storage> Workspace<S> {
             return Ok(Applied::Refused("erased"));
         }
         let mut plan = self.plan_links(&identities, anchor, time)?;
-        if self.holds_too_much(&own_anchor)? {
-            return Ok(Applied::Refused("too_many_facts"));
+        let cart = cart(event, &identities);
+        for anchor in [Some(own_anchor), cart.map(|(cart, _)| cart)].into_iter().flatten() {
+            if self.holds_too_much(&anchor)? {
+                return Ok(Applied::Refused("too_many_facts"));
+            }
         }
         if self.grows_too_big(&plan) {
             // The event stays at its anchor.
@@ -84,16 +101,14 @@ impl<S: Storage> Workspace<S> {
         }
         let mut fact = self.fact(event, source as u32, message, (own_anchor, time));
         let is_order = fact.name.is_some_and(|name| self.words.is_order(name));
-        let said = if is_order { split_traits(&mut fact) } else { None };
+        let said = if is_order || cart.is_some() { split_traits(&mut fact) } else { None };
         let moved = self.place_order(event, &mut fact, &mut touched)?;
+        self.place_cart(event, &mut fact, cart, &mut touched)?;
         let affected = self.affected(event, &fact);
-        if let Some(no) = self.people.holder(&fact.anchor)? {
-            self.people.push(no, fact, &self.words);
-        }
-        if let Some(said) = said
-            && let Some(no) = self.people.holder(&own_anchor)?
-        {
-            self.people.push(no, said, &self.words);
+        for fact in [Some(fact), said].into_iter().flatten() {
+            if let Some(no) = self.people.holder(&fact.anchor)? {
+                self.people.push(no, fact, &self.words);
+            }
         }
         self.keep_consent(event, source as u32, message, (own_anchor, time), &mut touched)?;
         let scope = if structural || moved { Scope::All } else { Scope::Some(affected) };
@@ -191,6 +206,24 @@ impl<S: Storage> Workspace<S> {
         }
         self.people.orders.fresh.insert(key, Some(new));
         Ok(true)
+    }
+
+    /// Keeps a snapshot at its cart's identity, whoever else the event names.
+    fn place_cart(
+        &mut self,
+        event: &Event,
+        fact: &mut Fact,
+        cart: Option<(IdentityKey, OrderKey)>,
+        touched: &mut Touched,
+    ) -> Result<(), StorageError> {
+        let Some((identity, key)) = cart.filter(|_| fact.name == Some(self.words.cart_updated)) else { return Ok(()) };
+        // An identity that was left out may have no holder: then it is an activity and no more.
+        if let Some(no) = self.people.holder(&identity)? {
+            self.capture(no, touched)?;
+            fact.anchor = identity;
+            fact.order = Some(Box::new((key, event.message_id.clone())));
+        }
+        Ok(())
     }
 
     /// Keeps each statement of consent at its address, whoever made it.

@@ -6,6 +6,7 @@ mod connect;
 mod define;
 mod erase;
 mod event;
+pub mod export;
 pub mod history;
 mod people;
 pub mod query;
@@ -13,6 +14,7 @@ mod retention;
 mod segments;
 mod settle;
 mod timers;
+mod told;
 
 use crate::effect::{Cause, Effect};
 use crate::person::names::Names;
@@ -123,6 +125,7 @@ impl<S: Storage> Workspace<S> {
             Command::Event(event) => self.apply_event(event, when(Cause::Event), effects)?,
             Command::Erase { identity } => self.erase(identity, when(Cause::Erasure), effects)?,
             Command::Redact { source, identity } => self.redact(source, identity, when(Cause::Erasure), effects)?,
+            Command::Withdraw { source, identity } => self.redact(source, identity, when(Cause::Redact), effects)?,
             Command::Unlink { left, right } => self.unlink(left, right, when(Cause::Merge), effects)?,
             command => self.define(command, when(Cause::Edit), effects)?,
         };

@@ -156,6 +156,11 @@ impl<S: Storage> People<S> {
         self.loaded.get(&no).map(|slot| &*slot.person)
     }
 
+    /// A cluster in memory as it is now: a change meanwhile makes a copy.
+    pub(super) fn share(&self, no: PersonNo) -> Option<Arc<Person>> {
+        self.loaded.get(&no).map(|slot| Arc::clone(&slot.person))
+    }
+
     /// A cluster in memory, to be changed.
     pub(super) fn get_mut(&mut self, no: PersonNo) -> Option<&mut Person> {
         let slot = self.loaded.get_mut(&no)?;

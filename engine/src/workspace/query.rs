@@ -1,11 +1,10 @@
 //! Answers about now.
 
 use super::Workspace;
+use super::history::shown_events;
 use crate::eval::{Outcome, Tri, evaluate, explain};
 use crate::language;
 use crate::person::Person;
-use crate::person::fact::Fact;
-use crate::person::retention::passes;
 use crate::person::view::View;
 use crate::plan::Plan;
 use crate::storage::{PersonNo, Storage, StorageError};
@@ -239,12 +238,8 @@ impl<S: Storage> Workspace<S> {
     fn person_state(&self, no: PersonNo, person: &Person) -> Option<PersonState> {
         let context = self.context();
         let shown = person.all_shown(&context).iter().map(|(name, value)| (name.clone(), value.to_json())).collect();
-        // What is past its retention may not be removed yet, but is not shown either.
-        let gone = |fact: &Fact| passes(fact, &self.words) && fact.time <= context.forgotten;
-        let shown_still = |fact: &Fact| fact.name.is_some() && !gone(fact);
-        let mut facts: Vec<_> = person.facts.iter().filter(|fact| shown_still(fact)).collect();
-        facts.sort_by_key(|fact| (std::cmp::Reverse(fact.time), fact.message));
-        let recent = facts.iter().take(RECENT_EVENTS_MAX).map(|fact| self.fact_json(fact));
+        let events = shown_events(person, &context);
+        let recent = events.iter().take(RECENT_EVENTS_MAX).map(|event| event.to_json(&context));
         let is_member =
             |id: &&SegmentId| self.segments.active(id).is_some_and(|(_, version)| version.members.contains(no));
         Some(PersonState {
@@ -252,7 +247,7 @@ impl<S: Storage> Workspace<S> {
             identities: person.nodes.values().map(|node| node.identity.canonical()).collect(),
             properties: serde_json::Value::Object(shown),
             segments: self.segments.slots.keys().filter(is_member).cloned().collect(),
-            events: facts.len() as u64,
+            events: events.len() as u64,
             recent: recent.collect(),
         })
     }

@@ -398,8 +398,7 @@ fn identifier(list: &ListDefinition, view: &View<'_>) -> Option<String> {
         ListIdentifier::Person => Some(view.stable_id.to_owned()),
         ListIdentifier::Email => view.person.address(Channel::Email, &view.context).map(|identity| identity.value),
         ListIdentifier::Phone => view.person.address(Channel::Sms, &view.context).map(|identity| identity.value),
-        ListIdentifier::User(source) => {
-            view.person.smallest(IdentityKind::User, Some(source.as_str())).map(str::to_owned)
-        }
+        ListIdentifier::User(source) => view.person.smallest_of(IdentityKind::User, source),
+        ListIdentifier::Platform(source) => view.person.smallest_of(IdentityKind::Platform, source),
     }
 }

@@ -1,6 +1,7 @@
 //! A definition's truth of one person: true, false, or `None` when it can't be decided.
 
 use super::View;
+use super::carts::cart_of;
 use super::orders::{ORDER_EVENTS, activity};
 use super::values::{compare, descend, folded, number};
 use model::{Map, Time, Value, names};
@@ -82,8 +83,15 @@ impl View {
         for fact in self.facts(person) {
             let Some(name) = activity(fact) else { continue };
             let kept = ORDER_EVENTS.contains(&name) || self.retained(fact.time);
-            if wanted(name) && name != names::ORDER_COMPLETED && kept {
+            // Of a cart it is what was added and removed that happened.
+            let instead = event.is_none() && cart_of(fact).is_some();
+            if wanted(name) && !instead && name != names::ORDER_COMPLETED && kept {
                 happenings.push(Happening { time: fact.time, properties: fact.properties.clone() });
+            }
+        }
+        for (time, name, properties) in self.cart_changes(person) {
+            if wanted(name) {
+                happenings.push(Happening { time, properties });
             }
         }
         if wanted(names::ORDER_COMPLETED) {

@@ -1,6 +1,7 @@
 //! What the records up to an instant leave standing: settings, definitions and facts, after
 //! duplicates, tombstones and erasures.
 
+use super::carts::cart_of;
 use super::orders::order_key;
 use super::people::{self, Clusters, anchor};
 use super::profile::address_of;
@@ -117,7 +118,9 @@ impl Known {
                 self.unlinked.insert((left.clone(), right.clone()));
                 self.unlinked.insert((right.clone(), left.clone()));
             }
-            Command::Redact { source, identity } => self.redact(source.as_str(), identity),
+            Command::Redact { source, identity } | Command::Withdraw { source, identity } => {
+                self.redact(source.as_str(), identity);
+            }
         }
     }
 
@@ -142,11 +145,17 @@ impl Known {
         for said in said {
             self.facts.push(Event { identities: vec![address(&said)], consent: vec![said], ..profile.clone() });
         }
-        if order_key(&event).is_some() {
+        let cart = cart_of(&event);
+        if order_key(&event).is_some() || cart.is_some() {
             let traits = std::mem::take(&mut event.traits);
             if !traits.is_empty() {
-                self.facts.push(Event { traits, ..profile });
+                self.facts.push(Event { traits, ..profile.clone() });
             }
+        }
+        // A cart's snapshot is the cart's; who else it names was seen with it all the same.
+        if let Some((cart, _)) = cart {
+            self.ties.push(profile);
+            event.identities = vec![cart];
         }
         self.facts.push(event);
     }

@@ -8,6 +8,7 @@
 
 #![allow(dead_code)]
 
+mod carts;
 mod condition;
 mod known;
 mod orders;
@@ -149,7 +150,8 @@ impl View {
                 ListIdentifier::Person => Some(id.clone()),
                 ListIdentifier::Email => self.address(index, model::Channel::Email),
                 ListIdentifier::Phone => self.address(index, model::Channel::Sms),
-                ListIdentifier::User(source) => cluster.smallest_user(source.as_str()),
+                ListIdentifier::User(source) => cluster.smallest(model::IdentityKind::User, source.as_str()),
+                ListIdentifier::Platform(source) => cluster.smallest(model::IdentityKind::Platform, source.as_str()),
             };
             if let Some(identifier) = identifier {
                 desired.entry(identifier).or_default().insert(id);

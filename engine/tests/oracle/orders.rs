@@ -22,7 +22,7 @@ pub fn activity(event: &Event) -> Option<&str> {
 }
 
 /// A text or number as an id; an empty one is none.
-fn id_text(value: Option<&Value>) -> Option<String> {
+pub fn id_text(value: Option<&Value>) -> Option<String> {
     match value? {
         Value::Text(text) if !text.is_empty() => Some(text.clone()),
         Value::Number(number) => Some(number.normalize().to_string()),
@@ -56,7 +56,7 @@ pub struct Order {
 }
 
 /// A readable amount; negative ones are none.
-fn amount(value: Option<&Value>) -> Option<Decimal> {
+pub fn amount(value: Option<&Value>) -> Option<Decimal> {
     number(value?).filter(|amount| !amount.is_sign_negative() || amount.is_zero())
 }
 
@@ -72,6 +72,11 @@ fn amount_of(properties: &Map) -> Option<Decimal> {
         _ => None,
     };
     amount(properties.get("total")).or_else(|| amount(properties.get("revenue"))).or_else(of_products)
+}
+
+/// Whether a version carries nothing but the order's id: it says when, and not what.
+fn is_bare(fact: &Event) -> bool {
+    activity(fact) == Some(names::ORDER_COMPLETED) && fact.properties.keys().all(|name| name == "order_id")
 }
 
 /// What was given back of an order that brought in `received`.
@@ -90,15 +95,18 @@ fn refunded(facts: &[&Event], received: Decimal) -> Decimal {
     refunds.values().map(|refund| amount_of(&refund.properties).unwrap_or(received)).sum()
 }
 
-fn counted(facts: &[&Event]) -> Option<Order> {
+fn counted(facts: &[&Event], by_platform: bool) -> Option<Order> {
     let named = |name: &'static str| facts.iter().filter(move |fact| activity(fact) == Some(name));
     let first = named(names::ORDER_COMPLETED).min_by_key(|fact| fact.time)?;
     if named(names::ORDER_CANCELLED).next().is_some() {
         return None;
     }
     let versions = named(names::ORDER_COMPLETED).chain(named(names::ORDER_UPDATED));
-    let newest = versions.max_by_key(|fact| (fact.time, fact.message_id.clone()))?;
-    let received = amount_of(&newest.properties).unwrap_or_default();
+    let (bare, telling): (Vec<&Event>, Vec<&Event>) = versions.copied().partition(|fact| is_bare(fact));
+    let versions = if telling.is_empty() { bare } else { telling };
+    let newest = versions.into_iter().max_by_key(|fact| (fact.time, fact.message_id.clone()))?;
+    let cash = amount(newest.properties.get("received")).filter(|_| by_platform);
+    let received = cash.or_else(|| amount_of(&newest.properties)).unwrap_or_default();
     let spent = (received - refunded(facts, received)).max(Decimal::ZERO);
     let currency = match newest.properties.get("currency") {
         Some(Value::Text(code)) => code.trim().to_uppercase(),
@@ -130,7 +138,10 @@ impl View {
                 orders.entry(key).or_default().push(fact);
             }
         }
-        orders.values().filter_map(|facts| counted(facts)).collect()
+        let by_platform = |(source, _, _): &OrderKey| {
+            self.known.sources.get(source).is_some_and(|source| source.kind == SourceKind::Platform)
+        };
+        orders.iter().filter_map(|(key, facts)| counted(facts, by_platform(key))).collect()
     }
 
     /// The worth of one `from` in `to` on the day of `at`.

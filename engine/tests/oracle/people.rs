@@ -28,10 +28,6 @@ impl Cluster {
         let of_kind = self.identities.iter().filter(|identity| identity.kind == kind && identity.scope == scope);
         of_kind.map(|identity| identity.value.clone()).min()
     }
-
-    pub fn smallest_user(&self, source: &str) -> Option<String> {
-        self.smallest(IdentityKind::User, source)
-    }
 }
 
 /// All clusters.
@@ -117,8 +113,9 @@ fn weak_owners(facts: &[&Event]) -> BTreeMap<Identity, Option<(Time, String, Ide
     owners
 }
 
-/// For each fact the cluster to which it belongs: that of its anchor; facts of an order all
-/// belong to the person of its earliest completion, else of its earliest fact.
+/// For each fact the cluster to which it belongs: that of its anchor (a cart's snapshots name nothing
+/// but the cart); facts of an order all belong to the person of its earliest completion, else of its
+/// earliest fact.
 pub fn belonging(facts: &[Event], clusters: &Clusters) -> Vec<Option<usize>> {
     let mut first: BTreeMap<OrderKey, &Event> = BTreeMap::new();
     let standing = |fact: &Event| {

@@ -40,8 +40,43 @@ pub fn order(dice: &mut Dice) -> Json {
     let products: Vec<Json> = (0..dice.below(3)).map(|_| product(dice)).collect();
     let products = if products.is_empty() { Json::Null } else { json!(products) };
     let revenue = if dice.chance(50) { Json::Null } else { revenue };
+    let received = if dice.chance(70) { Json::Null } else { dice.one(&totals) };
     json!({"order_id": id, "total": total, "revenue": revenue, "currency": currency, "refund_id": refund,
-        "products": products})
+        "products": products, "received": received})
+}
+
+/// Of a completion that says only when.
+pub fn bare_order(dice: &mut Dice) -> Json {
+    json!({"order_id": dice.one(&[json!("o1"), json!("o2"), json!("o3"), json!(7)])})
+}
+
+/// Of a cart as it stands.
+pub fn cart(dice: &mut Dice, id: &str) -> Json {
+    let id = dice.one(&[json!(id), json!(id), json!(id), json!(id), json!("other"), json!(8), json!("8"), Json::Null]);
+    let products: Vec<Json> = (0..dice.below(4)).map(|_| line(dice)).collect();
+    let products = match dice.below(20) {
+        0 => json!("no products"),
+        1 => Json::Null,
+        _ => json!(products),
+    };
+    json!({"cart_id": id, "products": products, "path": dice.one(&[json!("/a"), Json::Null])})
+}
+
+fn line(dice: &mut Dice) -> Json {
+    if dice.chance(4) {
+        return json!("no line");
+    }
+    let mut line = json!({"sku": dice.pick(&["A1", "b2"]), "n": dice.one(&[json!(1), json!(3)]),
+        "path": dice.pick(&["/a", "/b"])});
+    for (name, percent) in [("line_id", 40), ("variant_id", 60), ("product_id", 70)] {
+        if dice.chance(percent) {
+            line[name] = dice.one(&[json!(1), json!("1"), json!("2"), json!("")]);
+        }
+    }
+    if dice.chance(85) {
+        line["quantity"] = dice.one(&[json!(1), json!(2), json!("3"), json!(0), json!(-2), json!(1.5)]);
+    }
+    line
 }
 
 fn product(dice: &mut Dice) -> Json {

@@ -15,6 +15,9 @@ const ACTIVITIES: &[&str] = &[
     "Page Viewed",
     "Product Viewed",
     "Product Added",
+    "Product Added",
+    "Product Removed",
+    "Cart Updated",
     "Played",
     "Order Refunded",
     "*",
@@ -179,7 +182,8 @@ fn filters(dice: &mut Dice, now: Time, event: &str) -> Option<Json> {
             2 => json!({"item": [{"property": "sku", "is": "a1"}, {"property": "price", "more_than": 5}]}),
             _ => json!({"item": [{"property": "sku", "in": ["B2", "C3"]}]}),
         },
-        _ => match dice.below(8) {
+        _ => match dice.below(9) {
+            8 => with(dice.pick(&["quantity", "cart_id", "sku"]), json!({"in": [1, "c1", "a1"]})),
             0 | 1 => with("path", json!({"starts_with": "/a"})),
             2 | 3 => with("n", json!({"at_least": 2})),
             4 => with("n", json!({"is_not": 1})),
@@ -214,7 +218,11 @@ fn activity(dice: &mut Dice, now: Time) -> Json {
             let measure = dice.pick(&["sum", "avg", "min", "max"]);
             let operands = [json!(0), json!("1.5"), json!(2), json!(35.5), json!(100)];
             condition[measure] = figure(dice, &operands);
-            condition["of"] = json!(if event.starts_with("Order") { "total" } else { "n" });
+            condition["of"] = json!(match event {
+                "Product Added" | "Product Removed" => dice.pick(&["quantity", "n"]),
+                event if event.starts_with("Order") => "total",
+                _ => "n",
+            });
         }
         6 => {
             condition["distinct"] = figure(dice, &[json!(1), json!(2)]);

@@ -81,8 +81,9 @@ pub fn world(seed: u64, taste: Taste) -> World {
         true => dice.one(CHANGES),
         false => (dice.pick(ZONES), dice.pick(STARTS)),
     };
-    let mut maker =
-        Maker { script: Script::new(start, zone, store), dice, store, zone: zone.to_owned(), taste, steps: Vec::new() };
+    let carts = dice.one(&[0, 10, 20, 60]);
+    let script = Script::new(start, zone, store);
+    let mut maker = Maker { script, dice, store, zone: zone.to_owned(), taste, carts, steps: Vec::new() };
     maker.settings();
     maker.flush();
     let settled = maker.steps.len();
@@ -101,6 +102,8 @@ struct Maker {
     store: bool,
     zone: String,
     taste: Taste,
+    /// How many of a hundred events are of carts.
+    carts: usize,
     steps: Vec<Step>,
 }
 
@@ -171,8 +174,13 @@ impl Maker {
 
     fn list(&mut self, id: &str) {
         let consent = self.dice.one(&[None, None, Some(Channel::Email), Some(Channel::Sms)]);
-        let user = ListIdentifier::User("web".into());
-        let identifier = self.dice.one(&[ListIdentifier::Person, ListIdentifier::Email, ListIdentifier::Phone, user]);
+        let identifier = self.dice.one(&[
+            ListIdentifier::Person,
+            ListIdentifier::Email,
+            ListIdentifier::Phone,
+            ListIdentifier::User("web".into()),
+            ListIdentifier::Platform("shop".into()),
+        ]);
         let segment = self.dice.pick(&["s0", "s1"]).into();
         self.script.list(ListDefinition { id: id.into(), segment, identifier, consent, mode: ListMode::Mirror });
     }
@@ -193,7 +201,10 @@ impl Maker {
             }
             97 => {
                 let (source, identity) = (self.dice.pick(&["web", "api", "shop"]).into(), self.strong());
-                self.script.push(Command::Redact { source, identity });
+                self.script.push(match self.dice.chance(50) {
+                    true => Command::Redact { source, identity },
+                    false => Command::Withdraw { source, identity },
+                });
             }
             _ => {
                 let identity = self.strong();
@@ -287,9 +298,42 @@ impl Maker {
         if self.store && self.dice.chance(25) {
             who.push(Identity::scoped(model::IdentityKind::Platform, "shop", self.dice.pick(&["1", "2", "3"])));
         }
+        if self.dice.chance(8) {
+            let source = self.source();
+            who.push(self.cart_of(source).1);
+        }
         who.sort();
         who.dedup();
         who
+    }
+
+    fn source(&mut self) -> &'static str {
+        if self.store { self.dice.pick(&["web", "api", "shop"]) } else { self.dice.pick(&["web", "api"]) }
+    }
+
+    /// One of a few carts of a source.
+    fn cart_of(&mut self, source: &str) -> (&'static str, Identity) {
+        let id = self.dice.pick(&["c1", "c2"]);
+        (id, Identity::scoped(model::IdentityKind::Cart, source, id))
+    }
+
+    /// A cart as it stands, mostly of nobody known.
+    fn cart(&mut self) {
+        let source = if self.dice.chance(70) { "web" } else { self.source() };
+        let (id, identity) = self.cart_of(source);
+        let content = content::cart(&mut self.dice, id);
+        let mut event = self.script.make(source, "Cart Updated", "", content);
+        event.time = self.event_time();
+        event.identities = if self.dice.chance(85) { Vec::new() } else { self.who() };
+        if self.dice.chance(97) || event.identities.is_empty() {
+            event.identities.push(identity);
+        }
+        event.identities.sort();
+        event.identities.dedup();
+        if self.dice.chance(5) {
+            event.traits = map(&content::traits(&mut self.dice, self.script.now));
+        }
+        self.script.push(Command::Event(Box::new(event)));
     }
 
     fn strong(&mut self) -> Identity {
@@ -308,7 +352,10 @@ impl Maker {
     }
 
     fn event(&mut self) {
-        let source = if self.store { self.dice.pick(&["web", "api", "shop"]) } else { self.dice.pick(&["web", "api"]) };
+        if self.dice.chance(self.carts) {
+            return self.cart();
+        }
+        let source = self.source();
         let name = self.dice.pick(&[
             "",
             "",
@@ -321,10 +368,12 @@ impl Maker {
             "Page Viewed",
             "Product Viewed",
             "Product Added",
+            "Checkout Started",
             "Played",
         ]);
         let content = match name {
             "" => content::traits(&mut self.dice, self.script.now),
+            "Order Completed" if self.dice.chance(25) => content::bare_order(&mut self.dice),
             name if name.starts_with("Order") => content::order(&mut self.dice),
             _ => content::properties(&mut self.dice, self.script.now),
         };

@@ -14,6 +14,7 @@ use std::fmt::Debug;
 const CACHE_BYTES: [usize; 3] = [0, 1 << 12, 1 << 20];
 /// Properties that are more than what was said.
 const DERIVED: &[&str] = &["age", "email", "phone"];
+const EVENTS_PAGE: usize = 7;
 const BUILD_PEOPLE: usize = 3;
 const BUILD_STEPS_MAX: usize = 1_000;
 
@@ -260,8 +261,28 @@ impl Play {
             for (name, value) in properties.iter().filter(|(name, _)| !DERIVED.contains(&name.as_str())) {
                 compare("property", name, self.now, &person.properties[name], value)?;
             }
+            self.look_at_history(no.expect("a person"), &id, person.events, view)?;
         }
         Ok(())
+    }
+
+    /// Every event of a person, in pages.
+    fn look_at_history(&self, no: u32, id: &str, count: u64, view: &View) -> Result<(), Failure> {
+        let (mut shown, mut older) = (Vec::new(), None);
+        loop {
+            let page = self.engine.events(no, older, EVENTS_PAGE).expect("memory never fails");
+            let (events, next) = page.expect("a person");
+            let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+            shown.extend(events.iter().map(|one| (text(&one["time"]), text(&one["name"]), one["properties"].clone())));
+            older = next;
+            if older.is_none() {
+                break;
+            }
+        }
+        shown.sort_by_key(|one| (one.0.clone(), one.1.clone(), one.2.to_string()));
+        compare("events", id, self.now, &count, &(shown.len() as u64))?;
+        let history = view.history(view.index_of(id).expect("a person"));
+        compare("history", id, self.now, &shown, &history)
     }
 
     /// One person and one segment a look: the reason's result, and when it changes by time alone.
