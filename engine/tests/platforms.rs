@@ -294,7 +294,7 @@ fn an_export_tells_everything_and_stops_when_told() {
     assert_eq!(export["shown_properties"]["city"], json!("Lima"));
     let city = &export["properties"]["city"];
     assert_eq!((&city[0]["value"], &city[0]["source"]), (&json!("Lima"), &json!("shop")));
-    assert_eq!((&city[1]["value"], &city[1]["time"]), (&json!("Quito"), &json!("2026-01-02T00:00:00Z")));
+    assert_eq!((&city[1]["value"], &city[1]["time"]), (&json!("Quito"), &json!("2026-01-02T00:00:00.000000Z")));
     assert_eq!(export["properties"]["company"][0]["value"]["name"], json!("ACME"));
     assert_eq!(export["consent"][0]["state"], json!("unsubscribed"));
     let mut names: Vec<&str> =

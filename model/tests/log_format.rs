@@ -2,7 +2,7 @@
 
 #![allow(missing_docs)]
 
-use model::{Command, Identity, ListDefinition, ListIdentifier, ListMode};
+use segmentd_model::{Command, Identity, ListDefinition, ListIdentifier, ListMode};
 
 fn bytes(command: &Command) -> Vec<u8> {
     let bytes = postcard::to_stdvec(command).unwrap();
