@@ -1,15 +1,14 @@
 //! Builds the parts, starts them, stops them in order.
 
-use crate::admin::{self, AdminState};
 use crate::alerts::Alerts;
 use crate::alerts::hook::AlertHook;
 use crate::config::{Config, ConfigError};
+use crate::connections::{ConnectionSettings, Connections};
 use crate::control::vault::VaultError;
 use crate::control::{Control, ControlError, StoredDestination, Vault};
 use crate::enrich::Enrich;
-use crate::intake::{self, BodyRoom, IntakeMetrics, IntakeState, Refusals};
-use crate::links::{self, ClickQueue, ClickWorker, LinkState, LinkStore};
-use crate::ops::metrics::{self, OpsState};
+use crate::links::ClickWorker;
+use crate::poll::{Inbox, PollService, PollSettings};
 use crate::shard::api::Core;
 use crate::shard::clock::{Clock, ClockAlert, SimulatedClock, SystemClock};
 use crate::shard::options::{ShardAlerts, ShardError, ShardOptions};
@@ -22,8 +21,10 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
+mod routes;
 mod run;
 
+use routes::{Base, routes};
 pub use run::run;
 
 /// The file in the data folder that holds the first administrator's key.
@@ -35,6 +36,9 @@ pub const STORE_DIR: &str = "store";
 pub const LOG_DIR: &str = "log";
 /// The ledger of erasures in the data folder.
 pub const ERASURES_FILE: &str = "erasures";
+
+/// Folder of exports for merchants in the data folder.
+pub const EXPORTS_DIR: &str = "exports";
 
 /// The signing secret of messages about alerts, in the data folder.
 pub const ALERT_SECRET_FILE: &str = "alert-webhook-secret";
@@ -135,6 +139,7 @@ struct Parts {
     alerts: Arc<Alerts>,
     shards: Arc<Shards>,
     sync: Arc<SyncService>,
+    connections: Arc<Connections>,
     enrich: Arc<Enrich>,
     ready: Arc<AtomicBool>,
     router: Router,
@@ -165,103 +170,63 @@ fn build(config: &Config, stop: &CancellationToken) -> Result<Parts, DaemonError
     let core = Arc::clone(&shards) as Arc<dyn Core>;
     sync.ask_people(Arc::new(CorePeople(Arc::downgrade(&core))));
     let control = Arc::new(Control::open(db.clone(), Vault::open(&config.master_key_file())?)?);
-    control.bootstrap(&data.dir.join(ADMIN_KEY_FILE))?;
-    let allow_private = config.sync.allow_private_destinations;
-    for (workspace, list, destination, started) in control.destinations()? {
-        let place = (&workspace, &list);
-        if let Err(why) = admin::connect(&sync, place, &destination, (started, allow_private, false)) {
-            let what_to_do = "set the list's destination again, or unlink it";
-            alerts.raise("destination", list.as_str(), Some(workspace.as_str()), &why, what_to_do);
-        }
+    match control.reseal()? {
+        0 => {}
+        count => tracing::info!(count, "secrets are sealed anew under the newest master key; older ones may go"),
     }
+    control.bootstrap(&data.dir.join(ADMIN_KEY_FILE))?;
+    let settings = ConnectionSettings {
+        connectors: crate::connectors::CONNECTORS,
+        public_url: config.listen.public_url.clone(),
+        addresses: config.connections.addresses.clone(),
+        allow_private: config.sync.allow_private_destinations,
+        exports_dir: data.dir.join(EXPORTS_DIR),
+    };
+    let connections = Connections::open(Arc::clone(&control), core, Arc::clone(&sync), Arc::clone(&alerts), settings)?;
+    let inbox = read_connections(config, (&db, &clock, &alerts), &shards, &connections)?;
+    connections.attach_all()?;
     if !config.alerts.webhook_url.is_empty() {
         let secret_file = data.dir.join(ALERT_SECRET_FILE);
         AlertHook::open(&config.alerts.webhook_url, &secret_file).map_err(DaemonError::Alerts)?.start(&alerts);
     }
     let enrich = Arc::new(Enrich::open(config.geoip()).map_err(DaemonError::Geo)?);
     let ready = Arc::new(AtomicBool::new(false));
-    keep_secrets_young(&control, &sync, allow_private);
+    keep_secrets_young(&control, &connections);
     let stop = stop.clone();
-    let base = Base { db, alerts, sync, clock, simulated, shards, control, enrich, ready, stop };
+    let base = Base { db, alerts, sync, clock, simulated, shards, control, connections, inbox, enrich, ready, stop };
     let (router, clicks) = routes(config, &base)?;
-    let Base { db, alerts, shards, sync, enrich, ready, .. } = base;
-    Ok(Parts { db, alerts, shards, sync, enrich, ready, router, clicks })
+    let Base { db, alerts, shards, sync, connections, enrich, ready, .. } = base;
+    Ok(Parts { db, alerts, shards, sync, connections, enrich, ready, router, clicks })
 }
 
-/// What the routes are made of.
-struct Base {
-    db: Db,
-    alerts: Arc<Alerts>,
-    sync: Arc<SyncService>,
-    clock: Arc<dyn Clock>,
-    simulated: Option<Arc<SimulatedClock>>,
-    shards: Arc<Shards>,
-    control: Arc<Control>,
-    enrich: Arc<Enrich>,
-    ready: Arc<AtomicBool>,
-    stop: CancellationToken,
+/// Lists of connections whose past is not read yet wait from here on.
+fn read_connections(
+    config: &Config,
+    (db, clock, alerts): (&Db, &Arc<dyn Clock>, &Arc<Alerts>),
+    shards: &Arc<Shards>,
+    connections: &Arc<Connections>,
+) -> Result<Arc<Inbox>, DaemonError> {
+    let settings = PollSettings {
+        schedule: config.connections.poll_schedule.clone(),
+        register_schedule: config.connections.register_schedule.clone(),
+        ..PollSettings::default()
+    };
+    let core = Arc::clone(shards) as Arc<dyn Core>;
+    let told = (Arc::clone(clock), Arc::clone(alerts));
+    let runtime = tokio::runtime::Handle::current();
+    let service = PollService::open(db.clone(), core, told, connections.callbacks(), settings, runtime)?;
+    let inbox = service.inbox();
+    connections.read_with(service);
+    Ok(inbox)
 }
 
 /// Drops old signing secrets when the overlap of a rotation is over.
-fn keep_secrets_young(control: &Arc<Control>, sync: &Arc<SyncService>, allow_private: bool) {
-    let sync = Arc::clone(sync);
+fn keep_secrets_young(control: &Arc<Control>, connections: &Arc<Connections>) {
+    let connections = Arc::clone(connections);
     let changed = move |(workspace, list, destination, started): StoredDestination| {
-        let how = (started, allow_private, false);
-        if let Err(why) = admin::connect(&sync, (&workspace, &list), &destination, how) {
+        if let Err(why) = connections.attach((&workspace, &list), &destination, (started, false)) {
             tracing::error!(%why, %list, "a list goes on with its old secrets");
         }
     };
     tokio::spawn(crate::control::rotation::run(Arc::clone(control), changed));
-}
-
-fn routes(config: &Config, base: &Base) -> Result<(Router, ClickWorker), DaemonError> {
-    let (metrics, refusals) = (Arc::new(IntakeMetrics::default()), Arc::new(Refusals::default()));
-    let core = Arc::clone(&base.shards) as Arc<dyn Core>;
-    let links = LinkStore::open(base.db.clone())?;
-    let (queue, clicks) = ClickQueue::start(Arc::clone(&core), links.clone(), Arc::clone(&metrics))?;
-    let link_routes = links::router(LinkState {
-        store: links.clone(),
-        queue,
-        enrich: Arc::clone(&base.enrich),
-        clock: Arc::clone(&base.clock),
-    });
-    let intake_routes = intake::router(IntakeState {
-        core: Arc::clone(&core),
-        keys: base.control.write_keys(),
-        enrich: Arc::clone(&base.enrich),
-        limits: config.intake,
-        room: Arc::new(BodyRoom::new(config.intake.bodies_mib_max << 20)),
-        metrics: Arc::clone(&metrics),
-        refusals: Arc::clone(&refusals),
-        clock: Arc::clone(&base.clock),
-        public_url: config.listen.public_url.clone(),
-    });
-    let ops_routes = metrics::router(OpsState {
-        core: Arc::clone(&core),
-        sync: Arc::clone(&base.sync),
-        intake: metrics,
-        refusals: Arc::clone(&refusals),
-        alerts: Arc::clone(&base.alerts),
-        db: base.db.clone(),
-        data_dir: config.data.dir.clone(),
-        ready: Arc::clone(&base.ready),
-    });
-    let admin_routes = admin::router(AdminState {
-        core,
-        shards: Some(Arc::clone(&base.shards)),
-        control: Arc::clone(&base.control),
-        sync: Arc::clone(&base.sync),
-        links,
-        time: Arc::clone(&base.clock),
-        alerts: Arc::clone(&base.alerts),
-        refusals,
-        clock: base.simulated.clone(),
-        failures: Arc::default(),
-        streams: Arc::new(tokio::sync::Semaphore::new(admin::limits::STREAMS_MAX)),
-        stop: base.stop.clone(),
-        allow_private: config.sync.allow_private_destinations,
-        body_wait: Duration::from_secs(config.intake.body_wait_s),
-        public_url: config.listen.public_url.clone(),
-    });
-    Ok((intake_routes.merge(link_routes).merge(ops_routes).merge(admin_routes), clicks))
 }

@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use segmentd::cli::offline::{self, told};
-use segmentd::cli::{Cli, StoreTask, Task, client, show};
+use segmentd::cli::{Cli, StoreTask, Task, client, connections, show};
 use segmentd::config::{self, Config};
 use segmentd::store::compact;
 use segmentd::{daemon, ops};
@@ -64,6 +64,15 @@ async fn run(cli: Cli) -> Result<(), String> {
         Some(Task::Alerts(target)) => told(client::alerts(&target).await),
         Some(Task::Tail { args, target }) => told(client::tail(&target, &args).await),
         Some(Task::People { task, target }) => told(client::people(&target, &task).await),
+        Some(Task::Connection { task, target }) => {
+            told(connections::connections(task.unwrap_or(connections::ConnectionTask::List), &target).await)
+        }
+        Some(Task::Export { task, target }) => {
+            told(connections::exports(task.unwrap_or(connections::ExportTask::List), &target).await)
+        }
+        Some(Task::App { task, target }) => {
+            told(connections::apps(task.unwrap_or(connections::AppTask::List), &target).await)
+        }
         Some(Task::Links { task, target }) => told(client::links(&target, &task).await),
     }
 }

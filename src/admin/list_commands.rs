@@ -2,7 +2,7 @@
 
 use super::auth::Caller;
 use super::input::{Body, Named};
-use super::lists::{connect, masked};
+use super::lists::masked;
 use super::{AdminState, Problem, limits};
 use crate::control::Scope;
 use crate::sync::ListStatus;
@@ -49,10 +49,11 @@ pub struct RotateOut {
 }
 
 /// Tells a list something: `hold` (send nothing), `release` (go on), `confirm` (removals that wait may go),
-/// `start` (begin the first sync), `snapshot` (send one now), `retry` (try now what waits for its next try).
+/// `start` (begin the first sync), `snapshot` (send one now), `retry` (try now what waits for its next try), `reconcile`
+/// (read the members back and mend what differs).
 #[utoipa::path(post, path = "/workspaces/{workspace}/lists/{list}/{command}",
     params(("workspace" = String, Path), ("list" = String, Path),
-        ("command" = String, Path, description = "hold, release, confirm, start, snapshot or retry")),
+        ("command" = String, Path, description = "hold, release, confirm, start, snapshot, retry or reconcile")),
     responses((status = 200, description = "where the list stands", body = ListStatus)))]
 pub(super) async fn command(
     State(state): State<AdminState>,
@@ -67,8 +68,9 @@ pub(super) async fn command(
         "start" => ListCommand::Start,
         "snapshot" => ListCommand::Snapshot,
         "retry" => ListCommand::Retry,
+        "reconcile" => ListCommand::Reconcile,
         _ => {
-            let why = "expected hold, release, confirm, start, snapshot, retry, resync or rotate-secret";
+            let why = "expected hold, release, confirm, start, snapshot, retry, reconcile, resync or rotate-secret";
             return Err(Problem::new(StatusCode::NOT_FOUND, why));
         }
     };
@@ -114,12 +116,16 @@ pub(super) async fn rotate(
     let (_, text) = Secret::generate().map_err(|why| wrong(why.to_string()))?;
     let overlap = i64::try_from(body.overlap_s).unwrap_or(i64::MAX).saturating_mul(1_000_000);
     let until = (overlap > 0).then(|| Time(crate::control::rotation::now().0.saturating_add(overlap)));
+    let on_platform =
+        state.control.destination(&workspace, &list)?.is_some_and(|(_, _, known, _)| known.secrets.is_empty());
+    if on_platform {
+        return Err(wrong("a list on a platform has no signing secret".to_owned()));
+    }
     let rotated = state.control.rotate_secret(&workspace, &list, text, until)?;
     let Some((_, _, destination, started)) = rotated else {
         return Err(CommandError::NoSuchList(list.to_string()).into());
     };
-    let how = (started, state.allow_private, false);
-    connect(&state.sync, (&workspace, &list), &destination, how).map_err(wrong)?;
+    state.connections.attach((&workspace, &list), &destination, (started, false)).map_err(wrong)?;
     let old_secrets_until = until.map(|until| until.to_string());
     Ok(Json(RotateOut { secrets: destination.secrets, old_secrets_until }))
 }

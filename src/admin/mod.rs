@@ -1,16 +1,20 @@
 //! The administration API: REST under `/api/v1`, with its own OpenAPI document.
 
 mod alerts;
+mod apps;
 mod auth;
 mod backup;
 mod body_wait;
 mod clock;
+mod connections;
 mod document;
+mod exports;
 mod input;
 mod keys;
 pub mod limits;
 mod links;
 mod list_commands;
+mod list_shapes;
 mod lists;
 mod live;
 mod openapi;
@@ -22,10 +26,10 @@ mod sources;
 mod workspaces;
 
 pub use auth::Failures;
-pub(crate) use lists::connect;
 pub use problem::Problem;
 
 use crate::alerts::Alerts;
+use crate::connections::Connections;
 use crate::control::Control;
 use crate::intake::Refusals;
 use crate::links::LinkStore;
@@ -69,8 +73,8 @@ pub struct AdminState {
     pub streams: Arc<Semaphore>,
     /// Ends streams when the daemon ends.
     pub stop: CancellationToken,
-    /// Whether lists may be at addresses inside the network.
-    pub allow_private: bool,
+    /// Connections.
+    pub connections: Arc<Connections>,
     /// How long a body may take to arrive.
     pub body_wait: std::time::Duration,
     /// The address under which the public reaches us, without a slash at its end.

@@ -2,8 +2,8 @@
 
 use super::problem::Problem;
 use super::{
-    AdminState, alerts, backup, clock, document, keys, links, list_commands, lists, live, people, rates, segments,
-    sources, workspaces,
+    AdminState, alerts, apps, backup, clock, connections, document, exports, keys, links, list_commands, lists, live,
+    people, rates, segments, sources, workspaces,
 };
 use axum::Json;
 use axum::routing::{MethodRouter, delete, get, post, put};
@@ -24,7 +24,9 @@ use utoipa::OpenApi;
         people::events, people::unlink, people::redact, live::stream, lists::list, lists::show, lists::put,
         lists::delete, list_commands::command, list_commands::resync, list_commands::rotate, keys::list,
         keys::create, keys::delete, clock::advance, backup::take, links::create, links::list, links::show,
-        links::lead, links::delete
+        links::lead, links::delete, apps::list, apps::put, connections::list, connections::show,
+        connections::create, connections::change, connections::reauthorize, connections::retry, connections::delete,
+        exports::list, exports::show, exports::delete
     )
 )]
 struct Api;
@@ -74,6 +76,17 @@ pub(super) fn routes() -> Vec<(&'static str, MethodRouter<AdminState>)> {
         ("/workspaces/{workspace}/lists/{list}/{command}", post(list_commands::command)),
         ("/workspaces/{workspace}/links", get(links::list).post(links::create)),
         ("/workspaces/{workspace}/links/{code}", get(links::show).put(links::lead).delete(links::delete)),
+        ("/workspaces/{workspace}/connections", get(connections::list)),
+        (
+            "/workspaces/{workspace}/connections/{connection}",
+            get(connections::show).post(connections::create).patch(connections::change).delete(connections::delete),
+        ),
+        ("/workspaces/{workspace}/connections/{connection}/reauthorize", post(connections::reauthorize)),
+        ("/workspaces/{workspace}/connections/{connection}/retry", post(connections::retry)),
+        ("/workspaces/{workspace}/exports", get(exports::list)),
+        ("/workspaces/{workspace}/exports/{export}", get(exports::show).delete(exports::delete)),
+        ("/apps", get(apps::list)),
+        ("/apps/{connector}", put(apps::put)),
         ("/alerts", get(alerts::list)),
         ("/keys", get(keys::list).post(keys::create)),
         ("/keys/{key}", delete(keys::delete)),
@@ -91,7 +104,7 @@ mod tests {
     /// What axum shows of a method router names its methods.
     fn methods(router: &MethodRouter<AdminState>) -> Vec<String> {
         let shown = format!("{router:?}");
-        let wanted = [Method::GET, Method::PUT, Method::POST, Method::DELETE];
+        let wanted = [Method::GET, Method::PUT, Method::POST, Method::PATCH, Method::DELETE];
         let has = |method: &Method| {
             let name = method.as_str().to_lowercase();
             !shown.contains(&format!(" {name}: None"))

@@ -140,6 +140,7 @@ pub async fn sync(target: &Target, task: Option<&SyncTask>) -> Done {
         Some(SyncTask::Start(ListArg { list })) => (list, "start"),
         Some(SyncTask::Snapshot(ListArg { list })) => (list, "snapshot"),
         Some(SyncTask::Retry(ListArg { list })) => (list, "retry"),
+        Some(SyncTask::Reconcile(ListArg { list })) => (list, "reconcile"),
         Some(SyncTask::Resync(ListArg { list })) => (list, "resync"),
     };
     let answer = target.ask(Method::POST, &["lists", list, command], None).await?;

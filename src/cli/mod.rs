@@ -1,6 +1,7 @@
 //! The command line.
 
 pub mod client;
+pub mod connections;
 pub mod offline;
 pub mod show;
 pub mod target;
@@ -108,6 +109,30 @@ pub enum Task {
         /// What to do.
         #[command(subcommand)]
         task: tasks::PersonTask,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Connections to merchants' accounts: add, show, reauthorize, retry, remove.
+    Connection {
+        /// What to do; without it they are listed.
+        #[command(subcommand)]
+        task: Option<connections::ConnectionTask>,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Exports that answer a customer's request to see what is known: list, show, delete.
+    Export {
+        /// What to do; without it they are listed.
+        #[command(subcommand)]
+        task: Option<connections::ExportTask>,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Our apps on platforms: their client ids and secrets.
+    App {
+        /// What to do; without it they are listed.
+        #[command(subcommand)]
+        task: Option<connections::AppTask>,
         #[command(flatten)]
         target: Target,
     },

@@ -70,6 +70,8 @@ pub enum SyncTask {
     Snapshot(ListArg),
     /// Try now what waits for its next try.
     Retry(ListArg),
+    /// Read the members back, where the platform lets us, and mend what differs.
+    Reconcile(ListArg),
     /// Compare with the segment and send everything again; releases a list that waits after a restore.
     Resync(ListArg),
     /// The clock is right after all: let removals go that wait since it leapt, on all lists.

@@ -3,6 +3,7 @@
 use crate::intake::IntakeLimits;
 use model::Time;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -131,6 +132,17 @@ pub struct Sync {
     pub allow_private_destinations: bool,
 }
 
+/// `[connections]`
+#[derive(Clone, Debug, Deserialize)]
+pub struct ConnectionsConfig {
+    /// A cron expression, seconds first, UTC.
+    pub poll_schedule: String,
+    /// A cron expression, seconds first, UTC.
+    pub register_schedule: String,
+    /// By connector.
+    pub addresses: BTreeMap<String, String>,
+}
+
 /// Where alerts are told.
 #[derive(Clone, Debug, Deserialize)]
 pub struct AlertSettings {
@@ -174,6 +186,8 @@ pub struct Config {
     pub geoip: GeoIp,
     /// `[sync]`
     pub sync: Sync,
+    /// `[connections]`
+    pub connections: ConnectionsConfig,
     /// `[alerts]`
     pub alerts: AlertSettings,
     /// `[secrets]`
@@ -243,6 +257,7 @@ impl Config {
         if self.sync.brake_percent > 100 {
             return wrong("sync.brake_percent", "expected 0 to 100");
         }
+        self.check_connections()?;
         if !["auto", "journald", "json", "text"].contains(&self.log.format.as_str()) {
             return wrong("log.format", "expected auto, journald, json or text");
         }
@@ -250,6 +265,26 @@ impl Config {
             return wrong("clock.simulated_start", "expected an instant such as 2026-03-01T00:00:00Z");
         }
         Ok(self)
+    }
+
+    fn check_connections(&self) -> Result<(), ConfigError> {
+        let wrong = |key: &str, why: String| ConfigError::Value { key: format!("connections.{key}"), why };
+        let schedules = [
+            ("poll_schedule", &self.connections.poll_schedule),
+            ("register_schedule", &self.connections.register_schedule),
+        ];
+        for (key, schedule) in schedules {
+            crate::sync::check_schedule(schedule).map_err(|why| wrong(key, why))?;
+        }
+        for (connector, address) in &self.connections.addresses {
+            let known = crate::connectors::find(connector).is_some_and(|one| one.install.is_some());
+            if !known || !address.contains("://") || address.ends_with('/') {
+                let why =
+                    "expected connectors with addresses such as http://127.0.0.1:4010, without a slash at the end";
+                return Err(wrong("addresses", why.to_owned()));
+            }
+        }
+        Ok(())
     }
 
     /// The sections in which two settings differ.
@@ -261,6 +296,7 @@ impl Config {
                 ("intake", format!("{:?}", one.intake)),
                 ("geoip", format!("{:?}", one.geoip)),
                 ("sync", format!("{:?}", one.sync)),
+                ("connections", format!("{:?}", one.connections)),
                 ("secrets", format!("{:?}", one.secrets)),
                 ("log", format!("{:?}", one.log)),
                 ("clock", format!("{:?}", one.clock)),

@@ -2,13 +2,21 @@
 //! secrets. Durable before it is answered; secrets are sealed at rest.
 
 pub mod api_keys;
+pub mod apps;
+pub mod connections;
+pub mod pending;
 pub mod records;
+mod reseal;
 pub mod rotation;
 pub mod sources;
+pub mod tokens;
 pub mod vault;
 
 pub use api_keys::{ApiKey, Scope};
+pub use apps::StoredApp;
+pub use connections::{ConnectionRecord, NewConnection, Step, Way};
 pub use records::{Destination, SourceRecord, StoredDestination};
+pub use tokens::StoredTokens;
 pub use vault::Vault;
 
 use crate::store::db::{Db, StoreError};

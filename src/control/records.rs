@@ -2,9 +2,9 @@
 
 use super::{Control, ControlError};
 use crate::sync::SyncSettings;
-use model::{ListId, OrderPolicy, SourceKind, Time, WorkspaceId};
+use model::{ListId, OrderPolicy, SourceId, SourceKind, Time, WorkspaceId};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use serde_json::{Map, Value};
 
 /// A tracking source.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -25,31 +25,56 @@ pub struct SourceRecord {
     pub write_key: String,
 }
 
-/// Where a list is sent, as administrators set it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+/// Where a list is sent. Its `Debug` shows no secret: neither what signs nor an address that may be one.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Destination {
-    /// Where to post, http or https.
+    /// The connector.
+    pub connector: String,
+    /// Where it is, for a connector whose destinations have an address of their own; else empty.
     pub url: String,
-    /// How it is sent.
-    #[serde(default)]
-    pub sync: SyncSettings,
-    /// Signing secrets, the newest first. Made when none is given; shown when the list is set.
-    #[serde(default)]
+    /// Secrets of such a destination, the newest first.
     pub secrets: Vec<String>,
+    /// The connection through which it is reached, by its id.
+    pub connection: Option<String>,
+    /// Which list it is there, in the connector's own words.
+    pub settings: Map<String, Value>,
+    /// How it is sent.
+    pub sync: SyncSettings,
+}
+
+impl std::fmt::Debug for Destination {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = f.debug_struct("Destination");
+        shown
+            .field("connector", &self.connector)
+            .field("connection", &self.connection)
+            .field("settings", &self.settings);
+        shown.finish_non_exhaustive()
+    }
 }
 
 #[derive(Serialize, Deserialize)]
 struct DestinationRecord {
     workspace: String,
     list: String,
+    #[serde(default = "webhook")]
+    connector: String,
     url: String,
     sync: SyncSettings,
     secrets: Vec<String>,
+    #[serde(default)]
+    connection: Option<String>,
+    #[serde(default)]
+    settings: Map<String, Value>,
     started: bool,
     /// When all secrets but the newest are dropped, microseconds.
     #[serde(default)]
     old_secrets_until: Option<i64>,
+}
+
+/// What lists were sent to before there were others.
+fn webhook() -> String {
+    "webhook".to_owned()
 }
 
 fn destination_key(workspace: &str, list: &str) -> String {
@@ -93,6 +118,9 @@ impl Control {
         let record = DestinationRecord {
             workspace: workspace.to_string(),
             list: list.to_string(),
+            connector: destination.connector.clone(),
+            connection: destination.connection.clone(),
+            settings: destination.settings.clone(),
             url: seal(&destination.url)?,
             sync: destination.sync.clone(),
             secrets: destination.secrets.iter().map(seal).collect::<Result<_, _>>()?,
@@ -163,6 +191,13 @@ impl Control {
         records.into_iter().map(|record| self.open_destination(record)).collect()
     }
 
+    /// The lists of a workspace that are reached through a connection.
+    pub fn lists_of_connection(&self, workspace: &WorkspaceId, id: &SourceId) -> Result<Vec<String>, ControlError> {
+        let mut records: Vec<DestinationRecord> = self.all(&destination_key(workspace.as_str(), ""))?;
+        records.retain(|record| record.connection.as_deref() == Some(id.as_str()));
+        Ok(records.into_iter().map(|record| record.list).collect())
+    }
+
     /// Forgets a destination.
     pub fn delete_destination(&self, workspace: &WorkspaceId, list: &ListId) -> Result<bool, ControlError> {
         self.remove(&destination_key(workspace.as_str(), list.as_str()))
@@ -172,6 +207,9 @@ impl Control {
         let key = destination_key(&record.workspace, &record.list);
         let open = |sealed: &String| self.vault.unseal(&key, sealed);
         let destination = Destination {
+            connector: record.connector,
+            connection: record.connection,
+            settings: record.settings,
             url: open(&record.url)?,
             sync: record.sync,
             secrets: record.secrets.iter().map(open).collect::<Result<_, _>>()?,

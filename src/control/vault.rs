@@ -67,15 +67,35 @@ impl Vault {
 
     /// Opens a sealed secret.
     pub fn unseal(&self, purpose: &str, sealed: &str) -> Result<String, ControlError> {
-        let failed = || ControlError::Sealed(purpose.to_owned());
-        let bytes = STANDARD.decode(sealed).map_err(|_| failed())?;
-        let (nonce, body) = bytes.split_at_checked(NONCE_BYTES).ok_or_else(failed)?;
-        let nonce: [u8; NONCE_BYTES] = nonce.try_into().map_err(|_| failed())?;
-        let open = |key: &XChaCha20Poly1305| {
-            key.decrypt(&XNonce::from(nonce), Payload { msg: body, aad: purpose.as_bytes() }).ok()
+        let opened = self.open_with_any(purpose, sealed).map(|(_, secret)| secret);
+        opened.ok_or_else(|| ControlError::Sealed(purpose.to_owned()))
+    }
+
+    /// How many keys there are.
+    pub fn keys(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// A secret that is sealed under an older key, under the newest one. `None` for what is so already, and for
+    /// text that is no sealed secret.
+    pub fn resealed(&self, purpose: &str, sealed: &str) -> Result<Option<String>, ControlError> {
+        match self.open_with_any(purpose, sealed) {
+            Some((place, secret)) if place > 0 => self.seal(purpose, &secret).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// The secret, and the place of the key that opens it.
+    fn open_with_any(&self, purpose: &str, sealed: &str) -> Option<(usize, String)> {
+        let bytes = STANDARD.decode(sealed).ok()?;
+        let (nonce, body) = bytes.split_at_checked(NONCE_BYTES)?;
+        let nonce: [u8; NONCE_BYTES] = nonce.try_into().ok()?;
+        let open = |(place, key): (usize, &XChaCha20Poly1305)| {
+            let payload = Payload { msg: body, aad: purpose.as_bytes() };
+            Some((place, key.decrypt(&XNonce::from(nonce), payload).ok()?))
         };
-        let opened = self.keys.iter().find_map(open).ok_or_else(failed)?;
-        String::from_utf8(opened).map_err(|_| failed())
+        let (place, opened) = self.keys.iter().enumerate().find_map(open)?;
+        Some((place, String::from_utf8(opened).ok()?))
     }
 }
 

@@ -71,6 +71,7 @@ pub async fn run(config: Config, path: Option<PathBuf>, level: LevelHandle) -> R
     notify::ready();
     tracing::info!(address = %bound, version = env!("CARGO_PKG_VERSION"), "ready");
     watch(&parts.shards);
+    parts.connections.start();
     let broken = tokio::select! {
         () = wait(&mut signals, path.as_deref(), &config, &level, &parts.enrich) => None,
         why = beyond_help(&config, &parts) => Some(why),
@@ -121,6 +122,7 @@ async fn start(
 /// Ends the parts in order. What is broken can't write a last checkpoint: the log has it all.
 async fn end(parts: Parts, broken: bool) {
     parts.clicks.stop().await;
+    parts.connections.close().await;
     parts.sync.stop();
     let shards = parts.shards;
     let ended = tokio::task::spawn_blocking(move || if broken { shards.abandon() } else { shards.stop() });

@@ -1,6 +1,8 @@
 //! Health and metrics for operators.
 
 use crate::alerts::Alerts;
+use crate::connections::Connections;
+use crate::intake::hooks::HookMetrics;
 use crate::intake::{IntakeMetrics, Refusals};
 use crate::shard::api::Core;
 use crate::store::db::Db;
@@ -23,6 +25,10 @@ pub struct OpsState {
     pub sync: Arc<SyncService>,
     /// Intake.
     pub intake: Arc<IntakeMetrics>,
+    /// Deliveries of platforms.
+    pub hooks: Arc<HookMetrics>,
+    /// Connections.
+    pub connections: Arc<Connections>,
     /// What intake refused.
     pub refusals: Arc<Refusals>,
     /// What needs a person.
@@ -56,6 +62,8 @@ async fn readyz(State(state): State<OpsState>) -> (StatusCode, String) {
 async fn metrics(State(state): State<OpsState>) -> impl IntoResponse {
     let mut out = String::new();
     intake(&state, &mut out);
+    state.hooks.write(&mut out);
+    crate::poll::metrics::write(&state.connections.readings(), &mut out);
     shards(&state, &mut out);
     lists(&state, &mut out);
     gauge(&mut out, "segmentd_store_bytes", "Bytes of the store on disk", state.db.size_bytes());

@@ -199,7 +199,7 @@ fn redact(source: SourceId, identity: Identity) -> Command {
     Command::Redact { source, identity }
 }
 
-/// What came from the connection about a person goes.
+/// Who is no customer any more goes as an ordinary change does: past no brake.
 fn forget(source: SourceId, identity: Identity) -> Command {
-    Command::Redact { source, identity }
+    Command::Withdraw { source, identity }
 }

@@ -8,6 +8,7 @@ use crate::platform::Connection;
 use crate::poll::Poll;
 use crate::receive::Receive;
 use crate::sync::{Destination, SyncCapabilities};
+use model::Channel;
 use secrecy::SecretString;
 use std::sync::Arc;
 
@@ -42,9 +43,26 @@ impl Limits {
     pub const USUAL: Limits = Limits { calls_per_second: 20, calls_at_once: 4 };
 }
 
+/// By what a connector's lists know their members.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Identifies {
+    /// As the operator says.
+    AsSet,
+    /// By e-mail address.
+    Email,
+    /// By phone number.
+    Phone,
+    /// By the platform's own customer id, of the connection through which the list is reached.
+    Customer,
+}
+
 /// The role of keeping external lists.
 #[derive(Clone, Copy, Debug)]
 pub struct SyncRole {
+    /// By what its lists know their members.
+    pub identifies: Identifies,
+    /// The consent that its members need, when nothing else is said: that of what the list is for.
+    pub consent: Option<Channel>,
     /// What its destinations can do.
     pub capabilities: SyncCapabilities,
     /// Makes a destination; says what is wrong with the setup. Sends nothing.

@@ -13,7 +13,7 @@ pub mod wire;
 pub use config::WebhookConfig;
 pub use sync::WebhookDestination;
 
-use kit::connector::{Connector, Limits, SyncRole};
+use kit::connector::{Connector, Identifies, Limits, SyncRole};
 
 /// What it can do.
 pub const CONNECTOR: Connector = Connector {
@@ -22,5 +22,10 @@ pub const CONNECTOR: Connector = Connector {
     install: None,
     receive: None,
     poll: None,
-    sync: Some(SyncRole { capabilities: sync::CAPABILITIES, connect: sync::connect }),
+    sync: Some(SyncRole {
+        identifies: Identifies::AsSet,
+        consent: None,
+        capabilities: sync::CAPABILITIES,
+        connect: sync::connect,
+    }),
 };

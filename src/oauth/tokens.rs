@@ -1,0 +1,313 @@
+//! The tokens of one connection: fresh whenever they are asked for, refreshed by one at a time.
+
+use crate::control::rotation::now;
+use crate::control::{Control, ControlError, StoredTokens};
+use kit::failure::Failure;
+use kit::install::{Install, RefreshReuse};
+use kit::platform::Platform;
+use kit::token::{Grant, Token, Tokens};
+use model::{SourceId, Time, WorkspaceId};
+use serde::Serialize;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use utoipa::ToSchema;
+
+/// A token is refreshed when less than this is left, or less than a fifth of its life.
+const MARGIN_MICROS: i64 = 5 * 60 * 1_000_000;
+/// A refresh may take this long as a whole; it goes on when whoever asked for it does not.
+const REFRESH_WAIT: Duration = Duration::from_secs(45);
+
+/// How a connection's token stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenState {
+    /// There is none.
+    None,
+    /// It is good.
+    Fresh,
+    /// It ends soon, or has ended, and is refreshed when it is needed.
+    Expiring,
+    /// A new one is being asked for.
+    Refreshing,
+    /// The platform does not accept it and gives no other: the merchant has to authorize again.
+    Refused,
+    /// The answer to a refresh was lost, and the old token was good once only: the merchant has to authorize again.
+    Lost,
+}
+
+/// What is shown of a connection's token.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+pub struct TokenStatus {
+    /// How it stands.
+    pub state: TokenState,
+    /// When it ends, RFC 3339; absent when it does not.
+    pub expires: Option<String>,
+    /// When the right to refresh it ends, RFC 3339.
+    pub refresh_expires: Option<String>,
+    /// How often it was renewed.
+    pub generation: u64,
+    /// Why the platform refuses it.
+    pub refused: Option<String>,
+}
+
+/// Hears of it when only the merchant can help, and when it is over.
+pub trait Watch: Send + Sync {
+    /// The platform refuses the connection's tokens.
+    fn refused(&self, why: &str);
+    /// There are tokens that are good.
+    fn restored(&self);
+}
+
+/// The tokens of one connection. All who need one share this.
+pub struct ConnectionTokens {
+    control: Arc<Control>,
+    place: (WorkspaceId, SourceId),
+    install: &'static dyn Install,
+    /// Our app, and the account as it is spelled: both may change.
+    at: Mutex<(Arc<Platform>, String)>,
+    watch: Arc<dyn Watch>,
+    /// Held over a refresh: whoever comes meanwhile waits and gets the new token.
+    one_at_a_time: Arc<tokio::sync::Mutex<()>>,
+    refreshing: Mutex<bool>,
+}
+
+impl ConnectionTokens {
+    /// The tokens of a connection. A refresh whose answer was lost is noticed here where it matters.
+    pub fn open(
+        control: Arc<Control>,
+        place: (WorkspaceId, SourceId),
+        (install, platform): (&'static dyn Install, Arc<Platform>),
+        account: &str,
+        watch: Arc<dyn Watch>,
+    ) -> Result<Arc<ConnectionTokens>, ControlError> {
+        let tokens = Arc::new(ConnectionTokens {
+            control,
+            place,
+            install,
+            at: Mutex::new((platform, account.to_owned())),
+            watch,
+            one_at_a_time: Arc::default(),
+            refreshing: Mutex::new(false),
+        });
+        if let Some(stored) = tokens.load()? {
+            if let Some(why) = &stored.refused {
+                tokens.watch.refused(why);
+            } else if tokens.is_lost(&stored) {
+                tokens.watch.refused(LOST);
+            }
+        }
+        Ok(tokens)
+    }
+
+    fn load(&self) -> Result<Option<StoredTokens>, ControlError> {
+        self.control.tokens(&self.place.0, &self.place.1)
+    }
+
+    fn keep(&self, tokens: &StoredTokens) -> Result<(), ControlError> {
+        self.control.put_tokens(&self.place.0, &self.place.1, tokens)
+    }
+
+    fn is_lost(&self, stored: &StoredTokens) -> bool {
+        let in_flight = *self.refreshing.lock().unwrap_or_else(PoisonError::into_inner);
+        stored.refresh_begun && !in_flight && self.install.capabilities().refresh_reuse == RefreshReuse::Never
+    }
+
+    /// Our app was set anew, or the account is known now.
+    pub fn set_platform(&self, platform: Arc<Platform>, account: &str) {
+        *self.at.lock().unwrap_or_else(PoisonError::into_inner) = (platform, account.to_owned());
+    }
+
+    /// Keeps what an authorization gave.
+    pub fn grant(&self, grant: &Grant) -> Result<(), ControlError> {
+        let before = self.load()?;
+        self.keep(&StoredTokens::of(grant, before.as_ref(), now()))?;
+        self.watch.restored();
+        Ok(())
+    }
+
+    /// Forgets the tokens.
+    pub fn forget(&self) -> Result<(), ControlError> {
+        self.control.delete_tokens(&self.place.0, &self.place.1)
+    }
+
+    /// Whether there are tokens that nobody has refused.
+    pub fn are_good(&self) -> bool {
+        self.usable().is_ok()
+    }
+
+    /// The scopes that came with the tokens.
+    pub fn scopes(&self) -> Result<Option<Vec<String>>, ControlError> {
+        Ok(self.load()?.and_then(|stored| stored.scopes))
+    }
+
+    /// How the token stands.
+    pub fn status(&self) -> Result<TokenStatus, ControlError> {
+        let Some(stored) = self.load()? else {
+            let (expires, refresh_expires, refused) = (None, None, None);
+            return Ok(TokenStatus { state: TokenState::None, expires, refresh_expires, generation: 0, refused });
+        };
+        let state = if stored.refused.is_some() {
+            TokenState::Refused
+        } else if self.is_lost(&stored) {
+            TokenState::Lost
+        } else if *self.refreshing.lock().unwrap_or_else(PoisonError::into_inner) {
+            TokenState::Refreshing
+        } else if expires_soon(&stored, now()) {
+            TokenState::Expiring
+        } else {
+            TokenState::Fresh
+        };
+        Ok(TokenStatus {
+            state,
+            expires: stored.expires.map(|time| time.to_string()),
+            refresh_expires: stored.refresh_expires.map(|time| time.to_string()),
+            generation: stored.generation,
+            refused: stored.refused,
+        })
+    }
+
+    /// Refreshes the token if it ends soon: keeps a connection alive that nobody uses.
+    pub async fn keep_fresh(self: &Arc<Self>) -> Result<(), Failure> {
+        match self.load().map_err(unkept)? {
+            Some(stored) if stored.refused.is_none() && expires_soon(&stored, now()) => {
+                self.renew(&stored).await.map(|_| ())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn usable(&self) -> Result<StoredTokens, Failure> {
+        let stored = self.load().map_err(unkept)?;
+        let stored = stored.ok_or_else(|| Failure::NeedsAuthorization("the connection has no token".to_owned()))?;
+        if let Some(why) = &stored.refused {
+            return Err(Failure::NeedsAuthorization(why.clone()));
+        }
+        if self.is_lost(&stored) {
+            return Err(Failure::NeedsAuthorization(LOST.to_owned()));
+        }
+        Ok(stored)
+    }
+
+    /// Another token than `old`: that of somebody who was faster, or a new one.
+    async fn renew(&self, old: &StoredTokens) -> Result<StoredTokens, Failure> {
+        let turn = Arc::clone(&self.one_at_a_time).lock_owned().await;
+        let stored = self.usable()?;
+        if stored.generation > old.generation {
+            return Ok(stored);
+        }
+        let Some(refresh) = stored.refresh.clone() else {
+            return Err(self.refuse(&stored, "the token is not accepted and can't be refreshed"));
+        };
+        // The answer holds a pair that may come once only: the call must not end with whoever waits for it.
+        let (platform, account) = self.at.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (control, place, install) = (Arc::clone(&self.control), self.place.clone(), self.install);
+        let call = RefreshCall { control, place, install, platform, account };
+        *self.refreshing.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        let done = tokio::spawn(async move {
+            let answer = call.run(&stored, &refresh).await;
+            drop(turn);
+            (answer, stored)
+        });
+        let done = done.await;
+        *self.refreshing.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        match done {
+            Ok((Ok(fresh), _)) => Ok(fresh),
+            Ok((Err(Failure::NeedsAuthorization(why)), stored)) => Err(self.refuse(&stored, &why)),
+            // A token that is still good goes on while the platform can't renew it.
+            Ok((Err(_), stored)) if still_good(&stored) && stored.generation > old.generation => Ok(stored),
+            Ok((Err(failure), _)) => Err(failure),
+            Err(why) => Err(Failure::retry(format!("the refresh ended badly: {why}"), None)),
+        }
+    }
+
+    fn refuse(&self, stored: &StoredTokens, why: &str) -> Failure {
+        let refused = StoredTokens { refused: Some(why.to_owned()), refresh_begun: false, ..stored.clone() };
+        if let Err(failed) = self.keep(&refused) {
+            return unkept(failed);
+        }
+        self.watch.refused(why);
+        Failure::NeedsAuthorization(why.to_owned())
+    }
+}
+
+const LOST: &str = "the answer to a refresh was lost, and this platform's refresh tokens are good once only";
+
+/// One refresh, that goes on by itself.
+struct RefreshCall {
+    control: Arc<Control>,
+    place: (WorkspaceId, SourceId),
+    install: &'static dyn Install,
+    platform: Arc<Platform>,
+    account: String,
+}
+
+impl RefreshCall {
+    async fn run(&self, stored: &StoredTokens, refresh: &secrecy::SecretString) -> Result<StoredTokens, Failure> {
+        let keep =
+            |tokens: &StoredTokens| self.control.put_tokens(&self.place.0, &self.place.1, tokens).map_err(unkept);
+        keep(&StoredTokens { refresh_begun: true, ..stored.clone() })?;
+        let call = self.install.refresh(&self.platform, &self.account, refresh);
+        let answer = tokio::time::timeout(REFRESH_WAIT, call).await;
+        let grant = match answer.unwrap_or_else(|_| Err(Failure::retry("the refresh timed out", None))) {
+            Ok(grant) => grant,
+            Err(failure) => {
+                // Whether a lost answer spent the token is known of platforms whose tokens may be used again only.
+                let known = self.install.capabilities().refresh_reuse == RefreshReuse::UntilNewIsUsed
+                    || matches!(failure, Failure::NeedsAuthorization(_) | Failure::Refused(_));
+                if known {
+                    keep(&StoredTokens { refresh_begun: false, ..stored.clone() })?;
+                }
+                return Err(failure);
+            }
+        };
+        let fresh = StoredTokens::of(&grant, Some(stored), now());
+        keep(&fresh)?;
+        Ok(fresh)
+    }
+}
+
+fn expires_soon(stored: &StoredTokens, now: Time) -> bool {
+    stored.expires.is_some_and(|end| {
+        let fifth = end.0.saturating_sub(stored.issued.0) / 5;
+        end <= now.plus_micros(MARGIN_MICROS.min(fifth))
+    })
+}
+
+fn still_good(stored: &StoredTokens) -> bool {
+    stored.expires.is_none_or(|end| end > now())
+}
+
+fn unkept(why: ControlError) -> Failure {
+    Failure::retry(format!("tokens can't be kept: {why}"), None)
+}
+
+fn token(stored: &StoredTokens) -> Token {
+    Token { value: stored.access.clone(), generation: stored.generation }
+}
+
+#[async_trait::async_trait]
+impl Tokens for ConnectionTokens {
+    async fn current(&self) -> Result<Token, Failure> {
+        let stored = self.usable()?;
+        if !expires_soon(&stored, now()) {
+            return Ok(token(&stored));
+        }
+        match self.renew(&stored).await {
+            Ok(fresh) => Ok(token(&fresh)),
+            Err(Failure::NeedsAuthorization(why)) => Err(Failure::NeedsAuthorization(why)),
+            Err(_) if still_good(&stored) => Ok(token(&stored)),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn refused(&self, refused: &Token, why: &str) -> Result<Token, Failure> {
+        let stored = self.usable()?;
+        if stored.generation > refused.generation {
+            return Ok(token(&stored));
+        }
+        if stored.refresh.is_none() {
+            return Err(self.refuse(&stored, why));
+        }
+        self.renew(&stored).await.map(|fresh| token(&fresh))
+    }
+}
