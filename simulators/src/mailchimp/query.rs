@@ -1,7 +1,7 @@
 //! Query parameters: paging, switches, and the choice of fields of an answer.
 
 use super::problem::Problem;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// Entries of a page when nothing is said, and at most.
 const COUNT_DEFAULT: usize = 10;
@@ -83,15 +83,14 @@ impl Query {
     }
 
     /// The answer with only the fields that were asked for.
-    pub fn project(&self, answer: Value) -> Value {
-        let paths = |name: &str| -> Option<Vec<Vec<String>>> {
-            let split = |path: &str| path.split('.').map(str::to_owned).collect();
+    pub fn project(&self, mut answer: Value) -> Value {
+        let paths = |name: &str| -> Option<Vec<Vec<&str>>> {
+            let split = |path| str::split(path, '.').collect();
             self.get(name).map(|list| list.split(',').filter(|path| !path.is_empty()).map(split).collect())
         };
-        let mut answer = match paths("fields") {
-            Some(paths) => keep(&answer, &paths.iter().map(Vec::as_slice).collect::<Vec<_>>()),
-            None => answer,
-        };
+        if let Some(paths) = paths("fields") {
+            keep(&mut answer, &paths.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        }
         for path in paths("exclude_fields").unwrap_or_default() {
             remove(&mut answer, &path);
         }
@@ -99,33 +98,29 @@ impl Query {
     }
 }
 
-fn keep(value: &Value, paths: &[&[String]]) -> Value {
+fn keep(value: &mut Value, paths: &[&[&str]]) {
     match value {
-        Value::Array(items) => items.iter().map(|item| keep(item, paths)).collect(),
-        Value::Object(fields) => {
-            let mut kept = Map::new();
-            for (name, inner) in fields {
-                let deeper: Vec<&[String]> =
-                    paths.iter().filter(|path| path.first() == Some(name)).map(|path| &path[1..]).collect();
-                if deeper.iter().any(|path| path.is_empty()) {
-                    kept.insert(name.clone(), inner.clone());
-                } else if !deeper.is_empty() {
-                    kept.insert(name.clone(), keep(inner, &deeper));
-                }
+        Value::Array(items) => items.iter_mut().for_each(|item| keep(item, paths)),
+        Value::Object(fields) => fields.retain(|name, inner| {
+            let named = paths.iter().filter_map(|path| path.split_first().filter(|(first, _)| *first == name));
+            let deeper: Vec<&[&str]> = named.map(|(_, rest)| rest).collect();
+            let whole = deeper.iter().any(|path| path.is_empty());
+            if !whole && !deeper.is_empty() {
+                keep(inner, &deeper);
             }
-            Value::Object(kept)
-        }
-        other => other.clone(),
+            !deeper.is_empty()
+        }),
+        _ => {}
     }
 }
 
-fn remove(value: &mut Value, path: &[String]) {
+fn remove(value: &mut Value, path: &[&str]) {
     let Some((name, rest)) = path.split_first() else { return };
     match value {
         Value::Array(items) => items.iter_mut().for_each(|item| remove(item, path)),
-        Value::Object(fields) if rest.is_empty() => drop(fields.remove(name)),
+        Value::Object(fields) if rest.is_empty() => drop(fields.remove(*name)),
         Value::Object(fields) => {
-            if let Some(inner) = fields.get_mut(name) {
+            if let Some(inner) = fields.get_mut(*name) {
                 remove(inner, rest);
             }
         }

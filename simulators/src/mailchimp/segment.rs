@@ -66,8 +66,8 @@ impl Segment {
         self.members.keys().copied()
     }
 
-    /// The members that a read shows.
-    pub fn shown(&mut self, lag: Duration) -> &BTreeSet<u32> {
+    /// Lets reads show what is older than the lag.
+    pub fn settle(&mut self, lag: Duration) {
         while self.waiting.front().is_some_and(|change| change.at.elapsed() >= lag) {
             let Some(change) = self.waiting.pop_front() else { break };
             match change.inside {
@@ -75,7 +75,11 @@ impl Segment {
                 false => self.shown.remove(&change.contact),
             };
         }
-        &self.shown
+    }
+
+    /// The members that a read shows.
+    pub fn shown(&self) -> impl Iterator<Item = u32> {
+        self.shown.iter().copied()
     }
 
     /// A contact that no longer exists leaves at once.

@@ -83,12 +83,12 @@ pub(super) fn list(world: &mut World, call: &Call) -> Outcome {
     let (page, include, lag) = (call.query.page()?, Include::read(&call.query)?, world.segment_lag());
     let id = id_of(call)?;
     let audience = world.audience(&call.list)?;
-    let segment = audience.segments.get_mut(&id).ok_or_else(Problem::not_found)?;
-    let shown: Vec<u32> = segment.shown(lag).iter().copied().collect();
-    let visible = shown.iter().filter_map(|number| audience.get(*number));
-    let visible: Vec<_> = visible.filter(|contact| include.shows(contact.status)).collect();
-    let members: Vec<Value> = page.of(visible.iter()).map(|contact| contact.json(&call.list)).collect();
-    Ok(Answer::Json(json!({"members": members, "total_items": visible.len(), "_links": []})))
+    audience.segments.get_mut(&id).ok_or_else(Problem::not_found)?.settle(lag);
+    let segment = audience.segments.get(&id).ok_or_else(Problem::not_found)?;
+    let visible = || segment.shown().filter_map(|number| audience.get(number)).filter(|one| include.shows(one.status));
+    let members: Vec<Value> = page.of(visible()).map(|contact| contact.json(&call.list)).collect();
+    let total = visible().count();
+    Ok(Answer::Json(json!({"members": members, "total_items": total, "_links": []})))
 }
 
 pub(super) fn add(world: &mut World, call: &Call) -> Outcome {

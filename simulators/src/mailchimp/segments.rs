@@ -58,11 +58,11 @@ pub(super) fn id_of(call: &Call) -> Result<u64, Problem> {
 }
 
 pub(super) fn show(audience: &mut Audience, id: u64, include: Include, lag: Duration) -> Result<Value, Problem> {
-    let segment = audience.segments.get_mut(&id).ok_or_else(Problem::not_found)?;
-    let shown: Vec<u32> = segment.shown(lag).iter().copied().collect();
-    let statuses = shown.into_iter().filter_map(|number| audience.get(number)).map(|contact| contact.status);
-    let count = statuses.filter(|status| include.shows(*status)).count();
-    Ok(audience.segments.get(&id).map(|segment| segment.json(&audience.id, count)).unwrap_or_default())
+    audience.segments.get_mut(&id).ok_or_else(Problem::not_found)?.settle(lag);
+    let segment = audience.segments.get(&id).ok_or_else(Problem::not_found)?;
+    let contacts = segment.shown().filter_map(|number| audience.get(number));
+    let count = contacts.filter(|contact| include.shows(contact.status)).count();
+    Ok(segment.json(&audience.id, count))
 }
 
 pub(super) fn list(world: &mut World, call: &Call) -> Outcome {

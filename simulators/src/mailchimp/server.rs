@@ -141,7 +141,7 @@ async fn call(
     Ok(match (fault, outcome) {
         (Fault::LostAnswer, _) => problem(shared, &Problem::internal()),
         (Fault::GatewayTimeout, _) => html(504, "<h1>504 Gateway Time-out</h1>"),
-        (_, Ok(Answer::Json(value))) => json_reply(200, &Query::read(query).project(value)),
+        (_, Ok(Answer::Json(value))) => json_reply(200, &value),
         (_, Ok(Answer::Empty)) => reply(204, "", Bytes::new()),
         (_, Err(refused)) => problem(shared, &refused),
     })
@@ -218,7 +218,10 @@ pub(super) async fn execute(
             let id = batch["id"].as_str().unwrap_or_default().to_owned();
             tokio::spawn(batches::play(Arc::clone(shared), id));
         }
-        Ok(outcome)
+        Ok(match outcome {
+            Answer::Json(value) => Answer::Json(call.query.project(value)),
+            Answer::Empty => Answer::Empty,
+        })
     };
     (operation.name(), outcome.await)
 }
