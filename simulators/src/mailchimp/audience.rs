@@ -145,10 +145,17 @@ impl Audience {
 
     /// A member with its tags, 50 at most.
     pub fn member_json(&self, contact: &Contact) -> Value {
-        let mut member = contact.json(&self.id);
-        let tags = self.tags_of(contact.number);
-        member["tags_count"] = Value::from(tags.len());
-        member["tags"] = tags.iter().take(50).map(|(id, name, _)| json!({"id": id, "name": name})).collect();
+        self.member_fields(contact, |_| true)
+    }
+
+    /// Only the fields that somebody wants.
+    pub fn member_fields(&self, contact: &Contact, wanted: impl Fn(&str) -> bool) -> Value {
+        let mut member = contact.fields(&self.id, &wanted);
+        if wanted("tags") || wanted("tags_count") {
+            let tags = self.tags_of(contact.number);
+            member["tags_count"] = Value::from(tags.len());
+            member["tags"] = tags.iter().take(50).map(|(id, name, _)| json!({"id": id, "name": name})).collect();
+        }
         member
     }
 

@@ -101,40 +101,47 @@ impl Contact {
         hex(&hash(&format!("{list}/{}", self.number)))
     }
 
-    /// The member as most answers show it; tags are put beside it by those that have them.
-    pub fn json(&self, list: &str) -> Value {
+    /// The member as most answers show it, with the fields that somebody wants: a page of a thousand is mostly fields that nobody asked for.
+    pub fn fields(&self, list: &str, wanted: impl Fn(&str) -> bool) -> Value {
+        let mut member = Map::new();
+        let mut put = |name: &str, value: &dyn Fn() -> Value| {
+            if wanted(name) {
+                member.insert(name.to_owned(), value());
+            }
+        };
         let name = |tag: &str| self.merge_fields.get(tag).and_then(Value::as_str).unwrap_or_default();
-        let time = super::time::show(self.signed_up);
-        let mut member = json!({
-            "id": hex(&hash(&self.email)),
-            "email_address": self.email,
-            "unique_email_id": hex(&hash(&self.email)[..5]),
-            "contact_id": self.contact_id(list),
-            "full_name": format!("{} {}", name("FNAME"), name("LNAME")).trim(),
-            "web_id": self.number,
-            "email_type": self.email_type,
-            "status": self.status,
-            "merge_fields": self.merge_fields,
-            "interests": {},
-            "stats": {"avg_open_rate": 0, "avg_click_rate": 0},
-            "ip_signup": "",
-            "timestamp_signup": time,
-            "ip_opt": "127.0.0.1",
-            "timestamp_opt": time,
-            "member_rating": 2,
-            "last_changed": super::time::show(self.changed),
-            "language": self.language,
-            "vip": self.vip,
-            "email_client": "",
-            "location": {"latitude": 0, "longitude": 0, "gmtoff": 0, "dstoff": 0, "country_code": "", "timezone": ""},
-            "source": self.source,
-            "list_id": list,
-            "_links": [],
-        });
+        let signed_up = || super::time::show(self.signed_up).into();
+        put("id", &|| hex(&hash(&self.email)).into());
+        put("email_address", &|| self.email.as_str().into());
+        put("unique_email_id", &|| hex(&hash(&self.email)[..5]).into());
+        put("contact_id", &|| self.contact_id(list).into());
+        put("full_name", &|| format!("{} {}", name("FNAME"), name("LNAME")).trim().into());
+        put("web_id", &|| self.number.into());
+        put("email_type", &|| self.email_type.into());
+        put("status", &|| self.status.word().into());
+        put("merge_fields", &|| Value::Object(self.merge_fields.clone()));
+        put("interests", &|| json!({}));
+        put("stats", &|| json!({"avg_open_rate": 0, "avg_click_rate": 0}));
+        put("ip_signup", &|| "".into());
+        put("timestamp_signup", &signed_up);
+        put("ip_opt", &|| "127.0.0.1".into());
+        put("timestamp_opt", &signed_up);
+        put("member_rating", &|| 2.into());
+        put("last_changed", &|| super::time::show(self.changed).into());
+        put("language", &|| self.language.as_str().into());
+        put("vip", &|| self.vip.into());
+        put("email_client", &|| "".into());
+        put(
+            "location",
+            &|| json!({"latitude": 0, "longitude": 0, "gmtoff": 0, "dstoff": 0, "country_code": "", "timezone": ""}),
+        );
+        put("source", &|| self.source.into());
+        put("list_id", &|| list.into());
+        put("_links", &|| json!([]));
         if let (Some(reason), Status::Unsubscribed) = (&self.unsubscribe_reason, self.status) {
-            member["unsubscribe_reason"] = Value::from(reason.as_str());
+            put("unsubscribe_reason", &|| reason.as_str().into());
         }
-        member
+        Value::Object(member)
     }
 }
 

@@ -91,7 +91,8 @@ pub(super) fn list(world: &mut World, call: &Call) -> Outcome {
     if call.query.get("sort_dir") == Some("DESC") {
         wanted.reverse();
     }
-    let members: Vec<Value> = page.of(wanted.iter()).map(|contact| audience.member_json(contact)).collect();
+    let fields = |field: &str| call.query.wants("members", field);
+    let members: Vec<Value> = page.of(wanted.iter()).map(|one| audience.member_fields(one, fields)).collect();
     let total = wanted.len();
     Ok(Answer::Json(json!({"members": members, "list_id": call.list, "total_items": total, "_links": []})))
 }

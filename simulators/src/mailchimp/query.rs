@@ -82,6 +82,17 @@ impl Query {
         Ok(Page { count, offset })
     }
 
+    /// Whether the answer may need a field of the entries of a list in it.
+    pub fn wants(&self, list: &str, field: &str) -> bool {
+        self.get("fields").is_none_or(|fields| {
+            fields.split(',').any(|path| match path.strip_prefix(list) {
+                Some("") => true,
+                Some(rest) => rest.strip_prefix('.').and_then(|rest| rest.split('.').next()) == Some(field),
+                None => false,
+            })
+        })
+    }
+
     /// The answer with only the fields that were asked for.
     pub fn project(&self, mut answer: Value) -> Value {
         let paths = |name: &str| -> Option<Vec<Vec<&str>>> {

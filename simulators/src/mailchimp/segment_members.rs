@@ -85,8 +85,9 @@ pub(super) fn list(world: &mut World, call: &Call) -> Outcome {
     let audience = world.audience(&call.list)?;
     audience.segments.get_mut(&id).ok_or_else(Problem::not_found)?.settle(lag);
     let segment = audience.segments.get(&id).ok_or_else(Problem::not_found)?;
+    let wanted = |field: &str| call.query.wants("members", field);
     let visible = || segment.shown().filter_map(|number| audience.get(number)).filter(|one| include.shows(one.status));
-    let members: Vec<Value> = page.of(visible()).map(|contact| contact.json(&call.list)).collect();
+    let members: Vec<Value> = page.of(visible()).map(|one| one.fields(&call.list, wanted)).collect();
     let total = visible().count();
     Ok(Answer::Json(json!({"members": members, "total_items": total, "_links": []})))
 }
