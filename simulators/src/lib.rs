@@ -3,7 +3,9 @@
 //! A double shares no code with the connector that talks to it.
 
 #![warn(missing_docs)]
+#![recursion_limit = "512"]
 
 pub mod demo;
 pub mod mailchimp;
 pub mod receiver;
+pub mod shopify;
