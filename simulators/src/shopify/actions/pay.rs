@@ -108,7 +108,7 @@ pub(super) fn refund(world: &mut World, shop: &str, id: u64, new: &NewRefund) ->
     order.refunds.push(refund);
     let paid = order.transactions.iter().find(|one| matches!(one.kind, Kind::Sale | Kind::Capture));
     let (parent, money_id) = (paid.map(|one| one.id), world.id());
-    let money = (amount > Decimal::ZERO).then(|| Transaction {
+    let money = (amount > Decimal::ZERO).then_some(Transaction {
         id: money_id,
         kind: Kind::Refund,
         status: if new.pending { Status::Pending } else { Status::Success },
