@@ -104,6 +104,8 @@ fn stream(
                 return None;
             }
             if cut.is_some_and(|cut| at >= cut) {
+                // What was sent before goes out first.
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
                 return Some((Err(std::io::Error::other("cut off")), None));
             }
             let upto = end.min(at + CHUNK).min(cut.unwrap_or(u64::MAX));

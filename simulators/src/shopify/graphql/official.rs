@@ -33,6 +33,10 @@ impl Official {
     /// Reads an SDL file.
     pub(in super::super) fn load(path: &Path) -> Result<Official, String> {
         let mut text = std::fs::read_to_string(path).map_err(|why| format!("{}: {why}", path.display()))?;
+        // Built into the specification since 2025, and not known to the parser.
+        if text.contains("@oneOf") && !text.contains("directive @oneOf") {
+            text.push_str("\ndirective @oneOf on INPUT_OBJECT");
+        }
         for (mark, more) in LEFT_OUT {
             if !text.contains(mark) {
                 text.push('\n');

@@ -184,6 +184,9 @@ fn by_identifier(run: &mut Run, field: &Field) -> Found {
     run.need_approval("Customer")?;
     let identifier = field.arguments.get("identifier").cloned().unwrap_or_default();
     let text = |name: &str| identifier.get(name).and_then(Value::as_str).map(str::to_owned);
+    if identifier.as_object().is_none_or(|given| given.len() != 1) {
+        return Err(Failure::bad("CustomerIdentifierInput requires exactly one argument"));
+    }
     let shop = run.shop()?;
     let found = match text("id") {
         Some(gid) => parse_gid(&gid).map(|(_, id)| id),
