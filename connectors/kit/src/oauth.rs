@@ -11,8 +11,8 @@ use oauth2::basic::{
     BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType,
 };
 use oauth2::{
-    AccessToken, AuthType, AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken, EndpointNotSet,
-    EndpointSet, HttpRequest, HttpResponse, RedirectUrl, RefreshToken, RequestTokenError, Scope,
+    AccessToken, AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken,
+    EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, RedirectUrl, RefreshToken, RequestTokenError, Scope,
     StandardRevocableToken, TokenResponse, TokenUrl,
 };
 use reqwest::{Method, Url};
@@ -20,6 +20,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::fmt;
+use std::pin::Pin;
 use std::time::Duration;
 
 /// How a server wants to be asked for tokens.
@@ -206,8 +207,8 @@ impl Server {
         for (name, value) in extra {
             request = request.add_extra_param(*name, value.clone());
         }
-        let call = |request: HttpRequest| call(http, request, self.body);
-        request.request_async(&call).await.map(Grant::from).map_err(failure)
+        let caller = Caller { http: http.clone(), body: self.body };
+        request.request_async(&caller).await.map(Grant::from).map_err(failure)
     }
 
     /// A new pair for a refresh token.
@@ -225,8 +226,24 @@ impl Server {
         for (name, value) in extra {
             request = request.add_extra_param(*name, value.clone());
         }
-        let call = |request: HttpRequest| call(http, request, self.body);
-        request.request_async(&call).await.map(Grant::from).map_err(failure)
+        let caller = Caller { http: http.clone(), body: self.body };
+        request.request_async(&caller).await.map(Grant::from).map_err(failure)
+    }
+}
+
+/// Calls the token endpoint for the crate. A type of its own: of a closure the compiler can't tell that its future
+/// may move between threads.
+struct Caller {
+    http: HttpClient,
+    body: BodyStyle,
+}
+
+impl<'c> AsyncHttpClient<'c> for Caller {
+    type Error = Transport;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Transport>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(call(&self.http, request, self.body))
     }
 }
 
