@@ -12,6 +12,8 @@ mod customer;
 pub mod documents;
 mod fields;
 mod graph;
+#[cfg(test)]
+mod histories_tests;
 mod install;
 mod money;
 mod order;

@@ -10,6 +10,8 @@ use support::{SHOP, read_at, shared, time};
 #[test]
 fn every_document_is_valid_by_the_schema() {
     let Some(sdl) = shared("specs/shopify/admin-2026-10.graphql") else { return };
+    // Built into GraphQL since 2025, but not into the parser.
+    let sdl = format!("directive @oneOf on INPUT_OBJECT\n{sdl}");
     let schema = Schema::parse_and_validate(sdl, "admin-2026-10.graphql").unwrap();
     let all = documents::all();
     assert!(all.len() > 15);
@@ -30,6 +32,8 @@ fn every_sample_is_read() {
     let mut speaking = Vec::new();
     for (topic, what) in topics {
         let sample = what["example"].to_string().replace("{shop}.myshopify.com", SHOP);
+        // Orders of a test say nothing.
+        let sample = sample.replace("\"test\":true", "\"test\":false");
         let sample: Value = serde_json::from_str(&sample).unwrap();
         let read = read_at(topic, &sample, time("2026-11-24T10:00:00Z"));
         let facts = read.unwrap_or_else(|why| panic!("{topic}: {why}")).facts;
