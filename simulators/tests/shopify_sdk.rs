@@ -12,7 +12,8 @@ use std::time::Duration;
 
 const BACK: &str = "https://app.example.com/auth/callback";
 /// The package turns away what looks like a robot.
-const AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36";
+const AGENT: &str =
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36";
 
 struct Script {
     child: Child,

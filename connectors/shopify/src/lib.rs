@@ -23,7 +23,7 @@ mod scopes;
 mod shop;
 mod sync;
 
-use kit::connector::{Connector, Limits, SyncRole};
+use kit::connector::{Connector, Identifies, Limits, SyncRole};
 
 /// What it can do.
 pub const CONNECTOR: Connector = Connector {
@@ -33,5 +33,11 @@ pub const CONNECTOR: Connector = Connector {
     install: Some(&install::ShopifyInstall),
     receive: Some(&receive::ShopifyReceive),
     poll: Some(&poll::ShopifyPoll),
-    sync: Some(SyncRole { capabilities: sync::CAPABILITIES, connect: sync::connect }),
+    sync: Some(SyncRole {
+        identifies: Identifies::Customer,
+        // A tag mails nobody; whoever mails by it asks for consent there.
+        consent: None,
+        capabilities: sync::CAPABILITIES,
+        connect: sync::connect,
+    }),
 };
