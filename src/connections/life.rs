@@ -79,14 +79,14 @@ impl Connections {
 
     /// Reads while it is connected; keeps its token alive.
     async fn run(self: &Arc<Self>, live: &Arc<Live>) -> Result<(), Failure> {
-        self.reading.start(live).await?;
+        self.reading.start(self, live).await?;
         loop {
             let woken = timeout(FRESH_LOOK, live.wake.notified()).await.is_ok();
             if live.record().step != Step::Running {
                 return Ok(());
             }
             if woken {
-                self.reading.start(live).await?;
+                self.reading.start(self, live).await?;
             }
             if let Err(why) = live.tokens.keep_fresh().await {
                 tracing::warn!(connection = %live.record().id, %why, "a token can't be refreshed");

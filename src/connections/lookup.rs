@@ -1,7 +1,7 @@
 //! Connections by what a delivery says: an account, or the address it came to. Answered from memory.
 
 use super::Connections;
-use crate::control::{ConnectionRecord, ControlError, Step};
+use crate::control::{ConnectionRecord, ControlError};
 use crate::poll::{Connections as Lookup, Target};
 use kit::connector::Connector;
 use kit::receive::SignedBy;
@@ -54,7 +54,7 @@ impl Connections {
             settings: record.settings.clone(),
             secrets,
             // Before it is announced, the workspace does not know the source.
-            enabled: matches!(record.step, Step::Registering | Step::Running),
+            enabled: record.is_live() && record.announced,
         })
     }
 

@@ -40,14 +40,19 @@ impl Reading {
         }
     }
 
-    /// Reads a connection from now on.
-    pub(super) async fn start(&self, live: &Live) -> Result<(), Failure> {
+    /// Reads a connection from now on, with what is new of it, and asks at once for what was missed meanwhile.
+    pub(super) async fn start(&self, connections: &Connections, live: &Live) -> Result<(), Failure> {
         let Some(service) = self.service() else { return Ok(()) };
         let (record, connection) = (live.record(), live.connection());
-        service
-            .start(Start { workspace: record.workspace(), connector: live.connector, connection })
-            .await
-            .map_err(later)
+        let (workspace, source) = (record.workspace(), record.source());
+        let start = Start { workspace: workspace.clone(), connector: live.connector, connection };
+        service.start(start).await.map_err(later)?;
+        service.poll_now(&workspace, &source);
+        // Whoever reads the past lets lists go when it is read; where it is, nobody would.
+        if service.status(&workspace, &source).map_err(later)?.is_none_or(|status| !status.holds_lists) {
+            connections.sync.done_waiting(&workspace, &Whose::Workspace, source.as_str());
+        }
+        Ok(())
     }
 
     /// Ends the reading of a connection for good; lists wait for it no more.

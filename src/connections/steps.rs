@@ -81,6 +81,11 @@ impl Connections {
         let accepted = accepted.map_err(|why| Failure::retry(why.to_string(), None))?;
         let applied = self.core.applied(&record.workspace(), accepted.position).await;
         applied.map_err(|why| Failure::retry(why.to_string(), None))?;
+        let known = live.edit(self, |record| {
+            record.announced = true;
+            Ok(())
+        });
+        known.map_err(unkept)?;
         self.go_on(live, Step::Announcing, Step::Registering)
     }
 

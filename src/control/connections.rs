@@ -75,6 +75,9 @@ pub struct ConnectionRecord {
     pub missing: Vec<String>,
     /// When it was made, RFC 3339.
     pub created: String,
+    /// Whether the workspace knows it as a source.
+    #[serde(default)]
+    pub announced: bool,
     /// Whether what it brought is withdrawn once it is disconnected.
     #[serde(default)]
     pub withdraw: bool,
@@ -149,6 +152,7 @@ impl Control {
             scopes: Vec::new(),
             missing: Vec::new(),
             created: jiff::Timestamp::now().to_string(),
+            announced: false,
             withdraw: false,
         };
         self.put(&key, &record)?;
