@@ -101,7 +101,8 @@ impl Contact {
         hex(&hash(&format!("{list}/{}", self.number)))
     }
 
-    /// The member as most answers show it, with the fields that somebody wants: a page of a thousand is mostly fields that nobody asked for.
+    /// The member as most answers show it, with the fields that somebody wants: a page of a thousand is mostly
+    /// fields that nobody asked for.
     pub fn fields(&self, list: &str, wanted: impl Fn(&str) -> bool) -> Value {
         let mut member = Map::new();
         let mut put = |name: &str, value: &dyn Fn() -> Value| {

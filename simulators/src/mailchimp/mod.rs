@@ -6,7 +6,7 @@
 //! | of Mailchimp | here |
 //! | --- | --- |
 //! | `https://login.mailchimp.com/oauth2/...` | [`MailchimpSim::base`] + `/oauth2/...` |
-//! | `https://us19.api.mailchimp.com/3.0/...` | [`MailchimpSim::api_endpoint`] + `/3.0/...`, that is base + `/us19/3.0/...` |
+//! | `https://us19.api.mailchimp.com/3.0/...` | [`MailchimpSim::api_endpoint`] + `/3.0/...`: base + `/us19/3.0/...` |
 //!
 //! `api_endpoint` of the metadata says the latter. `/3.0/...` without a data center works too, for clients that can
 //! only be given a host; another data center than the account's is refused. The consent screen
