@@ -1,9 +1,10 @@
 //! The official SDL, and documents judged by it in the platform's form of errors.
 
 use apollo_compiler::ast::Document;
+use apollo_compiler::diagnostic::Diagnostic;
 use apollo_compiler::request::coerce_variable_values;
 use apollo_compiler::response::JsonMap;
-use apollo_compiler::validation::Valid;
+use apollo_compiler::validation::{DiagnosticData, DiagnosticList, Valid};
 use apollo_compiler::{ExecutableDocument, Schema};
 use serde_json::{Map, Value, json};
 use std::path::Path;
@@ -55,18 +56,8 @@ impl Official {
         name: Option<&str>,
         variables: &Map<String, Value>,
     ) -> Result<(), Vec<Value>> {
-        let document = ExecutableDocument::parse_and_validate(&self.schema, text, "query.graphql").map_err(|why| {
-            why.errors
-                .iter()
-                .map(|one| {
-                    let error = one.unstable_to_json_compat();
-                    // Names in backquotes are of types and fields; the long form has more of them.
-                    let locations: Vec<Value> =
-                        error.locations.iter().map(|at| json!({"line": at.line, "column": at.column})).collect();
-                    said(&one.error.to_string(), locations)
-                })
-                .collect::<Vec<Value>>()
-        })?;
+        let document = ExecutableDocument::parse_and_validate(&self.schema, text, "query.graphql")
+            .map_err(|why| said_all(&why.errors))?;
         let operation = document.operations.get(name).map_err(|why| vec![said(&format!("{why:?}"), Vec::new())])?;
         let given: JsonMap = serde_json::from_value(Value::Object(variables.clone()))
             .map_err(|why| vec![said(&why.to_string(), vec![])])?;
@@ -81,6 +72,20 @@ impl Official {
 /// Names in backquotes.
 fn quoted(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).collect()
+}
+
+/// All errors of a document. An unknown field makes others that are only its consequence: it is said alone.
+fn said_all(errors: &DiagnosticList) -> Vec<Value> {
+    let one = |one: Diagnostic<'_, DiagnosticData>| {
+        let locations = one.unstable_to_json_compat().locations;
+        let locations = locations.iter().map(|at| json!({"line": at.line, "column": at.column})).collect();
+        said(&one.error.to_string(), locations)
+    };
+    let all: Vec<Value> = errors.iter().map(one).collect();
+    let is_unknown =
+        |error: &Value| error.pointer("/extensions/code").and_then(Value::as_str) == Some("undefinedField");
+    let unknown: Vec<Value> = all.iter().filter(|error| is_unknown(error)).cloned().collect();
+    if unknown.is_empty() { all } else { unknown }
 }
 
 fn said(message: &str, locations: Vec<Value>) -> Value {
