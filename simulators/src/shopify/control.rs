@@ -1,7 +1,8 @@
 //! The control API, for scripts: everything that the Rust methods do, as JSON.
 //!
 //! - `GET /_sim/shops`; `POST /_sim/shops` ([`ShopOptions`]) opens one.
-//! - `POST /_sim/shops/{shop}/actions` ([`Action`]); `GET /_sim/shops/{shop}/truth`, `/subscriptions`, `/install_query`.
+//! - `POST /_sim/shops/{shop}/actions` ([`Action`]).
+//! - `GET /_sim/shops/{shop}/truth`, `.../subscriptions`, `.../install_query`.
 //! - `GET /_sim/requests` and `DELETE`; `GET /_sim/deliveries`; `GET /_sim/settled?timeout_ms=` waits for them.
 //! - `GET /_sim/faults` and `PUT` ([`Faults`]); `GET /_sim/app` and `PUT` ([`AppOptions`]).
 //! - `PUT /_sim/clock` `{"now": 1772366400}`, `{"advance": 60}` or `{"now": null}` for the machine's.

@@ -18,6 +18,7 @@ fn end_installation(world: &mut World, shop: &str) -> Result<(), String> {
     let state = world.shop_mut(shop)?;
     state.installation = None;
     state.hooks.clear();
+    state.codes.clear();
     Ok(())
 }
 
