@@ -27,6 +27,10 @@ pub struct Generated {
     currency: Currency,
     /// Orders and net spent (hundredths) of each customer.
     sums: Vec<(u32, u64)>,
+    /// Places of orders, those of a customer side by side.
+    bought: Vec<u32>,
+    /// Where those of each customer begin in `bought`.
+    begins: Vec<u32>,
 }
 
 impl Generated {
@@ -34,15 +38,43 @@ impl Generated {
     pub fn new(orders: u64, customers: u64, days: u64, end: i64, currency: &str) -> Generated {
         let span = i64::try_from(days).unwrap_or(365) * 86_400;
         let sums = vec![(0, 0); usize::try_from(customers).unwrap_or_default()];
-        let mut new = Generated { orders, customers, begin: end - span, end, currency: Currency::only(currency), sums };
-        for place in 0..orders {
-            let Some(customer) = new.buyer(place) else { continue };
-            let net = new.order_at(place).net() * Decimal::ONE_HUNDRED;
-            let sum = &mut new.sums[usize::try_from(customer).unwrap_or_default()];
+        let currency = Currency::only(currency);
+        let (bought, begins) = (Vec::new(), Vec::new());
+        let mut new = Generated { orders, customers, begin: end - span, end, currency, sums, bought, begins };
+        new.add_up();
+        new
+    }
+
+    /// Counts what each customer bought, and notes where it is.
+    fn add_up(&mut self) {
+        let whole = |number: u64| usize::try_from(number).unwrap_or_default();
+        if self.customers == 0 {
+            return;
+        }
+        for place in 0..self.orders {
+            let Some(customer) = self.buyer(place) else { continue };
+            let net = self.order_at(place).net() * Decimal::ONE_HUNDRED;
+            let sum = &mut self.sums[whole(customer)];
             sum.0 += 1;
             sum.1 += u64::try_from(net).unwrap_or_default();
         }
-        new
+        let mut next = 0;
+        self.begins = self
+            .sums
+            .iter()
+            .map(|(count, _)| {
+                next += count;
+                next - count
+            })
+            .collect();
+        let mut filled = self.begins.clone();
+        self.bought = vec![0; whole(self.orders)];
+        for place in 0..self.orders {
+            let Some(customer) = self.buyer(place) else { continue };
+            let slot = &mut filled[whole(customer)];
+            self.bought[*slot as usize] = u32::try_from(place).unwrap_or_default();
+            *slot += 1;
+        }
     }
 
     /// How many orders.
@@ -100,11 +132,20 @@ impl Generated {
         (self.customers > 0).then(|| mix(place ^ 0x5bd1) % self.customers)
     }
 
-    /// Where a customer's orders are can only be found by looking at all.
+    /// Numbers of a customer's orders, oldest first.
     pub fn orders_of(&self, customer: u64) -> impl Iterator<Item = u64> + '_ {
-        let wanted = Generated::place(customer, self.customers);
-        let places = if wanted.is_some() { self.orders } else { 0 };
-        (0..places).filter(move |place| self.buyer(*place) == wanted).map(Generated::order_id)
+        let place = Generated::place(customer, self.customers).and_then(|place| usize::try_from(place).ok());
+        let range = place.map_or(0..0, |place| {
+            let begin = self.begins[place] as usize;
+            begin..begin + self.sums[place].0 as usize
+        });
+        self.bought[range].iter().map(|place| Generated::order_id(u64::from(*place)))
+    }
+
+    /// The customer who has a generated e-mail address.
+    pub fn by_email(&self, email: &str) -> Option<u64> {
+        let id = email.strip_prefix('c')?.strip_suffix("@example.com")?.parse().ok()?;
+        Generated::place(id, self.customers).map(|_| id)
     }
 
     /// The order at a place.

@@ -114,7 +114,12 @@ impl ShopState {
             given.is_some_and(|given| known.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(given)))
         };
         let by_email = self.customers.rows().find(|(_, one)| same(&one.email, email));
-        by_email.or_else(|| self.customers.rows().find(|(_, one)| same(&one.phone, phone))).map(|(id, _)| *id)
+        let by_phone = || self.customers.rows().find(|(_, one)| same(&one.phone, phone));
+        if let Some((id, _)) = by_email.or_else(by_phone) {
+            return Some(*id);
+        }
+        let untouched = |id: &u64| self.customers.get(*id).is_none() && !self.customers.is_gone(*id);
+        email.and_then(|email| self.generated.by_email(email)).filter(untouched)
     }
 }
 
