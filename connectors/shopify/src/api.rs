@@ -151,7 +151,7 @@ fn outcome<T: DeserializeOwned>(connection: &Connection, answer: Answer) -> Resu
         429 => return Ok(Outcome::Throttled(answer.retry_after.unwrap_or(WAIT_USUAL).min(WAIT_MAX))),
         402 => return Err(Failure::Blocked("the shop is frozen until it is paid for".to_owned())),
         423 => return Err(Failure::Blocked("the shop is locked".to_owned())),
-        404 => return Err(Failure::Gone("the shop has no such API (status 404)".to_owned())),
+        404 => return Err(Failure::Gone("status 404: the shop is closed, or there is no such api_version".to_owned())),
         _ => {}
     }
     let retry_after = answer.retry_after;

@@ -6,7 +6,7 @@ mod oauth;
 
 use crate::api::call;
 use crate::fields::gid_number;
-use crate::{config, documents, scopes, shop};
+use crate::{documents, scopes, shop};
 use kit::failure::Failure;
 use kit::install::{
     AuthorizeRequest, Callback, Identified, Install, InstallCapabilities, RefreshReuse, Registered, Way,
@@ -16,7 +16,7 @@ use kit::token::Grant;
 use reqwest::Url;
 use secrecy::SecretString;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 
 /// Connects shops.
 pub(crate) struct ShopifyInstall;
@@ -131,7 +131,6 @@ impl Install for ShopifyInstall {
         details.insert("shop_id".to_owned(), id.into());
         details.insert("currency".to_owned(), who.shop.currency_code.into());
         details.insert("time_zone".to_owned(), who.shop.iana_timezone.into());
-        details.insert("api_version".to_owned(), Value::from(config::version(&connection.platform)));
         let missing = scopes::missing(&scopes);
         Ok(Identified { account, name: who.shop.name, details, scopes, missing })
     }

@@ -12,8 +12,6 @@ mod customer;
 pub mod documents;
 mod fields;
 mod graph;
-#[cfg(test)]
-mod histories_tests;
 mod install;
 mod money;
 mod order;
@@ -41,3 +39,6 @@ pub const CONNECTOR: Connector = Connector {
         connect: sync::connect,
     }),
 };
+
+#[cfg(test)]
+mod histories_tests;

@@ -1,5 +1,7 @@
 //! What the merchant lets us do.
 
+use kit::platform::Platform;
+
 /// What is asked for.
 pub(crate) const SCOPES: &[&str] = &[
     "read_orders",
@@ -25,6 +27,14 @@ const LOSSES: &[(&str, &str)] = &[
     ("read_customer_events", "a web pixel gets no events"),
 ];
 
+/// What is asked for, narrowed by the setting `scopes`: a scope that Shopify has not approved for the app makes
+/// the whole install fail. What nothing works without is always asked for.
+pub(crate) fn asked(platform: &Platform) -> Vec<&'static str> {
+    let set: Option<Vec<&str>> = platform.text("scopes").map(|set| set.split(',').map(str::trim).collect());
+    let wanted = |scope: &&str| NECESSARY.contains(scope) || set.as_ref().is_none_or(|set| set.contains(scope));
+    SCOPES.iter().copied().filter(|scope| wanted(scope)).collect()
+}
+
 /// The scopes with those that they imply: a right to write is a right to read.
 pub(crate) fn expand<'a>(granted: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let mut scopes: Vec<String> = Vec::new();
@@ -49,6 +59,14 @@ pub(crate) fn missing(granted: &[String]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_asked_for_can_be_narrowed() {
+        let mut platform = Platform::default();
+        assert_eq!(asked(&platform), SCOPES);
+        platform.settings.insert("scopes".to_owned(), "write_customers, read_themes".into());
+        assert_eq!(asked(&platform), ["read_orders", "read_customers", "write_customers"]);
+    }
 
     #[test]
     fn writing_implies_reading() {

@@ -135,7 +135,8 @@ async fn the_app_is_asked_whether_it_is_still_there() {
 
 #[tokio::test]
 async fn statuses_and_codes_say_what_happens_next() {
-    let cases: [(u16, Value, fn(&Failure) -> bool); 9] = [
+    type Right = fn(&Failure) -> bool;
+    let cases: [(u16, Value, Right); 9] = [
         (402, json!({}), |failure| matches!(failure, Failure::Blocked(_))),
         (423, json!({}), |failure| matches!(failure, Failure::Blocked(_))),
         (403, json!({}), |failure| matches!(failure, Failure::NeedsAuthorization(_))),

@@ -29,7 +29,7 @@ pub(super) fn app(platform: &Platform) -> Result<&App, Failure> {
 }
 
 pub(super) fn authorize(platform: &Platform, shop: &str, back: (&str, &str)) -> Result<Url, Failure> {
-    server(platform, shop).authorize(app(platform)?, back, scopes::SCOPES, &[])
+    server(platform, shop).authorize(app(platform)?, back, &scopes::asked(platform), &[])
 }
 
 pub(super) async fn exchange(platform: &Platform, shop: &str, code: (&SecretString, &str)) -> Result<Grant, Failure> {
