@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// What a destination can do, as data.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -137,6 +138,13 @@ pub trait Destination: Send + Sync {
     /// Names of the properties that additions carry. Needs `fields`.
     fn fields(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// How long after a refusal its reason may have passed (a limit of the platform's, say), so that the change is
+    /// worth another try. `None`: only a newer change or a person helps.
+    fn passes_after(&self, refusal: &Refusal) -> Option<Duration> {
+        let _ = refusal;
+        None
     }
 
     /// Reads members back, page by page. Pages of a list that moves may repeat or leave out some: whoever
