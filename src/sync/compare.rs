@@ -81,6 +81,14 @@ impl From<Failure> for Stopped {
     }
 }
 
+/// A read that is due.
+struct Due {
+    destination: Arc<dyn Destination>,
+    pace: Arc<Pace>,
+    /// How often its connection was authorized anew.
+    authorizations: u64,
+}
+
 /// The comparisons of one list, one after the other.
 #[derive(Default)]
 pub(super) struct Reader {
@@ -91,7 +99,7 @@ pub(super) struct Reader {
 impl Reader {
     /// Makes the next move of a comparison, if one is due and a read makes sense now.
     pub(super) async fn advance(&mut self, service: &Arc<SyncService>, slot: &Arc<Slot>) -> Option<Step> {
-        let (destination, pace, authorizations) = match self.is_due(slot) {
+        let Due { destination, pace, authorizations } = match self.is_due(slot) {
             Ok(due) => due?,
             Err(why) => return Some(worker::store_failed(&why)),
         };
@@ -116,15 +124,16 @@ impl Reader {
             Err(Stopped::Overtaken) => Some(Step::Sent),
             Err(Stopped::Store(why)) => Some(worker::store_failed(&why)),
             Err(Stopped::Destination(failure)) => {
-                // Pages that were read stay read, unless that was long ago.
-                self.running = Some(comparison).filter(|one| one.begun.elapsed() < AGE_MAX);
+                // Pages that were read stay read, unless that was long ago or the next one is refused.
+                let goes_on = matches!(failure, Failure::Retry { .. }) && comparison.begun.elapsed() < AGE_MAX;
+                self.running = Some(comparison).filter(|_| goes_on);
                 self.failed(service, slot, &failure, authorizations)
             }
         }
     }
 
-    /// Where to read, at what pace, and how often that was authorized anew, if a read is due.
-    fn is_due(&mut self, slot: &Slot) -> Result<Option<(Arc<dyn Destination>, Arc<Pace>, u64)>, StoreError> {
+    /// Where to read, if a read is due.
+    fn is_due(&mut self, slot: &Slot) -> Result<Option<Due>, StoreError> {
         let mut list = slot.lock();
         let expression = list.settings.reconcile_schedule.clone();
         let scheduled = self.schedule.due(&expression, Utc::now());
@@ -147,7 +156,7 @@ impl Reader {
             return Ok(None);
         }
         let (pace, authorizations) = (Arc::clone(&list.pace), list.authorizations);
-        Ok(list.destination.clone().map(|destination| (destination, pace, authorizations)))
+        Ok(list.destination.clone().map(|destination| Due { destination, pace, authorizations }))
     }
 
     /// A read failed: it is tried again by itself, and keeps no change back.
