@@ -135,20 +135,18 @@ impl<'a> Api<'a> {
         self.get(&["lists"], &page("lists.id,total_items", PAGE_MAX, offset)).await
     }
 
-    /// `GET /lists/{list}/members`, oldest change first, with the platform's own time of the answer.
+    /// `GET /lists/{list}/members`, oldest change first.
     pub(crate) async fn members(
         &self,
         list: &str,
         since: Option<String>,
         (count, offset): (usize, usize),
-    ) -> Result<(Members, Option<String>), Denied> {
+    ) -> Result<Members, Denied> {
         let fields = MEMBER_FIELDS.map(|field| format!("members.{field}")).join(",");
         let mut query = page(&format!("{fields},total_items"), count, offset);
         query.extend(since.map(|since| ("since_last_changed", since)));
         query.extend([("sort_field", "last_changed".to_owned()), ("sort_dir", "ASC".to_owned())]);
-        let answer = self.send(Request::get(self.url(&["lists", list, "members"], &query)?)).await?;
-        let date = answer.header("date").map(str::to_owned);
-        Ok((answer.json()?, date))
+        self.get(&["lists", list, "members"], &query).await
     }
 
     /// `GET /lists/{list}/members/{hash}`; `None` when the audience has no such contact.

@@ -11,15 +11,16 @@ use kit::platform::Connection;
 use kit::poll::{Page, Place, Poll, Progress, Sink, Stream};
 use kit::receive::{Facts, Pointer};
 use model::Time;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::time::UNIX_EPOCH;
 
 const STREAMS: &[Stream] = &[Stream { name: "members", backfills: true, polls: true }];
 const MICROS: i64 = 1_000_000;
 /// A poll begins this long before the newest change that was seen: the index may be late.
 const OVERLAP_MICROS: i64 = 300 * MICROS;
-/// No change shows up later than this after it was made; what is older need not be read again.
-const LATE_MICROS: i64 = 3_600 * MICROS;
+/// After so many polls in a row that found nothing newer, nothing late is waited for any more: an import is not to be
+/// read again for ever.
+const QUIET_POLLS: u32 = 12;
 /// Pages go back by so many contacts where they can only be told apart by their number: the set moves meanwhile.
 const STEP_BACK: usize = 100;
 /// Contacts of one page at least.
@@ -34,37 +35,62 @@ const FETCH_AT_ONCE: usize = 4;
 /// The poll role.
 pub(crate) struct MailchimpPoll;
 
-/// Up to which change each audience was read.
+/// Up to where an audience was read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+struct Mark {
+    /// Time of the newest change that was seen, microseconds.
+    newest: i64,
+    /// Polls since that found nothing newer.
+    quiet: u32,
+}
+
+/// Up to where each audience was read.
 struct Marks {
-    of: BTreeMap<String, Time>,
+    of: BTreeMap<String, Mark>,
     since: Time,
 }
 
 impl Marks {
     fn read(cursor: Option<&str>, since: Time) -> Marks {
-        let kept: BTreeMap<String, i64> = match cursor.map(serde_json::from_str).transpose() {
+        let of = match cursor.map(serde_json::from_str).transpose() {
             Ok(kept) => kept.unwrap_or_default(),
             Err(why) => {
                 tracing::warn!(%why, "a cursor can't be read; changes are read from the beginning");
                 BTreeMap::new()
             }
         };
-        Marks { of: kept.into_iter().map(|(list, at)| (list, Time(at))).collect(), since }
+        Marks { of, since }
     }
 
-    fn get(&self, list: &str) -> Time {
-        self.of.get(list).copied().unwrap_or(self.since)
+    fn get(&self, list: &str) -> Mark {
+        self.of.get(list).copied().unwrap_or(Mark { newest: self.since.0, quiet: 0 })
+    }
+
+    /// From where the next reading begins: earlier than the newest change, for the index may be late.
+    fn begin(&self, list: &str) -> Time {
+        let mark = self.get(list);
+        let overlap = if mark.quiet < QUIET_POLLS { OVERLAP_MICROS } else { MICROS };
+        Time(mark.newest).plus_micros(-overlap)
     }
 
     /// Only ever forward.
     fn raise(&mut self, list: &str, to: Time) {
-        let mark = to.max(self.get(list));
-        self.of.insert(list.to_owned(), mark);
+        let mark = self.get(list);
+        if to.0 > mark.newest {
+            self.of.insert(list.to_owned(), Mark { newest: to.0, quiet: 0 });
+        }
+    }
+
+    /// A reading came to its end; it began at `before`.
+    fn end(&mut self, list: &str, before: Mark) {
+        let mark = self.get(list);
+        if mark == before {
+            self.of.insert(list.to_owned(), Mark { quiet: mark.quiet.saturating_add(1), ..mark });
+        }
     }
 
     fn text(&self) -> String {
-        let plain: BTreeMap<&String, i64> = self.of.iter().map(|(list, at)| (list, at.0)).collect();
-        serde_json::to_string(&plain).unwrap_or_default()
+        serde_json::to_string(&self.of).unwrap_or_default()
     }
 }
 
@@ -74,12 +100,6 @@ fn spelled(time: Time) -> Option<String> {
         return None;
     }
     Some(time.to_timestamp()?.strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string())
-}
-
-fn server_time(date: Option<&str>) -> Option<Time> {
-    let date = httpdate::parse_http_date(date?).ok()?;
-    let seconds = date.duration_since(UNIX_EPOCH).ok()?.as_secs();
-    Some(Time(i64::try_from(seconds).ok()?.saturating_mul(MICROS)))
 }
 
 fn facts(connection: &Connection, list: &str, page: &Members, received: Time) -> Facts {
@@ -99,18 +119,16 @@ async fn read_audience(
     marks: &mut Marks,
     (sink, shows_progress): (&mut dyn Sink, bool),
 ) -> Result<(), Denied> {
-    let mut since = marks.get(list).plus_micros(-OVERLAP_MICROS);
+    let (before, mut since) = (marks.get(list), marks.begin(list));
     let (mut offset, mut count, mut done, mut total) = (0, PAGE_MAX, 0, None);
-    let mut begun = None;
     for _ in 0..PAGES_MAX {
-        let (page, date) = match api.members(list, spelled(since), (count, offset)).await {
+        let page = match api.members(list, spelled(since), (count, offset)).await {
             Err(Denied::TooSlow(_)) if count > PAGE_MIN => {
                 count = (count / 2).max(PAGE_MIN);
                 continue;
             }
             answer => answer?,
         };
-        begun = begun.or_else(|| server_time(date.as_deref()));
         let (read, all) = (page.members.len(), page.total_items);
         done += read as u64;
         total = total.or(Some(all));
@@ -119,9 +137,8 @@ async fn read_audience(
         if let Some(newest) = newest {
             marks.raise(list, newest);
         }
-        if let Some(begun) = begun.filter(|_| !more) {
-            // A quiet audience is not read again for ever.
-            marks.raise(list, begun.plus_micros(OVERLAP_MICROS - LATE_MICROS));
+        if !more {
+            marks.end(list, before);
         }
         let progress = shows_progress.then_some(Progress { done: done.min(total.unwrap_or(done)), total });
         let facts = facts(connection, list, &page, sink.now());
@@ -253,11 +270,11 @@ mod tests {
     fn marks_only_go_forward_and_come_back_from_their_text() {
         let mut marks = Marks::read(None, Time(1_000));
         marks.raise("a1", Time(500));
-        assert_eq!(marks.get("a1"), Time(1_000));
+        assert_eq!(marks.get("a1").newest, 1_000);
         marks.raise("a1", Time(2_000));
         let again = Marks::read(Some(&marks.text()), Time(1_000));
-        assert_eq!((again.get("a1"), again.get("b2")), (Time(2_000), Time(1_000)));
-        assert_eq!(Marks::read(Some("what?"), Time(7)).get("a1"), Time(7));
+        assert_eq!((again.get("a1").newest, again.get("b2").newest), (2_000, 1_000));
+        assert_eq!(Marks::read(Some("what?"), Time(7)).get("a1").newest, 7);
     }
 
     #[test]
@@ -265,8 +282,18 @@ mod tests {
         let time = Time::parse("2026-03-01T00:00:00.9Z").unwrap();
         assert_eq!(spelled(time).as_deref(), Some("2026-03-01T00:00:00+00:00"));
         assert_eq!(spelled(Time(0)), None);
-        let date = server_time(Some("Sun, 01 Mar 2026 00:00:00 GMT"));
-        assert_eq!(date, Time::parse("2026-03-01T00:00:00Z"));
-        assert_eq!(server_time(Some("today")), None);
+    }
+
+    #[test]
+    fn a_quiet_audience_is_read_from_its_newest_change_in_the_end() {
+        let mut marks = Marks::read(None, Time(0));
+        marks.raise("a1", Time(1_000 * MICROS));
+        for _ in 0..QUIET_POLLS {
+            assert_eq!(marks.begin("a1"), Time(700 * MICROS));
+            marks.end("a1", marks.get("a1"));
+        }
+        assert_eq!(marks.begin("a1"), Time(999 * MICROS));
+        marks.raise("a1", Time(1_001 * MICROS));
+        assert_eq!(marks.begin("a1"), Time(701 * MICROS));
     }
 }

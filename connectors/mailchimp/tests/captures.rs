@@ -6,6 +6,7 @@ use kit::install::Install;
 use segmentd_connector_mailchimp::CONNECTOR;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use support::contract::Contract;
 use support::{Call, KEY, World, batch, change};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/captures/list-sdks.json");
@@ -79,4 +80,32 @@ async fn requests_have_the_shape_of_the_official_clients() {
     let (theirs, call) = of("ping");
     assert!(theirs["headers"]["authorization"].as_str().unwrap().starts_with("Basic "));
     assert!(call.authorization.starts_with("Basic "));
+}
+
+#[test]
+fn the_document_refuses_what_is_wrong() {
+    let Some(contract) = Contract::load() else { return };
+    let check = |method: &str, path: &[&str], query: &[(&str, &str)], body: &str| {
+        let query: Vec<(String, String)> =
+            query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        contract.check(method, path, &query, body.as_bytes())
+    };
+    let members = ["lists", "a1", "members"];
+    let one = r#"{"members":[{"email_address":"a@x.mx","status":"subscribed"}]}"#;
+    assert_eq!(check("GET", &members, &[("count", "1000"), ("sort_dir", "ASC")], ""), Ok(()));
+    assert_eq!(check("POST", &["lists", "a1"], &[("skip_merge_validation", "true")], one), Ok(()));
+    for (method, path, query, body) in [
+        ("GET", &members[..], &[("count", "1001")][..], ""),
+        ("GET", &members, &[("sort_dir", "up")], ""),
+        ("GET", &members, &[("since", "x")], ""),
+        ("GET", &members, &[], "{}"),
+        ("GET", &["listz"], &[], ""),
+        ("PUT", &["lists", "a1"], &[], one),
+        ("POST", &["lists", "a1"], &[("skip_merge_validation", "yes")], one),
+        ("POST", &["lists", "a1"], &[], "{}"),
+        ("POST", &["lists", "a1"], &[], r#"{"members":[{"status":"maybe"}]}"#),
+        ("POST", &["lists", "a1"], &[], r#"{"members":[{"state":"subscribed"}]}"#),
+    ] {
+        assert!(check(method, path, query, body).is_err(), "{method} {path:?} {query:?} {body}");
+    }
 }

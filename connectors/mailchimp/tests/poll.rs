@@ -154,8 +154,9 @@ async fn a_hint_is_believed_only_as_far_as_the_contact_says_it() {
     assert_eq!(facts.events.len(), 1);
     assert_eq!(facts.events[0].consent[0].address, "off@x.mx");
     assert_eq!(facts.versions.len(), 1);
-    let mut kept = Kept::new(world.state().now + 60);
-    role().poll(&connection, "members", &kept.place(world.state().now - 60), &mut kept).await.unwrap();
+    let now = world.state().now;
+    let mut kept = Kept::new(now + 60);
+    role().poll(&connection, "members", &kept.place(now - 60), &mut kept).await.unwrap();
     let polled: Vec<&Event> = kept.events.values().collect();
     assert_eq!(polled[0].message_id, facts.events[0].message_id, "whichever brings it, it is the same event");
     world.fail("GET /lists/a1b2c3d4e5/members", Fault::Instead(429, ""), 1);

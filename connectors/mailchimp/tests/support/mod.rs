@@ -3,7 +3,7 @@
 
 #![allow(dead_code)]
 
-mod contract;
+pub mod contract;
 mod server;
 
 use contract::Contract;
