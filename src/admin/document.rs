@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 /// Parts of paths, and what they are.
-const PARTS: [(&str, &str); 9] = [
+const PARTS: [(&str, &str); 12] = [
     ("workspace", "Id of the workspace"),
     ("source", "Id of the tracking source"),
     ("segment", "Id of the segment"),
@@ -11,6 +11,9 @@ const PARTS: [(&str, &str); 9] = [
     ("person", "`p_...`, `email:ADDRESS`, `phone:NUMBER`, `user:SOURCE:ID` or `PLATFORM:ID`"),
     ("code", "The last part of the link's address"),
     ("key", "Id of the key"),
+    ("connector", "Name of the connector: `shopify`, `mailchimp`"),
+    ("connection", "Id of the connection"),
+    ("export", "Name of the export"),
     ("command", "What to tell the list"),
     ("transition", "A transition"),
 ];

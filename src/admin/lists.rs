@@ -128,8 +128,12 @@ pub(super) async fn put(
     let destination = body.destination(known.as_ref().map(|(_, _, known, _)| known))?;
     let wrong = |why: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, why);
     let place = if destination.connection.is_some() { "platform" } else { "webhook" };
-    let schedule = &destination.sync.snapshot_schedule;
-    crate::sync::check_schedule(schedule).map_err(|why| wrong(format!("{place}.sync.snapshot_schedule: {why}")))?;
+    let sync = &destination.sync;
+    for (name, schedule) in
+        [("snapshot_schedule", &sync.snapshot_schedule), ("reconcile_schedule", &sync.reconcile_schedule)]
+    {
+        crate::sync::check_schedule(schedule).map_err(|why| wrong(format!("{place}.sync.{name}: {why}")))?;
+    }
     // Tried before anything is kept: a destination that can't be used changes nothing.
     let tried = state.connections.destination(&workspace, &destination);
     tried.map_err(|why| wrong(format!("{place}: {why}")))?;

@@ -123,6 +123,7 @@ impl List {
             match refused.get(&change.identifier) {
                 Some(reason) if after.sequence == sequence => {
                     after.refusal = Some(reason.clone());
+                    self.passing.refused(&change.identifier, reason);
                     after.confirmed = if change.member { Confirmed::Out } else { Confirmed::In };
                 }
                 // Refused what is no longer desired: what the destination holds is still not known.

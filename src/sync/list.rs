@@ -2,6 +2,7 @@
 
 use super::brake::Brake;
 use super::drift::Reads;
+use super::passing::Passing;
 use super::record::{Confirmed, ListRecord, Member, prefix};
 use super::settings::{ListState, SyncSettings};
 use super::work::Work;
@@ -65,6 +66,7 @@ pub(super) struct List {
     pub(super) newest_sequence: u64,
     pub(super) refused: BTreeMap<String, String>,
     pub(super) refused_count: u64,
+    pub(super) passing: Passing,
     /// Members of whom nothing need be known after the next checkpoint but one.
     pub(super) over: (Vec<Over>, Vec<Over>),
     /// What was read of the destination's members.
@@ -112,6 +114,7 @@ impl List {
             held_there: 0,
             refused: BTreeMap::new(),
             refused_count: 0,
+            passing: Passing::default(),
             over: (Vec::new(), Vec::new()),
             waits: BTreeMap::new(),
             removals_wait: false,
@@ -123,6 +126,9 @@ impl List {
         for entry in list.entries() {
             let (identifier, member) = entry?;
             list.count(&Member::default(), &member);
+            if let Some(reason) = &member.refusal {
+                list.passing.refused(&identifier, reason);
+            }
             list.plan(&identifier, &Member::default(), &member);
         }
         Ok(list)

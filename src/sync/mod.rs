@@ -16,6 +16,7 @@ mod durable;
 mod intake;
 mod lifecycle;
 mod list;
+mod passing;
 mod people;
 mod recent;
 mod record;

@@ -108,6 +108,11 @@ async fn step(service: &Arc<SyncService>, slot: &Arc<Slot>, schedule: &mut Sched
     }
     let choice = {
         let mut list = slot.lock();
+        if let Some(destination) = list.destination.clone()
+            && let Err(why) = list.pass_refusals(destination.as_ref(), Instant::now())
+        {
+            return store_failed(&why);
+        }
         let choice = choose(service, &mut list, part_next);
         list.destination.clone().map(|destination| (choice, destination, Arc::clone(&list.pace)))
     };

@@ -193,7 +193,7 @@ impl Server {
         Url::parse(url.as_str()).map_err(|why| Failure::Refused(format!("not a URL: {why}")))
     }
 
-    /// Exchanges a code. A secret that the server does not know any more is no reason to fail: the next one is tried.
+    /// Exchanges a code, with the newest secret.
     pub async fn exchange(
         &self,
         http: &HttpClient,
