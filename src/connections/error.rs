@@ -62,7 +62,7 @@ impl ConnectError {
     pub fn status(&self) -> StatusCode {
         match self {
             ConnectError::Control(_) => StatusCode::SERVICE_UNAVAILABLE,
-            ConnectError::Platform(Failure::Retry { .. }) => StatusCode::BAD_GATEWAY,
+            ConnectError::Platform(Failure::Retry { .. }) => StatusCode::SERVICE_UNAVAILABLE,
             ConnectError::NoConnection(_) | ConnectError::NoSuchThing | ConnectError::BadInvitation => {
                 StatusCode::NOT_FOUND
             }
