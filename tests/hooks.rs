@@ -10,9 +10,7 @@ use kit::connector::{Connector, Limits};
 use kit::failure::Failure;
 use kit::platform::Connection;
 use kit::poll::{Place, Poll, Sink, Stream};
-use kit::receive::{
-    Delivery, Facts, Pointer, Receive, Received, Receiver, Rejection, Request, SignedBy, Version,
-};
+use kit::receive::{Delivery, Facts, Pointer, Receive, Received, Receiver, Rejection, Request, SignedBy, Version};
 use model::{Command, Identity, SourceId, Time, WorkspaceId};
 use poll_support::platform::event;
 use poll_support::{copy, minutes};
@@ -132,7 +130,9 @@ impl Connections for Fakes {
     }
     fn by_account(&self, _: &str, account: &str) -> Vec<Arc<Target>> {
         match account {
-            "acme" => vec![target("one", "a", account, &["app", "old"], true), target("two", "b", account, &["app"], true)],
+            "acme" => {
+                vec![target("one", "a", account, &["app", "old"], true), target("two", "b", account, &["app"], true)]
+            }
             "single" => vec![target("one", "a", account, &["app"], true)],
             "gone" => vec![target("one", "g", account, &["app"], false)],
             "bare" => vec![target("one", "bare", account, &[], true)],
@@ -168,7 +168,8 @@ impl Bench {
         let (core, dir) = (Arc::new(FakeCore::default()), tempfile::tempdir().unwrap());
         let fake: &'static Fake = Box::leak(Box::new(Fake { signed_by, reads: AtomicUsize::new(0) }));
         let limits = Limits::USUAL;
-        let (install, receive, poll, sync): (_, Option<&dyn Receive>, Option<&dyn Poll>, _) = (None, Some(fake), Some(fake), None);
+        let (install, receive, poll, sync): (_, Option<&dyn Receive>, Option<&dyn Poll>, _) =
+            (None, Some(fake), Some(fake), None);
         let connector = Box::leak(Box::new(Connector { name: "fake", limits, install, receive, poll, sync }));
         let db = Db::open(&dir.path().join("store"), 1 << 20).unwrap();
         let state = HookState {
@@ -262,7 +263,9 @@ async fn every_connection_to_the_account_gets_it_once() {
     let mut text = String::new();
     bench.state.metrics.write(&mut text);
     assert!(text.contains("segmentd_deliveries_total{connector=\"fake\",outcome=\"duplicate\"} 2"), "{text}");
-    assert!(text.contains("segmentd_delivery_events_total 4") && text.contains("segmentd_delivery_latency_seconds_count 3"));
+    assert!(
+        text.contains("segmentd_delivery_events_total 4") && text.contains("segmentd_delivery_latency_seconds_count 3")
+    );
 }
 
 #[tokio::test]
@@ -358,10 +361,15 @@ async fn visits_are_welcome_and_wrong_addresses_are_not() {
         assert_eq!(bench.send(Method::PUT, path, &[], "x".into()).await.0, StatusCode::METHOD_NOT_ALLOWED);
     }
     assert_eq!(bench.count("visit"), 9);
-    for (path, method) in [("/hooks/other", Method::POST), ("/hooks/other", Method::GET), ("/hooks/fake/x", Method::POST)] {
+    for (path, method) in
+        [("/hooks/other", Method::POST), ("/hooks/other", Method::GET), ("/hooks/fake/x", Method::POST)]
+    {
         assert_eq!(bench.send(method, path, &[], "{}".into()).await.0, StatusCode::NOT_FOUND, "{path}");
     }
-    assert_eq!((bench.count("unknown_address"), bench.state.metrics.deliveries("unknown", "unknown_connector")), (1, 2));
+    assert_eq!(
+        (bench.count("unknown_address"), bench.state.metrics.deliveries("unknown", "unknown_connector")),
+        (1, 2)
+    );
 }
 
 #[tokio::test]
@@ -397,8 +405,12 @@ async fn bodies_are_bounded_in_size_time_and_number() {
 async fn what_a_delivery_shows_counts_as_delivered() {
     let bench = Bench::new(SignedBy::App);
     assert_eq!(bench.deliver("single", "d1", r#"{"versions": ["o1"]}"#).await, StatusCode::OK);
-    let (scope, thing) = (Scope::new(&"one".into(), &"a".into()), |id: &str| Pointer { kind: "order".to_owned(), id: id.to_owned() });
+    let (scope, thing) =
+        (Scope::new(&"one".into(), &"a".into()), |id: &str| Pointer { kind: "order".to_owned(), id: id.to_owned() });
     let found = ["o1", "o2"].map(|id| Version { thing: thing(id), updated: now() });
     bench.state.inbox.completeness().found(&scope, &found, Time::MIN, minutes(5)).unwrap();
-    assert_eq!(bench.state.inbox.completeness().figures(&scope, minutes(5)).unwrap().day, Share { found: 2, missed: 1 });
+    assert_eq!(
+        bench.state.inbox.completeness().figures(&scope, minutes(5)).unwrap().day,
+        Share { found: 2, missed: 1 }
+    );
 }

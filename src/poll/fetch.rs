@@ -11,6 +11,7 @@ use kit::failure::Failure;
 use kit::poll::Poll;
 use kit::receive::{Facts, Version};
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -55,7 +56,8 @@ pub(super) async fn run(shared: &Shared, slot: &Slot) -> Ended {
         }
         collapse = false;
         match round.step().await {
-            Step::Fetched => {}
+            // A storm of one thing is one fetch in a while; a backlog is not slowed down.
+            Step::Fetched => collapse = round.few(),
             Step::Idle => {
                 let now = Instant::now();
                 let next = round.suspects.values().map(|one| one.until.saturating_duration_since(now)).min();
@@ -74,6 +76,12 @@ pub(super) async fn run(shared: &Shared, slot: &Slot) -> Ended {
 }
 
 impl Round<'_> {
+    /// Whether less than a batch waits.
+    fn few(&self) -> bool {
+        let waiting = self.shared.inbox.pointers.waiting(&self.slot.scope).unwrap_or_default();
+        waiting < self.poll.fetch_max() as u64
+    }
+
     async fn step(&mut self) -> Step {
         let batch = match self.next() {
             Ok(batch) => batch,
@@ -127,7 +135,9 @@ impl Round<'_> {
 
     async fn take(&mut self, facts: Facts, batch: &[Taken], pulse: &Pulse) -> Result<(), Failure> {
         let delivered = batch.iter().all(|one| one.record.delivered);
-        let (_, versions) = sink::take(self.shared, self.slot, pulse, facts, delivered).await?;
+        let (position, versions) = sink::take(self.shared, self.slot, pulse, facts, delivered).await?;
+        // What the past points at belongs to it.
+        self.slot.appended.fetch_max(position, Ordering::AcqRel);
         judge(self.shared, &self.slot.scope, versions, batch)?;
         for one in batch {
             self.shared.inbox.pointers.done(&self.slot.scope, one).map_err(|why| store_failed(&why))?;

@@ -17,6 +17,11 @@ use tokio::time::{Instant, sleep};
 
 /// After so many failures in a row the past of other streams no longer waits for this one's.
 const FAILURES_BEFORE_OTHERS: u32 = 3;
+/// Lists wait so long for what the past points at, after it is read: a thing that can't be fetched must not hold
+/// them for ever.
+const POINTED_AT_MAX: Duration = Duration::from_secs(600);
+/// How often it is looked whether all of that is there.
+const POINTED_AT_LOOK: Duration = Duration::from_millis(500);
 /// Rest when the store fails, or a shard can't answer.
 const REST: Duration = Duration::from_secs(2);
 
@@ -48,6 +53,8 @@ struct Life<'a> {
     poll: &'static dyn Poll,
     plans: Vec<Plan>,
     schedule: Schedule,
+    /// When all of the past was read.
+    past_read: Option<Instant>,
 }
 
 /// Reads the connection until it needs a person.
@@ -63,7 +70,7 @@ pub(super) async fn run(shared: &Shared, slot: &Slot) -> Ended {
     // What happened while nobody looked is read at once.
     let plan = |stream: &Stream| Plan { stream: *stream, failures: 0, not_before: None, poll_due: stream.polls };
     let plans = poll.streams().iter().map(plan).collect();
-    let mut life = Life { shared, slot, poll, plans, schedule };
+    let mut life = Life { shared, slot, poll, plans, schedule, past_read: None };
     loop {
         slot.shown().next_poll = life.schedule.next();
         let next = match life.next() {
@@ -129,8 +136,13 @@ impl Life<'_> {
             blocked |= plan.failures < FAILURES_BEFORE_OTHERS;
         }
         let record = self.shared.inbox.cursors.connection(&self.slot.scope)?;
+        let mut look = Duration::MAX;
         if unread == 0 && record.as_ref().is_some_and(|record| record.backfilled.is_none() || record.holds) {
-            return Ok(Next::Release);
+            let read_for = self.past_read.get_or_insert(now).elapsed();
+            if read_for > POINTED_AT_MAX || !self.shared.inbox.pointers.any_of_polls(&self.slot.scope)? {
+                return Ok(Next::Release);
+            }
+            look = POINTED_AT_LOOK;
         }
         let polls = self.plans.iter().zip(&readable).map(|(plan, readable)| *readable && plan.poll_due);
         let due: Vec<bool> = polls.collect();
@@ -141,7 +153,7 @@ impl Life<'_> {
         let waits =
             self.plans.iter().zip(due.iter().zip(&readable)).filter(|(_, (due, readable))| **due || !**readable);
         let waits = waits.filter_map(|(plan, _)| plan.not_before).map(|at| at.saturating_duration_since(now));
-        let wait = waits.min().unwrap_or(Duration::MAX).min(self.schedule.wait(Utc::now()));
+        let wait = waits.min().unwrap_or(look).min(look).min(self.schedule.wait(Utc::now()));
         Ok(Next::Wait(wait.max(Duration::from_millis(1))))
     }
 

@@ -92,6 +92,17 @@ impl Pointers {
         Ok(waiting)
     }
 
+    /// Whether some wait that no delivery, but a backfill or poll brought.
+    pub(super) fn any_of_polls(&self, scope: &Scope) -> Result<bool, StoreError> {
+        for entry in self.cursors.tree.scan_prefix(keys::prefix(kind::POINTER, scope)) {
+            let (_, bytes) = entry.map_err(|why| self.cursors.db.failed(why))?;
+            if !decode::<PointerRecord>(WHAT, &bytes)?.delivered {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The next ones after a key in a fixed order, at most `limit`: whoever goes round misses none.
     pub(super) fn after(
         &self,

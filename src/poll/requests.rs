@@ -29,6 +29,8 @@ const LOOK_MAX: usize = 1_000;
 const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(60);
 /// Rest when the store fails.
 const STORE_REST: Duration = Duration::from_secs(2);
+/// One may take this long; others wait meanwhile.
+const ONE_MAX: Duration = Duration::from_secs(600);
 /// So many failures in a row raise an alert: the law sets a term.
 const FAILURES_ALERT: u32 = 3;
 
@@ -137,7 +139,8 @@ async fn pass(shared: &Shared, later: &mut BTreeMap<Vec<u8>, Later>) -> Result<(
         }
         for one in &taken {
             let (workspace, source) = (&one.record.workspace, &one.record.source);
-            match carry_out(shared, &one.record).await {
+            let carried = timeout(ONE_MAX, carry_out(shared, &one.record)).await;
+            match carried.unwrap_or_else(|_| Err(Failure::retry("it took too long", None))) {
                 Ok(()) => {
                     requests.done(one)?;
                     shared.inbox.flush.flush().await?;
