@@ -140,7 +140,9 @@ async fn lists_wait_until_all_of_the_past_is_applied() {
     run.start().await;
     assert_eq!(run.told.all()[0], "hold store", "before the start returns");
     run.until("the past is read", |run| run.status().streams[..2].iter().all(|stream| stream.backfilled)).await;
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    run.until("the pointer is fetched", |run| run.status().pointers_waiting == 0).await;
+    // Longer than it takes to look again.
+    tokio::time::sleep(Duration::from_millis(700)).await;
     assert!(run.status().holds_lists && !run.told.all().contains(&"release store".to_owned()));
     assert_eq!((run.status().streams[0].done, run.status().streams[0].total), (7, Some(7)));
     *core.applied_through.lock().unwrap() = None;

@@ -2,16 +2,16 @@
 //!
 //! What is answered, for a platform decides by the status alone whether it sends again or switches the hook off:
 //!
-//! | what came | answer |
-//! |---|---|
-//! | taken in, or taken in before | 200, once it is durable |
-//! | a visit without a body (GET, HEAD, an empty POST) | 200: platforms try an address out |
-//! | rightly signed, for an account that nobody here has connected, or no more | 200, counted and dropped: sending it again for hours would help nobody. What the law asks of a connection that is known is taken all the same |
-//! | rightly signed, but unreadable | 200, kept aside with an alert: it would be no better the next time, and the poll brings what it said |
-//! | not signed with any of our secrets, or its parts contradict each other | 401 |
-//! | no such connector, or an address that no connection has | 404 |
-//! | too large; the body did not come | 413; 408 |
-//! | the log or the store can't take it now | 503 with `Retry-After` |
+//! - taken in now or before: 200, once it is durable;
+//! - a visit without a body (GET, HEAD, an empty POST): 200, for platforms try an address out;
+//! - rightly signed, for an account that nobody here has connected, or no more: 200, counted and dropped, for to send
+//!   it again for hours would help nobody. What the law asks of a connection that is known is taken all the same;
+//! - rightly signed, but unreadable: 200, kept aside with an alert: it would be no better the next time, and the poll
+//!   brings what it said;
+//! - not signed with any of our secrets, or its parts contradict each other: 401;
+//! - no such connector, or an address that no connection has: 404;
+//! - too large: 413; the body did not come: 408;
+//! - the log or the store can't take it now: 503 with `Retry-After`.
 
 mod aside;
 mod metrics;

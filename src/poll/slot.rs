@@ -36,8 +36,9 @@ impl ShownStream {
     pub(super) fn progress(&mut self, done: u64, now: Instant) {
         let spacing = PACE_SPAN / PACE_SAMPLES as u32;
         // The newest sample moves until it is far enough from the one before.
-        let crowded = self.samples.len() >= 2
-            && self.samples.iter().rev().nth(1).is_some_and(|(at, _)| now.saturating_duration_since(*at) < spacing);
+        let mut newest = self.samples.iter().rev().map(|(at, _)| *at);
+        let gap = newest.next().zip(newest.next()).map(|(last, before)| last.saturating_duration_since(before));
+        let crowded = gap.is_some_and(|gap| gap < spacing);
         if crowded {
             self.samples.pop_back();
         }
