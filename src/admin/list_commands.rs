@@ -49,8 +49,8 @@ pub struct RotateOut {
 }
 
 /// Tells a list something: `hold` (send nothing), `release` (go on), `confirm` (removals that wait may go),
-/// `start` (begin the first sync), `snapshot` (send one now), `retry` (try now what waits for its next try), `reconcile`
-/// (read the members back and mend what differs).
+/// `start` (begin the first sync), `snapshot` (send one now), `retry` (try now what waits for its next try),
+/// `reconcile` (read the members back and mend what differs).
 #[utoipa::path(post, path = "/workspaces/{workspace}/lists/{list}/{command}",
     params(("workspace" = String, Path), ("list" = String, Path),
         ("command" = String, Path, description = "hold, release, confirm, start, snapshot, retry or reconcile")),

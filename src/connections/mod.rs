@@ -1,7 +1,7 @@
 //! Connections to merchants' accounts: made, kept going, taken down.
 //!
-//! Each has a life of steps (see [`crate::control::Step`]), each kept before the next one begins and each safe to do twice; so
-//! a daemon that ends anywhere goes on where it was.
+//! Each has a life of steps (see [`crate::control::Step`]), each kept before the next one begins and each safe to do
+//! twice; so a daemon that ends anywhere goes on where it was.
 
 mod edit;
 mod error;

@@ -8,6 +8,7 @@ use super::keys::{self, Scope, kind};
 use super::records::{Asked, RequestRecord, decode, encode};
 use super::service::Shared;
 use super::submit;
+use crate::shard::api::{PersonKey, QueryError};
 use crate::store::db::StoreError;
 use kit::backoff::random;
 use kit::failure::Failure;
@@ -182,9 +183,30 @@ async fn carry_out(shared: &Shared, record: &RequestRecord) -> Result<(), Failur
             shared.callbacks.exports.export(workspace, source, identities, reference).await
         }
         Asked::Redact { identities } => each(shared, record, identities, redact).await,
-        Asked::Forget { identities } => each(shared, record, identities, forget).await,
+        Asked::Forget { identities } => {
+            for identity in identities {
+                if lives_on(shared, record, identity).await? {
+                    continue;
+                }
+                each(shared, record, std::slice::from_ref(identity), forget).await?;
+            }
+            Ok(())
+        }
         Asked::RedactAccount => shared.callbacks.accounts.redact_account(workspace, source).await,
     }
+}
+
+/// Whether the person is still a customer there, under another id: the platform has united two of its records, and
+/// what it knew of the one that is gone is known of the one that stays.
+async fn lives_on(shared: &Shared, record: &RequestRecord, gone: &Identity) -> Result<bool, Failure> {
+    let key = PersonKey::Identity(gone.clone());
+    let known = match shared.core.person(&record.workspace, &key).await {
+        Ok(known) => known.answer.identities,
+        Err(QueryError::NotFound { .. }) => return Ok(false),
+        Err(why) => return Err(Failure::retry(why.to_string(), None)),
+    };
+    let (prefix, canonical) = (format!("{}:", record.source), gone.canonical());
+    Ok(known.iter().any(|identity| identity.starts_with(&prefix) && *identity != canonical))
 }
 
 async fn each(
