@@ -190,6 +190,7 @@ async fn every_operation_answers_as_its_document_says() {
     api.daemon.wait(&at("/segments/buyers"), |answer| answer["members"] == 1).await;
     api.ok(Method::DELETE, &at(&format!("/people/{person}")), Value::Null).await;
     api.refused(404, Method::GET, &at(&format!("/people/{person}")), Value::Null, "u1").await;
+    connections(&mut api).await;
     rest(&mut api, &key).await;
     let missing: Vec<String> = all_operations(&api)
         .into_iter()
@@ -197,6 +198,60 @@ async fn every_operation_answers_as_its_document_says() {
         .filter(|name| name != "get /workspaces/{workspace}/live")
         .collect();
     assert!(missing.is_empty(), "never called with success: {missing:?}");
+}
+
+/// Apps, connections and exports. Nothing is asked of a platform: the merchant has not agreed.
+async fn connections(api: &mut Api) {
+    let store = at("/connections/store");
+    let asked = json!({"connector": "shopify", "account": "Acme.myshopify.com", "region": "MX"});
+    api.refused(422, Method::POST, &store, asked.clone(), "not set up").await;
+    let app = json!({"client_id": "id", "secrets": ["one", "two"]});
+    let shown = api.ok(Method::PUT, "/apps/shopify", app).await;
+    assert_eq!(
+        (&shown["secrets"], shown["redirect_url"].as_str().unwrap().ends_with("/oauth/callback/shopify")),
+        (&json!(2), true)
+    );
+    api.refused(422, Method::PUT, "/apps/webhook", json!({"client_id": "id", "secrets": ["s"]}), "no connector").await;
+    assert_eq!(api.ok(Method::GET, "/apps", Value::Null).await["items"][0]["connector"], "shopify");
+    let made = api.ok(Method::POST, &store, asked.clone()).await;
+    assert!(made["connect_url"].as_str().unwrap().contains("/connect/"), "{made}");
+    assert_eq!(
+        (&made["connection"]["account"], &made["connection"]["step"]),
+        (&json!("acme.myshopify.com"), &json!("authorizing"))
+    );
+    api.refused(409, Method::POST, &store, asked.clone(), "already").await;
+    api.refused(409, Method::POST, &at("/connections/twice"), asked, "as store").await;
+    for (wrong, part) in [
+        (json!({"connector": "shopify", "account": "acme.example.com"}), "myshopify.com"),
+        (json!({"connector": "nobody"}), "shopify"),
+        (json!({"connector": "shopify", "account": "b.myshopify.com", "region": "Mexico"}), "region"),
+        (json!({"connector": "shopify", "account": "b.myshopify.com", "api_key": "k"}), "key"),
+    ] {
+        api.refused(422, Method::POST, &at("/connections/wrong"), wrong, part).await;
+    }
+    let changed = api.ok(Method::PATCH, &store, json!({"settings": {"x": 1}})).await;
+    assert_eq!((&changed["settings"]["x"], &changed["region"]), (&json!(1), &json!("MX")));
+    for path in ["/connections", "/connections/store"] {
+        assert!(api.ok(Method::GET, &at(path), Value::Null).await["as_of"].is_string());
+    }
+    api.ok(Method::POST, &format!("{store}/retry"), Value::Null).await;
+    let again = api.ok(Method::POST, &format!("{store}/reauthorize"), Value::Null).await;
+    assert_ne!(again["connect_url"], made["connect_url"]);
+    let list = json!({"segment": "buyers", "platform": {"connector": "shopify", "connection": "store",
+        "settings": {"tag": "segmentd-vip"}}});
+    // The merchant has not granted anything yet.
+    api.refused(422, Method::PUT, &at("/lists/tags"), list.clone(), "write_customers").await;
+    let by_email = json!({"segment": "buyers", "identifier": "email", "platform": list["platform"]});
+    api.refused(422, Method::PUT, &at("/lists/tags"), by_email, "identifier").await;
+    api.ok(Method::DELETE, &store, Value::Null).await;
+    let dir = api.daemon.dir.path().join("data/exports/main");
+    std::fs::create_dir_all(&dir).unwrap();
+    std::fs::write(dir.join("store-1.json"), "{\"known\": null}").unwrap();
+    assert_eq!(api.ok(Method::GET, &at("/exports"), Value::Null).await["items"][0]["id"], "store-1");
+    assert!(api.ok(Method::GET, &at("/exports/store-1"), Value::Null).await["known"].is_null());
+    api.ok(Method::DELETE, &at("/exports/store-1"), Value::Null).await;
+    api.refused(404, Method::GET, &at("/exports/store-1"), Value::Null, "store-1").await;
+    api.refused(404, Method::GET, &at("/exports/..%2Fmain%2Fstore-1"), Value::Null, "export").await;
 }
 
 fn all_operations(api: &Api) -> Vec<String> {
