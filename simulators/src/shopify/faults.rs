@@ -32,6 +32,8 @@ pub struct HookFaults {
     pub lose_next: u32,
     /// Topics that the above is about; all when empty.
     pub topics: Vec<String>,
+    /// Shops that the above is about; all when empty.
+    pub shops: Vec<String>,
 }
 
 /// Faults of answers of the API, the token endpoint and the files of bulk operations.

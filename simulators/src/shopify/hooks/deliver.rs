@@ -20,10 +20,10 @@ fn lock(world: &Mutex<World>) -> MutexGuard<'_, World> {
     world.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn fate(world: &mut World, topic: &str) -> Fate {
+fn fate(world: &mut World, delivery: &Delivery) -> Fate {
     let faults: HookFaults = world.faults.hooks.clone();
-    let concerned = faults.topics.is_empty() || faults.topics.iter().any(|one| one == topic);
-    if !concerned {
+    let concerns = |those: &[String], own: &str| those.is_empty() || those.iter().any(|one| one == own);
+    if !concerns(&faults.topics, &delivery.topic) || !concerns(&faults.shops, &delivery.shop) {
         return Fate { lost: false, duplicated: false, wait: Duration::ZERO };
     }
     // Always the same number of draws, so that one fault does not move the others.
@@ -59,7 +59,7 @@ pub(in super::super) async fn run(world: Arc<Mutex<World>>, mut inbox: Unbounded
     while let Some(delivery) = inbox.recv().await {
         let (fate, under_way) = {
             let mut world = lock(&world);
-            let fate = fate(&mut world, &delivery.topic);
+            let fate = fate(&mut world, &delivery);
             if fate.lost {
                 world.hook_log.end(delivery.number, "lost");
             } else if fate.duplicated {
