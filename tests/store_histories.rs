@@ -107,9 +107,11 @@ async fn agree(store: &Store, players: &[Player; 2], truths: [&[Truth]; 2]) -> R
             let customer = player.customers[place];
             let known = known(store, id, customer).await.ok_or_else(|| format!("{id}:{customer} is nobody"))?;
             let truth = truths.iter().find(|truth| truth.id == customer).unwrap();
-            same(decimal(&known.1), truth.net_spent).map_err(|why| format!("{id}:{customer} has spent {why}"))?;
+            let person = store.person(&format!("{id}:{customer}")).await.unwrap_or_default();
+            let of_it = |what: &str, why: String| format!("{id}:{customer} has {what} {why}: {}", person["recent"]);
+            same(decimal(&known.1), truth.net_spent).map_err(|why| of_it("spent", why))?;
             let purchases = json!(truth.purchases.unwrap_or_default());
-            same(known.2.clone(), purchases).map_err(|why| format!("{id}:{customer} has bought {why}"))?;
+            same(known.2.clone(), purchases).map_err(|why| of_it("bought", why))?;
             both.push(known.0);
         }
         same(both[1].clone(), both[0].clone()).map_err(|why| format!("customer {place} is in {why}"))?;
@@ -146,8 +148,10 @@ async fn play(store: &Store, seed: u64, deeds: u64) {
         store.wait_connection(id, |shown| shown["reading"]["pointers_waiting"] == 0).await;
     }
     let truths: Vec<Vec<Truth>> = players.iter().map(|player| player.shop.truth()).collect();
-    eventually(async || agree(store, &players, [&truths[0], &truths[1]]).await.map_err(|why| format!("seed {seed}: {why}")))
-        .await;
+    eventually(async || {
+        agree(store, &players, [&truths[0], &truths[1]]).await.map_err(|why| format!("seed {seed}: {why}"))
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -29,7 +29,8 @@ async fn segments(store: &Store, all: &[(&str, Value)]) {
 }
 
 fn money_segments() -> Vec<(&'static str, Value)> {
-    let with = |title: &str| json!({"event": "Order Completed", "where": [{"item": [{"property": "name", "is": title}]}]});
+    let with =
+        |title: &str| json!({"event": "Order Completed", "where": [{"item": [{"property": "name", "is": title}]}]});
     vec![
         ("buyers", json!({"event": "Order Completed"})),
         ("rich", json!({"spent": {"at_least": "150", "currency": "MXN"}})),
@@ -120,7 +121,10 @@ async fn a_cart_meets_its_person_at_the_checkout() {
     let all = [
         ("mugs", added("Mug")),
         ("cups", added("Cup")),
-        ("two_cups", json!({"event": "Product Added", "where": [{"property": "name", "is": "Cup"}], "sum": {"at_least": 2}, "of": "quantity"})),
+        (
+            "two_cups",
+            json!({"event": "Product Added", "where": [{"property": "name", "is": "Cup"}], "sum": {"at_least": 2}, "of": "quantity"}),
+        ),
         ("removed", json!({"event": "Product Removed"})),
         ("starters", json!({"event": "Checkout Started"})),
         ("mailable", json!({"property": "consent_email", "is": "subscribed"})),
@@ -176,7 +180,10 @@ async fn customers_change_consent_tags_and_country() {
     store.is_in(&dora, &["mexico"]).await;
     let steps: [(CustomerChange, &[&str]); 5] = [
         (CustomerChange { email_consent: said("subscribed", store.sim.now() + 1), ..change() }, &["mexico", "mail"]),
-        (CustomerChange { sms_consent: said("subscribed", store.sim.now() + 2), ..change() }, &["mexico", "mail", "text"]),
+        (
+            CustomerChange { sms_consent: said("subscribed", store.sim.now() + 2), ..change() },
+            &["mexico", "mail", "text"],
+        ),
         (CustomerChange { address: country("AR"), ..change() }, &["mail", "text"]),
         (CustomerChange { email_consent: said("unsubscribed", store.sim.now() + 4), ..change() }, &["no_mail", "text"]),
         (CustomerChange { sms_consent: said("unsubscribed", store.sim.now() + 5), ..change() }, &["no_mail"]),
@@ -202,11 +209,11 @@ async fn merged_customers_are_one_person_and_a_deleted_one_is_nobody() {
     store.segment("rich", json!({"spent": {"at_least": "150", "currency": "MXN"}})).await;
     let shop = &store.shop;
     let one = shop.add_customer(named("one@example.com")).unwrap();
-    let two = shop.add_customer(CustomerChange { first_name: Some("Two".to_owned()), ..CustomerChange::default() }).unwrap();
+    let two =
+        shop.add_customer(CustomerChange { first_name: Some("Two".to_owned()), ..CustomerChange::default() }).unwrap();
     for customer in [one, two] {
         shop.create_order(bought(customer, "Shirt", 100)).unwrap();
     }
-    eventually(async || same([id(one), id(two)].len(), 2)).await;
     store.settled().await;
     store.tick();
     shop.merge_customers(one, two).unwrap();
@@ -218,7 +225,7 @@ async fn merged_customers_are_one_person_and_a_deleted_one_is_nobody() {
     eventually(async || store.person(&id(idle)).await.ok_or_else(|| "nobody yet".to_owned())).await;
     store.tick();
     shop.delete_customer(idle).unwrap();
-    eventually(async || same(store.person(&id(idle)).await, None)).await;
+    store.is_forgotten(&id(idle)).await;
     store.asked_rightly();
 }
 
@@ -236,11 +243,12 @@ async fn what_webhooks_missed_is_found_by_polls_and_counted() {
     store.daemon.wait_members("buyers", 1).await;
     let figures = async |found: u64, missed: u64| {
         let wanted = json!({"found": found, "missed": missed});
-        store.wait_connection(STORE, |shown| {
-            let figures = &shown["reading"]["completeness"];
-            figures["day"] == wanted && figures["week"] == wanted
-        })
-        .await
+        store
+            .wait_connection(STORE, |shown| {
+                let figures = &shown["reading"]["completeness"];
+                figures["day"] == wanted && figures["week"] == wanted
+            })
+            .await
     };
     figures(2, 0).await;
     store.lose_webhooks();
@@ -295,7 +303,8 @@ async fn lists_wait_for_the_past_and_kill_9_amid_the_file_loses_and_doubles_noth
         let definition = json!({"spent": {"at_least": bound.to_string(), "currency": "MXN"}});
         store.segment(&format!("spent_{bound}"), definition).await;
     }
-    store.segment("poor", json!({"not": {"segment": "spent_2000"}})).await;
+    let poor = json!({"not": {"spent": {"at_least": "2000", "currency": "MXN"}}});
+    store.segment("poor", poor).await;
     let receiver = store.list_of_customers("crm", "poor").await;
     assert_eq!(Browser::default().agree(&url).await.status, 200);
     let done = |shown: &Value| shown["reading"]["streams"][1]["done"].as_u64().unwrap_or(0);
@@ -346,8 +355,13 @@ async fn a_header_alone_erases_cancels_and_disconnects_nothing() {
         json!({"shop_domain": SHOP, "shop_id": 1, "customer": {"id": customer}}),
     ];
     let topics = [
-        "customers/redact", "shop/redact", "customers/data_request", "customers/delete", "orders/delete",
-        "app/uninstalled", "app/scopes_update",
+        "customers/redact",
+        "shop/redact",
+        "customers/data_request",
+        "customers/delete",
+        "orders/delete",
+        "app/uninstalled",
+        "app/scopes_update",
     ];
     let mut number = 0;
     for body in &bodies {

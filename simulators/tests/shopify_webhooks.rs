@@ -359,7 +359,8 @@ async fn deliveries_are_lost_doubled_and_overtaken_on_demand() {
     let doubled = came.len() - ids.len();
     assert!((15..60).contains(&doubled), "{doubled} twice");
     assert!(notes.windows(2).filter(|two| two[0] > two[1]).count() > 20, "they overtake each other");
-    let others = HookFaults { lost_percent: 100, shops: vec!["other.myshopify.com".to_owned()], ..HookFaults::default() };
+    let others =
+        HookFaults { lost_percent: 100, shops: vec!["other.myshopify.com".to_owned()], ..HookFaults::default() };
     sim.set_faults(Faults { hooks: others, ..Faults::default() });
     shop.update_customer(id, CustomerChange { note: Some("other".to_owned()), ..CustomerChange::default() }).unwrap();
     assert!(sim.settled(Duration::from_secs(10)).await);

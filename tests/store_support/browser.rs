@@ -100,13 +100,22 @@ impl Browser {
         self.send(Method::POST, to, Some(&fields)).await
     }
 
+    /// Agrees, by whichever button or link the platform shows.
+    async fn allow(&mut self, page: &Page) -> Page {
+        let mut links = page.body.split("<a").filter_map(|link| attribute(link, "href"));
+        match links.find(|link| link.ends_with("sim_approve=1")) {
+            Some(link) => self.get(page.url.join(&link).unwrap().as_str()).await,
+            None => self.press(page, "approve").await,
+        }
+    }
+
     /// Walks from an address to the platform and agrees there; where the platform sends the browser back to.
     pub async fn until_callback(&mut self, url: &str) -> String {
         let back = |to: &Url| to.path().starts_with("/oauth/callback/");
         let mut page = self.follow(url, back).await;
         if page.location.is_none() {
             assert_eq!(page.status, 200, "{page:?}");
-            page = self.press(&page, "approve").await;
+            page = self.allow(&page).await;
         }
         let to = page.location.unwrap_or_else(|| panic!("the platform leads nowhere: {}", page.body));
         assert!(back(&to), "{to}");

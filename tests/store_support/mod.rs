@@ -212,6 +212,19 @@ impl Store {
         segments.iter().map(|segment| segment.as_str().unwrap().to_owned()).collect()
     }
 
+    /// Waits until nothing is known of a person but which identities belonged together.
+    pub async fn is_forgotten(&self, name: &str) {
+        eventually(async || {
+            let person = self.person(name).await.unwrap_or_default();
+            let left = [&person["events"], &person["properties"], &person["recent"]];
+            let nothing = left.iter().all(|left| {
+                left.is_null() || **left == json!(0) || **left == json!({}) || **left == json!([])
+            });
+            if nothing { Ok(()) } else { Err(person.to_string()) }
+        })
+        .await;
+    }
+
     /// Waits until a person is in exactly these segments.
     pub async fn is_in(&self, name: &str, segments: &[&str]) {
         let wanted: BTreeSet<String> = segments.iter().map(|one| (*one).to_owned()).collect();

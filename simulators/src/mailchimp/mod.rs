@@ -287,6 +287,11 @@ impl MailchimpSim {
         self.shared.world().account.revoke(secret)
     }
 
+    /// Takes all tokens of OAuth back, as a merchant does who removes the app; keys stay.
+    pub fn revoke_tokens(&self) {
+        self.shared.world().account.tokens.clear();
+    }
+
     /// Switches the account off (403 `User Disabled`) or on.
     pub fn set_disabled(&self, disabled: bool) {
         self.shared.world().account.disabled = disabled;
