@@ -158,7 +158,7 @@ impl OrderBody {
         let status = self.financial_status.as_deref().and_then(Status::parse);
         let total = in_shop(self.total_price_set.as_ref()).or(self.total_price);
         let refunds = self.refunds();
-        let (received, sure) = self.received(status, total, refunds.is_empty());
+        let (received, sure) = self.received(status, total);
         let discount = in_shop(self.total_discounts_set.as_ref()).or(self.total_discounts);
         let codes = self.discount_codes.take().unwrap_or_default().into_iter().filter_map(|discount| discount.code);
         Ok(Order {
@@ -189,16 +189,17 @@ impl OrderBody {
         })
     }
 
-    /// What was received before refunds, and whether that is sure.
-    fn received(&self, status: Option<Status>, total: Option<Decimal>, unrefunded: bool) -> (Option<Decimal>, bool) {
+    /// What was received before refunds, and whether that is sure: of an edited order, and of one that was refunded,
+    /// nothing here tells how much of it had been paid.
+    fn received(&self, status: Option<Status>, total: Option<Decimal>) -> (Option<Decimal>, bool) {
         let now = in_shop(self.current_total_price_set.as_ref());
-        let edited = unrefunded && now.is_some() && now != total;
+        let changed = now.is_some() && now != total;
         match (status, total) {
             (Some(Status::PartiallyPaid), Some(total)) => {
                 let left = self.total_outstanding.and_then(|left| total.checked_sub(left));
                 (left.map(|left| left.max(Decimal::ZERO)), false)
             }
-            (Some(status), Some(total)) if status.has_money() => (Some(total), !edited),
+            (Some(status), Some(total)) if status.has_money() => (Some(total), status == Status::Paid && !changed),
             (Some(status), _) if !status.has_money() => (Some(Decimal::ZERO), true),
             _ => (None, false),
         }
