@@ -51,7 +51,7 @@ async fn a_request_to_see_the_data_makes_an_export_with_all_that_is_known() {
     assert!(export.starts_with("mystore-"), "{said}");
     let text = store.cli(&["export", "show", &export]);
     let known: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(known["connection"], STORE, "{known}");
+    assert_eq!(known["request"]["connection"], STORE, "{known}");
     for fact in ["c0@example.com", "Ana", "Order Updated", "Shirt", &id(all[0])] {
         assert!(text.contains(fact), "{fact} is not in {text}");
     }

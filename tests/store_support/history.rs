@@ -180,7 +180,7 @@ impl Player {
     fn customer(&mut self, (country, consents): (&str, bool), now: i64) -> bool {
         let number = self.customers.len();
         let email = format!("{}{number}@example.com", self.name);
-        let phone = format!("+5255{}{number:07}", if self.name == "a" { 1 } else { 2 });
+        let phone = format!("+5255{}{number:07}", if self.name == "p" { 1 } else { 2 });
         let change = CustomerChange {
             email: Some(email),
             phone: Some(phone),
