@@ -29,7 +29,7 @@ async fn a_full_batch_takes_two_calls_when_contacts_are_new_and_one_when_they_ar
     let mut both = many(500, true);
     both.iter_mut().for_each(|change| change.member = false);
     assert_eq!(list.push(&batch(both)).await, Ok(Vec::new()));
-    assert_eq!(world.calls(), [change_tag.clone()]);
+    assert_eq!(world.calls().join(" "), change_tag);
     let mut mixed = many(500, true);
     mixed.extend(many(500, false));
     assert_eq!(list.push(&batch(mixed)).await, Ok(Vec::new()));
