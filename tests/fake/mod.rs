@@ -112,8 +112,8 @@ impl Core for FakeCore {
     async fn preview(&self, _: &WorkspaceId, _: &str) -> Result<AsOf<Preview>, QueryError> {
         no()
     }
-    async fn person(&self, _: &WorkspaceId, _: &PersonKey) -> Result<AsOf<PersonInfo>, QueryError> {
-        no()
+    async fn person(&self, _: &WorkspaceId, person: &PersonKey) -> Result<AsOf<PersonInfo>, QueryError> {
+        Err(QueryError::NotFound { what: "person", id: format!("{person:?}") })
     }
     async fn events(
         &self,
