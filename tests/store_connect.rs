@@ -45,7 +45,8 @@ async fn a_merchant_walks_through_the_browser_and_the_rest_goes_by_itself() {
     assert!(urls.iter().all(|url| said.contains(url)) && !said.contains(OLD), "{said}");
     assert!(urls.iter().all(|url| store.cli(&["app", "list"]).contains(url)));
 
-    let add = ["connection", "add", STORE, "--connector", "shopify", "--account", "ACME-mx.myshopify.com", "--region", "MX"];
+    let add =
+        ["connection", "add", STORE, "--connector", "shopify", "--account", "ACME-mx.myshopify.com", "--region", "MX"];
     let said = store.cli(&add);
     let (word, url) = said.trim_end().split_once('\n').unwrap();
     assert_eq!(word, "open this in the merchant's browser, within a week:");

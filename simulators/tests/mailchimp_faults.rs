@@ -43,6 +43,8 @@ async fn more_than_ten_at_once_are_too_many() {
     }
     caller.sim.set_faults(Faults::default());
     assert_eq!(caller.call("GET", "!/ping", Value::Null).await.0, 200);
+    let (status, root) = caller.call("GET", "!/?fields=account_name,role", Value::Null).await;
+    assert_eq!((status, root), (200, json!({"account_name": "Tienda", "role": "owner"})));
 }
 
 #[tokio::test]

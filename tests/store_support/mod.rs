@@ -217,9 +217,9 @@ impl Store {
         eventually(async || {
             let person = self.person(name).await.unwrap_or_default();
             let left = [&person["events"], &person["properties"], &person["recent"]];
-            let nothing = left.iter().all(|left| {
-                left.is_null() || **left == json!(0) || **left == json!({}) || **left == json!([])
-            });
+            let nothing = left
+                .iter()
+                .all(|left| left.is_null() || **left == json!(0) || **left == json!({}) || **left == json!([]));
             if nothing { Ok(()) } else { Err(person.to_string()) }
         })
         .await;

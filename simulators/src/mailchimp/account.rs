@@ -2,11 +2,15 @@
 
 use super::problem::Problem;
 use base64::Engine;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// A code can be exchanged this long.
 const CODE_LIVES: Duration = Duration::from_secs(600);
+
+/// The account's identifier.
+const ACCOUNT_ID: &str = "c0ffee00c0ffee00c0ffee00c";
 
 /// A code that waits to be exchanged.
 pub(super) struct Code {
@@ -16,6 +20,7 @@ pub(super) struct Code {
 
 #[derive(Default)]
 pub(super) struct Account {
+    pub name: String,
     pub keys: BTreeSet<String>,
     pub tokens: BTreeSet<String>,
     codes: BTreeMap<String, Code>,
@@ -24,6 +29,15 @@ pub(super) struct Account {
 }
 
 impl Account {
+    /// Whose a credential is.
+    pub fn json(&self) -> Value {
+        json!({
+            "account_id": ACCOUNT_ID, "login_id": "1", "account_name": self.name, "email": "owner@example.com",
+            "first_name": "Ana", "last_name": "Owner", "username": "owner", "role": "owner",
+            "account_timezone": "America/Mexico_City", "_links": [],
+        })
+    }
+
     pub fn issue_code(&mut self, code: &str, redirect_uri: &str) {
         self.codes.insert(code.to_owned(), Code { redirect_uri: redirect_uri.to_owned(), issued: Instant::now() });
     }

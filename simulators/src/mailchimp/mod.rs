@@ -166,6 +166,7 @@ impl MailchimpSim {
         let (outbox, inbox) = mpsc::unbounded_channel();
         let mut world = World::new(options.seed, options.sign_webhooks, outbox);
         world.account.keys.extend(options.api_keys.iter().cloned());
+        world.account.name.clone_from(&options.account_name);
         world.base.clone_from(&base);
         let shared = Arc::new(Shared::new(world, spec, client, options, base));
         let tasks = vec![

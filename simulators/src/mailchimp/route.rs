@@ -22,6 +22,7 @@ macro_rules! operations {
 }
 
 operations! {
+    Root "root",
     Ping "ping",
     Lists "lists",
     List "list",
@@ -67,6 +68,7 @@ type Offer<'a> = (&'static [(&'static str, Operation)], [&'a str; 3]);
 fn offer<'a>(path: &[&'a str]) -> Option<Offer<'a>> {
     use Operation as O;
     Some(match path {
+        [] => (&[("GET", O::Root)], ["", "", ""]),
         ["ping"] => (&[("GET", O::Ping)], ["", "", ""]),
         ["lists"] => (&[("GET", O::Lists)], ["", "", ""]),
         ["lists", list] => (&[("GET", O::List), ("POST", O::BatchMembers)], [list, "", ""]),
@@ -123,6 +125,7 @@ pub(super) fn find(method: &str, path: &[&str]) -> Result<(Operation, [String; 3
 pub(super) fn run(world: &mut World, call: &Call) -> Outcome {
     use Operation as O;
     match call.operation {
+        O::Root => Ok(Answer::Json(world.account.json())),
         O::Ping => Ok(Answer::Json(json!({"health_status": "Everything's Chimpy!"}))),
         O::Lists => lists::all(world, call),
         O::List => lists::one(world, call),

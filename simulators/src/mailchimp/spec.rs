@@ -63,7 +63,7 @@ impl Entry {
     fn read(method: &str, path: &str, operation: &Value) -> Result<Entry, String> {
         let mut entry = Entry {
             method: method.to_uppercase(),
-            path: path.trim_matches('/').split('/').map(str::to_owned).collect(),
+            path: path.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect(),
             query: BTreeMap::new(),
             body: None,
         };
