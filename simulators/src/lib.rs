@@ -5,6 +5,8 @@
 #![warn(missing_docs)]
 #![recursion_limit = "512"]
 
+mod browser;
+mod daemon;
 pub mod demo;
 pub mod mailchimp;
 pub mod receiver;

@@ -1,7 +1,6 @@
 //! The real SDK in a process of its own.
 
-use super::shop::Call;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
@@ -33,8 +32,7 @@ impl Sdk {
     }
 
     /// Sends calls with the clock at `now` and waits until the SDK has delivered them.
-    pub async fn send(&mut self, now: i64, calls: &[Call]) -> Result<(), String> {
-        let calls: Vec<_> = calls.iter().map(|call| &call.json).collect();
+    pub async fn send(&mut self, now: i64, calls: &[Value]) -> Result<(), String> {
         let line = format!("{}\n", json!({"now": now, "calls": calls}));
         self.input.write_all(line.as_bytes()).await.map_err(|why| format!("the SDK ended: {why}"))?;
         let answer = self.output.next_line().await.map_err(|why| why.to_string())?;

@@ -1,173 +1,246 @@
-//! A lively shop: who does what, when; late, twice, and taken back.
+//! A lively shop on the simulated Shopify: its past, and what happens from day to day.
 
-use serde_json::{Value, json};
+use super::random::Random;
+use super::truth::{Deed, What};
+use super::visits::email;
+use crate::shopify::{
+    Action, Address, CheckoutChange, Consent, CustomerChange, Goods, NewOrder, NewRefund, Payment, Shop, ShopifySim,
+};
+use rust_decimal::Decimal;
+use serde_json::Value;
 
-const COUNTRIES: [&str; 6] = ["MX", "MX", "MX", "AR", "US", "BR"];
+const COUNTRIES: [(&str, &str); 4] = [("MX", "Mexico"), ("MX", "Mexico"), ("AR", "Argentina"), ("US", "United States")];
+const TITLES: [&str; 6] = ["Shirt", "Shoes", "Hat", "Lamp", "Coffee", "Book"];
+const HAPPENINGS_A_WAVE: u64 = 26;
+const DAY_S: i64 = 86_400;
 
-/// A small generator of random numbers (xorshift), so that a demo can be repeated.
-pub struct Random(pub u64);
-
-impl Random {
-    /// A number below `end`.
-    pub fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % end.max(1)
-    }
-
-    /// True in `percent` of all cases.
-    pub fn chance(&mut self, percent: u64) -> bool {
-        self.below(100) < percent
-    }
+struct Order {
+    id: u64,
+    buyer: u64,
+    total: i64,
+    paid: bool,
+    back: i64,
+    cancelled: bool,
 }
 
-/// What a call says, for the independent count.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Meaning {
-    /// A customer is known, from a country.
-    Known(&'static str),
-    /// A product was viewed.
-    Viewed,
-    /// An order: id and total in centavos.
-    Ordered(String, i64),
-    /// A refund of an order: refund id, and centavos or everything.
-    Refunded(String, String, Option<i64>),
-    /// An order was cancelled.
-    Cancelled(String),
-    /// Something else.
-    Other,
-}
-
-/// One call of the SDK.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Call {
-    /// As the SDK takes it.
-    pub json: Value,
-    /// Customer.
-    pub user: String,
-    /// Event time, milliseconds.
-    pub time: i64,
-    /// The same for copies.
-    pub message: String,
-    /// What it says.
-    pub meaning: Meaning,
-}
-
-/// The shop.
-pub struct Shop {
+/// The shop, and the record of all that was done.
+pub struct Keeper {
+    sim: ShopifySim,
+    shop: Shop,
     random: Random,
-    customers: u64,
-    orders: Vec<(String, String, i64, i64)>,
-    messages: u64,
-    sent: Vec<Call>,
+    /// Customers by person; those whom the shop does not know yet have none.
+    customers: Vec<Option<u64>>,
+    orders: Vec<Order>,
+    /// The last instant that was used, Unix seconds: no two things happen at one.
+    last: i64,
+    /// People who may say anew what the shop may do: not those who left the audience.
+    speak_from: u64,
+    /// Everything that was done.
+    pub deeds: Vec<Deed>,
+    /// Orders of the wave under way: buyer and time, milliseconds.
+    taken: Vec<(u64, i64)>,
 }
 
-impl Shop {
-    /// A shop with this many customers.
-    pub fn new(customers: u64, seed: u64) -> Shop {
-        Shop { random: Random(seed | 1), customers, orders: Vec::new(), messages: 0, sent: Vec::new() }
+fn lives_in((code, name): (&str, &str)) -> Option<Address> {
+    Some(Address { country_code: code.to_owned(), country: name.to_owned(), ..Address::default() })
+}
+
+fn consent(yes: bool, at: i64) -> Option<Consent> {
+    Some(Consent::since(if yes { "subscribed" } else { "unsubscribed" }, at))
+}
+
+impl Keeper {
+    /// A shop of so many people, none of whom it knows; those below `speak_from` never change what they agreed to.
+    pub fn new(sim: &ShopifySim, shop: Shop, (people, speak_from): (u64, u64), seed: u64) -> Keeper {
+        let customers = (0..people).map(|_| None).collect();
+        let (sim, random, orders) = (sim.clone(), Random(seed | 1), Vec::new());
+        let (deeds, taken) = (Vec::new(), Vec::new());
+        Keeper { sim, shop, random, customers, orders, last: 0, speak_from, deeds, taken }
     }
 
-    fn call(&mut self, user: &str, time: i64, meaning: Meaning, mut json: Value) -> Call {
-        self.messages += 1;
-        let message = format!("m{}", self.messages);
-        if let Some(fields) = json.as_object_mut() {
-            fields.insert("userId".to_owned(), json!(user));
-            fields.insert("timestamp".to_owned(), json!(time));
-            fields.insert("messageId".to_owned(), json!(message));
-        }
-        let call = Call { json, user: user.to_owned(), time, message, meaning };
-        self.sent.push(call.clone());
-        call
+    fn deed(&mut self, person: u64, at: i64, what: What) {
+        self.deeds.push(Deed { email: email(person), time: at * 1_000, what });
     }
 
-    fn track(&mut self, user: &str, time: i64, meaning: Meaning, (event, properties): (&str, Value)) -> Call {
-        self.call(user, time, meaning, json!({"type": "track", "event": event, "properties": properties}))
+    /// The clock of the shop stands at an instant that nothing else has.
+    fn at(&mut self, time: i64) -> i64 {
+        self.last = time.max(self.last + 1);
+        self.sim.set_clock(Some(self.last));
+        self.last
     }
 
-    /// The first day: everybody signs up.
-    pub fn open(&mut self, now: i64) -> Vec<Call> {
-        let mut calls = Vec::new();
-        for n in 0..self.customers {
-            let country = COUNTRIES[self.random.below(COUNTRIES.len() as u64) as usize];
-            let traits =
-                json!({"email": format!("c{n}@example.com"), "country": country, "name": format!("Customer {n}")});
-            let json = json!({"type": "identify", "traits": traits});
-            calls.push(self.call(&format!("c{n}"), now, Meaning::Known(country), json));
-        }
-        calls
+    fn goods(&mut self) -> (Vec<Goods>, i64) {
+        let (count, price) = (1 + self.random.below(2), 5_000 + self.random.below(60_000) as i64);
+        let title = TITLES[self.random.place(TITLES.len())];
+        (vec![Goods::of(title, count, Decimal::new(price, 2))], price * count as i64)
     }
 
-    /// What happens between two instants.
-    pub fn wave(&mut self, from: i64, to: i64) -> Vec<Call> {
-        let mut calls = Vec::new();
-        for _ in 0..60 {
-            // A few customers are busy, many are rare.
-            let bound = 1 + self.random.below(self.customers);
-            let user = format!("c{}", self.random.below(bound));
-            let late = if self.random.chance(5) { self.random.below(5 * 86_400_000) as i64 } else { 0 };
-            let time = from + self.random.below((to - from) as u64) as i64 - late;
-            calls.push(self.happening(&user, time));
-        }
-        // What was sent before comes again, as after a lost answer.
-        for _ in 0..4 {
-            let place = self.random.below(self.sent.len() as u64) as usize;
-            calls.extend(self.sent.get(place).cloned());
-        }
-        // Out of order.
-        for place in (1..calls.len()).rev() {
-            let other = self.random.below(place as u64 + 1) as usize;
-            calls.swap(place, other);
-        }
-        calls
-    }
-
-    fn happening(&mut self, user: &str, time: i64) -> Call {
-        let product = json!({"product_id": format!("p{}", self.random.below(40)), "price": 100});
-        match self.random.below(100) {
-            0..40 => self.track(user, time, Meaning::Viewed, ("Product Viewed", product)),
-            40..60 => self.call(user, time, Meaning::Other, json!({"type": "page", "name": "Home"})),
-            60..75 => self.track(user, time, Meaning::Other, ("Product Added", product)),
-            75..92 => {
-                let id = format!("o{}", self.messages);
-                let total = 5_000 + self.random.below(120_000) as i64;
-                self.orders.push((id.clone(), user.to_owned(), time, total));
-                let properties = json!({"order_id": id, "total": centavos(total), "currency": "MXN"});
-                self.track(user, time, Meaning::Ordered(id, total), ("Order Completed", properties))
+    /// What was before: `known` customers who came and bought over the days before `end`.
+    pub fn past(&mut self, known: u64, days: i64, end: i64) -> Result<(), String> {
+        let step = days * DAY_S / i64::try_from(known).unwrap_or(1).max(1);
+        for person in 0..known {
+            let at = self.at(end - days * DAY_S + step * i64::try_from(person).unwrap_or_default());
+            let place = COUNTRIES[self.random.place(COUNTRIES.len())];
+            // Those who are on the audience already had agreed.
+            let agrees = person < self.speak_from || self.random.chance(60);
+            let new = CustomerChange {
+                email: Some(email(person)),
+                first_name: Some(format!("Customer {person}")),
+                address: lives_in(place),
+                email_consent: if agrees { consent(true, at) } else { None },
+                ..CustomerChange::default()
+            };
+            let id = self.shop.add_customer(new)?;
+            self.customers[person as usize] = Some(id);
+            self.deed(person, at, What::LivesIn(place.0));
+            if agrees {
+                self.deed(person, at, What::Consents(true));
             }
-            _ => self.take_back(user, time),
+            for _ in 0..self.random.below(4) {
+                let buyer = self.random.below(person + 1);
+                let at = self.at(at);
+                self.order(buyer, at, (None, None))?;
+            }
         }
+        self.taken.clear();
+        Ok(())
     }
 
-    fn take_back(&mut self, user: &str, time: i64) -> Call {
+    /// Orders the past made.
+    pub fn orders(&self) -> usize {
+        self.orders.len()
+    }
+
+    /// What happens between two instants, Unix seconds; the orders, for the tracker.
+    pub fn wave(&mut self, from: i64, to: i64) -> Result<Vec<(u64, i64)>, String> {
+        // A minute is left at the end for what follows from the last one.
+        let end = (to - from - 60).max(1).unsigned_abs();
+        let mut times: Vec<i64> =
+            (0..HAPPENINGS_A_WAVE).map(|_| from + i64::try_from(self.random.below(end)).unwrap_or_default()).collect();
+        times.sort_unstable();
+        for time in times {
+            // A few are busy, many are rare.
+            let bound = 1 + self.random.below(self.customers.len() as u64);
+            let person = self.random.below(bound);
+            match self.random.below(100) {
+                0..30 => self.cart(person, time)?,
+                30..60 => {
+                    let at = self.at(time);
+                    self.order(person, at, (None, None))?;
+                }
+                60..72 => self.take_back(time)?,
+                72..78 => self.pay(time)?,
+                78..90 => self.speak(person, time)?,
+                _ => self.change(person, time)?,
+            }
+        }
+        Ok(std::mem::take(&mut self.taken))
+    }
+
+    /// A cart; mostly a checkout names it, and often it becomes an order.
+    fn cart(&mut self, person: u64, time: i64) -> Result<(), String> {
+        let added = self.at(time);
+        let (lines, _) = self.goods();
+        let cart = self.shop.create_cart(lines)?;
+        if self.random.chance(20) {
+            return Ok(());
+        }
+        let at = self.at(added);
+        let new = CheckoutChange { cart_token: Some(cart.clone()), email: Some(email(person)), ..Default::default() };
+        let checkout = self.shop.create_checkout(new)?;
+        self.deed(person, added, What::AddedToCart);
+        if self.random.chance(50) {
+            let at = self.at(at);
+            self.order(person, at, (Some(cart), Some(checkout)))?;
+        }
+        Ok(())
+    }
+
+    fn order(&mut self, person: u64, at: i64, tokens: (Option<String>, Option<String>)) -> Result<(), String> {
+        let (lines, total) = self.goods();
+        let paid = !self.random.chance(8);
+        let new = NewOrder {
+            customer: self.customers[person as usize],
+            // Whom the shop does not know yet is a new customer by this.
+            email: Some(email(person)),
+            lines,
+            payment: if paid { Payment::Paid } else { Payment::Pending },
+            cart_token: tokens.0,
+            checkout_token: tokens.1,
+            ..NewOrder::default()
+        };
+        let made = self.shop.act(Action::CreateOrder { order: new })?;
+        let number = |name: &str| made.get(name).and_then(Value::as_u64);
+        let id = number("id").ok_or("an order without an id")?;
+        self.customers[person as usize] = number("customer");
+        let place = self.orders.len();
+        self.orders.push(Order { id, buyer: person, total, paid, back: 0, cancelled: false });
+        self.taken.push((person, at * 1_000));
+        self.deed(person, at, What::Ordered(place, total));
+        if paid {
+            self.deed(person, at, What::Paid(place));
+        }
+        Ok(())
+    }
+
+    /// An order that was not paid is, if there is one.
+    fn pay(&mut self, time: i64) -> Result<(), String> {
+        let open = |order: &Order| !order.paid && !order.cancelled;
+        let Some(place) = self.orders.iter().position(open) else { return Ok(()) };
+        let at = self.at(time);
+        let order = &mut self.orders[place];
+        order.paid = true;
+        let (id, buyer) = (order.id, order.buyer);
+        self.shop.pay(id, None)?;
+        self.deed(buyer, at, What::Paid(place));
+        Ok(())
+    }
+
+    /// Some order is cancelled, or its money goes back: half of it or all.
+    fn take_back(&mut self, time: i64) -> Result<(), String> {
         if self.orders.is_empty() {
-            return self.track(user, time, Meaning::Other, ("Product Clicked", json!({})));
+            return Ok(());
         }
-        let place = self.random.below(self.orders.len() as u64) as usize;
-        let (id, owner, ordered, total) = self.orders[place].clone();
-        let time = time.max(ordered);
-        let refund = format!("r{}", self.messages);
-        match self.random.below(3) {
-            0 => {
-                let properties = json!({"order_id": id});
-                self.track(&owner, time, Meaning::Cancelled(id), ("Order Cancelled", properties))
-            }
-            1 => {
-                let properties = json!({"order_id": id, "refund_id": refund});
-                self.track(&owner, time, Meaning::Refunded(id, refund, None), ("Order Refunded", properties))
-            }
-            _ => {
-                let back = total / 2;
-                let properties =
-                    json!({"order_id": id, "refund_id": refund, "total": centavos(back), "currency": "MXN"});
-                self.track(&owner, time, Meaning::Refunded(id, refund, Some(back)), ("Order Refunded", properties))
-            }
+        // Mostly young ones.
+        let young = self.random.place(self.orders.len().min(200));
+        let place = self.orders.len() - 1 - young;
+        let kind = self.random.below(3);
+        let Order { id, buyer, total, paid, back, cancelled } = self.orders[place];
+        let left = total - back;
+        if cancelled || (kind > 0 && (!paid || left == 0)) {
+            return Ok(());
         }
+        let at = self.at(time);
+        if kind == 0 {
+            self.orders[place].cancelled = true;
+            self.shop.cancel_order(id, paid)?;
+            self.deed(buyer, at, What::Cancelled(place));
+            return Ok(());
+        }
+        let amount = if kind == 1 { left } else { (left / 2).max(1) };
+        self.orders[place].back += amount;
+        let refund = NewRefund { amount: Some(Decimal::new(amount, 2)), ..NewRefund::default() };
+        self.shop.refund_order(id, refund)?;
+        self.deed(buyer, at, What::GotBack(place, amount));
+        Ok(())
     }
-}
 
-/// Centavos as a decimal amount.
-fn centavos(amount: i64) -> String {
-    format!("{}.{:02}", amount / 100, amount % 100)
+    /// A customer agrees to mail, or does so no more.
+    fn speak(&mut self, person: u64, time: i64) -> Result<(), String> {
+        let Some(id) = self.customers[person as usize].filter(|_| person >= self.speak_from) else { return Ok(()) };
+        let (at, yes) = (self.at(time), self.random.chance(60));
+        let change = CustomerChange { email_consent: consent(yes, at), ..CustomerChange::default() };
+        self.shop.update_customer(id, change)?;
+        self.deed(person, at, What::Consents(yes));
+        Ok(())
+    }
+
+    /// A customer moves.
+    fn change(&mut self, person: u64, time: i64) -> Result<(), String> {
+        let Some(id) = self.customers[person as usize] else { return Ok(()) };
+        let (at, place) = (self.at(time), COUNTRIES[self.random.place(COUNTRIES.len())]);
+        self.shop.update_customer(id, CustomerChange { address: lives_in(place), ..CustomerChange::default() })?;
+        self.deed(person, at, What::LivesIn(place.0));
+        Ok(())
+    }
 }

@@ -124,7 +124,9 @@ impl Contact {
         put("interests", &|| json!({}));
         put("stats", &|| json!({"avg_open_rate": 0, "avg_click_rate": 0}));
         put("ip_signup", &|| "".into());
-        put("timestamp_signup", &signed_up);
+        // Who was imported, or added by the API, never signed up.
+        let by_form = self.source == SIGNUP_FORM;
+        put("timestamp_signup", &|| if by_form { signed_up() } else { "".into() });
         put("ip_opt", &|| "127.0.0.1".into());
         put("timestamp_opt", &signed_up);
         put("member_rating", &|| 2.into());
@@ -145,6 +147,9 @@ impl Contact {
         Value::Object(member)
     }
 }
+
+/// Source of contacts who signed up by themselves.
+pub(super) const SIGNUP_FORM: &str = "Hosted Signup Form";
 
 /// Whether an address looks like one to the platform.
 pub(super) fn check_email(email: &str) -> Result<(), &'static str> {

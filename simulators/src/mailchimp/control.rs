@@ -1,6 +1,6 @@
 //! What happens to the account without the API: contacts decide, people edit, tests prepare.
 
-use super::contact::{Status, check_email};
+use super::contact::{SIGNUP_FORM, Status, check_email};
 use super::hooks::{Event, Source};
 use super::world::World;
 use serde::{Deserialize, Serialize};
@@ -111,7 +111,7 @@ impl World {
             (None, Deed::Subscribe) => {
                 check_email(email).map_err(|why| format!("{email}: {why}"))?;
                 audience.remember(email);
-                audience.insert(email, Status::Subscribed, "Hosted Signup Form", now)
+                audience.insert(email, Status::Subscribed, SIGNUP_FORM, now)
             }
             (None, _) => return Err(format!("{email} is not on the audience {list}")),
         };
@@ -127,6 +127,7 @@ impl World {
         let event = match deed {
             Deed::Subscribe => {
                 (contact.status, contact.before) = (Status::Subscribed, None);
+                (contact.source, contact.signed_up) = (SIGNUP_FORM, now);
                 Event::Subscribe
             }
             Deed::Unsubscribe => {

@@ -34,6 +34,8 @@ pub struct HookFaults {
     pub topics: Vec<String>,
     /// Shops that the above is about; all when empty.
     pub shops: Vec<String>,
+    /// Topics that are not lost, whatever the above says: those of which nothing but webhooks tells.
+    pub never_lost: Vec<String>,
 }
 
 /// Faults of answers of the API, the token endpoint and the files of bulk operations.

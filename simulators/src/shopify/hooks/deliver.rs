@@ -36,7 +36,8 @@ fn fate(world: &mut World, delivery: &Delivery) -> Fate {
         world.faults.hooks.lose_next -= 1;
     }
     let wait = faults.delay_ms + if reordered { held } else { 0 };
-    Fate { lost: lost || next, duplicated, wait: Duration::from_millis(wait) }
+    let kept = faults.never_lost.iter().any(|one| one == topic);
+    Fate { lost: (lost || next) && !kept, duplicated, wait: Duration::from_millis(wait) }
 }
 
 /// Delivers what comes until nobody sends any more.

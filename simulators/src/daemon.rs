@@ -1,4 +1,4 @@
-//! The daemon under demonstration: the real binary on loopback with a fresh store.
+//! The daemon under demonstration or measurement: the real binary on loopback with a fresh store.
 
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -18,16 +18,15 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Starts the binary in a new folder, with its clock at `start`.
-    pub async fn start(binary: &Path, start: &str) -> Result<Daemon, String> {
-        let dir = std::env::temp_dir().join(format!("segmentd-demo-{}", std::process::id()));
+    /// Starts the binary in a new folder of this name, with these further sections of its settings.
+    pub async fn start(binary: &Path, name: &str, sections: &str) -> Result<Daemon, String> {
+        let dir = std::env::temp_dir().join(format!("segmentd-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&dir).map_err(|why| format!("{}: {why}", dir.display()))?;
         let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let port = free.map_err(|why| why.to_string())?.port();
         let text = format!(
             "[listen]\naddress = \"127.0.0.1:{port}\"\npublic_url = \"http://127.0.0.1:{port}\"\n\
-             [data]\ndir = {:?}\nfree_space_reserve_mib = 64\n[sync]\nallow_private_destinations = true\n\
-             brake_percent = 100\n[clock]\nsimulated_start = \"{start}\"\n[log]\nlevel = \"warn\"\n",
+             [data]\ndir = {:?}\nfree_space_reserve_mib = 64\n[log]\nlevel = \"warn\"\n{sections}",
             dir.join("data")
         );
         let config = dir.join("config.toml");
@@ -35,7 +34,7 @@ impl Daemon {
         let log = std::fs::File::create(dir.join("log")).map_err(|why| why.to_string())?;
         let child = Command::new(binary).arg("--config").arg(&config).stdout(Stdio::null()).stderr(log).spawn();
         let child = child.map_err(|why| format!("{}: {why}", binary.display()))?;
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).build();
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).no_proxy().build();
         let client = client.map_err(|why| why.to_string())?;
         let url = format!("http://127.0.0.1:{port}");
         let mut daemon = Daemon { url, key: String::new(), dir, child, client };
@@ -43,6 +42,11 @@ impl Daemon {
         let key = std::fs::read_to_string(daemon.dir.join("data/admin-key")).map_err(|why| why.to_string())?;
         daemon.key = key.trim().to_owned();
         Ok(daemon)
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     async fn wait_ready(&self) -> Result<(), String> {
@@ -75,9 +79,19 @@ impl Daemon {
         self.ask(reqwest::Method::PUT, path, Some(body)).await
     }
 
+    /// Looks at something.
+    pub async fn get(&self, path: &str) -> Result<Value, String> {
+        self.ask(reqwest::Method::GET, path, None).await
+    }
+
+    /// Does something.
+    pub async fn post(&self, path: &str, body: Value) -> Result<Value, String> {
+        self.ask(reqwest::Method::POST, path, Some(body)).await
+    }
+
     /// Moves the simulated clock.
     pub async fn advance(&self, millis: i64) -> Result<(), String> {
-        self.ask(reqwest::Method::POST, "/clock", Some(json!({"advance_ms": millis}))).await.map(|_| ())
+        self.post("/clock", json!({"advance_ms": millis})).await.map(drop)
     }
 
     /// Leaves it running and waits until it ends.
@@ -86,7 +100,7 @@ impl Daemon {
     }
 }
 
-/// Whatever way the demo ends, its daemon ends with it and leaves nothing behind.
+/// Whatever way the caller ends, its daemon ends with it and leaves nothing behind.
 impl Drop for Daemon {
     fn drop(&mut self) {
         let pid = self.child.id().to_string();
