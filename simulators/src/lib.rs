@@ -9,5 +9,6 @@ mod browser;
 mod daemon;
 pub mod demo;
 pub mod mailchimp;
+pub mod measure;
 pub mod receiver;
 pub mod shopify;

@@ -129,7 +129,7 @@ impl Generated {
     }
 
     fn buyer(&self, place: u64) -> Option<u64> {
-        (self.customers > 0).then(|| mix(place ^ 0x5bd1) % self.customers)
+        buyer_of(place, self.customers)
     }
 
     /// Numbers of a customer's orders, oldest first.
@@ -190,7 +190,7 @@ impl Generated {
 
     /// Of a hundred orders 5 stay open, 3 are refunded in part and 2 are cancelled and paid back.
     fn pay(&self, order: &mut Order, place: u64, total: Decimal) {
-        let fate = mix(place ^ 0xfa7e) % 100;
+        let fate = fate(place);
         if fate < 5 {
             return;
         }
@@ -266,6 +266,24 @@ impl Generated {
 
 fn email(customer: u64) -> String {
     format!("c{customer}@example.com")
+}
+
+fn fate(place: u64) -> u64 {
+    mix(place ^ 0xfa7e) % 100
+}
+
+fn buyer_of(place: u64, customers: u64) -> Option<u64> {
+    (customers > 0).then(|| mix(place ^ 0x5bd1) % customers)
+}
+
+/// How many of so many generated orders each customer bought: paid, and not cancelled.
+pub fn purchases(orders: u64, customers: u64) -> Vec<u32> {
+    let mut counts = vec![0; usize::try_from(customers).unwrap_or_default()];
+    for place in (0..orders).filter(|place| matches!(fate(*place), 5..8 | 10..)) {
+        let buyer = buyer_of(place, customers).and_then(|buyer| counts.get_mut(usize::try_from(buyer).ok()?));
+        buyer.into_iter().for_each(|count| *count += 1);
+    }
+    counts
 }
 
 fn goods(place: u64, line: u64) -> Line {

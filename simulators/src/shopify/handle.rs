@@ -161,6 +161,26 @@ impl Shop {
         self.act(Action::Block { status }).map(drop)
     }
 
+    /// The body that a webhook has of something as it is now: of the order or the customer of a number.
+    pub fn hook_body(&self, topic: &str, id: u64) -> Result<Value, String> {
+        let world = self.sim.lock();
+        let shop = world.shop(&self.domain)?;
+        match topic {
+            "orders/updated" => shop.order(id).map(|order| super::rest::order(shop, &order)),
+            "customers/update" => shop.customer(id).map(|customer| super::rest::customer(shop, &customer)),
+            _ => None,
+        }
+        .ok_or_else(|| format!("there is no {id} for {topic}"))
+    }
+
+    /// The body that a webhook has of a cart as it is now.
+    pub fn cart_body(&self, token: &str) -> Result<Value, String> {
+        let world = self.sim.lock();
+        let shop = world.shop(&self.domain)?;
+        let cart = shop.carts.get(token).ok_or_else(|| format!("there is no cart {token}"))?;
+        Ok(super::rest::cart(shop, cart))
+    }
+
     /// What is true of each customer, by id.
     pub fn truth(&self) -> Vec<Truth> {
         truth::of_shop(&self.sim.lock(), &self.domain)

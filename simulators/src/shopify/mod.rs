@@ -48,6 +48,7 @@ mod world;
 
 pub use actions::{Action, CheckoutChange, CustomerChange, Goods, NewOrder, NewRefund, Payment, Privacy};
 pub use faults::{ApiFaults, BulkFaults, Faults, HookFaults};
+pub use generate::purchases;
 pub use handle::Shop;
 pub use hooks::{Delivered, Deliveries};
 pub use model::{Address, Consent, OptIn};
