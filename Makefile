@@ -36,10 +36,15 @@ soak:
 	SEGMENTD_CRASH_ROUNDS=$${SEGMENTD_CRASH_ROUNDS:-100} SEGMENTD_SEED=$${SEGMENTD_SEED:-$$(date +%s)} \
 		cargo test --release -p segmentd --test crashes after_kills -- --nocapture
 
-# Figures of this build on this machine: intake, sustained, latency, memory.
+# Figures of this build on this machine: intake, sustained, latency, memory; then of connections: deliveries, the past
+# of a large shop, a Mailchimp list through faults.
 bench:
 	cargo build --release --bin segmentd
+	cargo build --release -p segmentd-simulators --bin measure --bin shopify-sim
 	target/release/segmentd bench intake
 	target/release/segmentd bench sustained
 	target/release/segmentd bench latency
 	target/release/segmentd bench memory
+	target/release/measure hooks
+	target/release/measure list
+	target/release/measure backfill

@@ -3,11 +3,24 @@
 mod mailchimp_support;
 
 use mailchimp_support::{ANA, Caller, KEY, problem};
-use segmentd_simulators::mailchimp::{NewContact, Status, ViolationKind};
+use segmentd_simulators::mailchimp::{Deed, NewContact, Status, ViolationKind};
 use serde_json::{Value, json};
 
 fn member(email: &str, status: &str) -> Value {
     json!({"email_address": email, "status": status})
+}
+
+#[tokio::test]
+async fn only_who_signed_up_has_a_time_of_it() {
+    let caller = Caller::start().await;
+    caller.add(&[("imported@example.com", Status::Subscribed)]);
+    caller.post("", json!({"members": [member("added@example.com", "subscribed")]})).await;
+    caller.sim.deed(&caller.list, "by-form@example.com", &Deed::Subscribe).unwrap();
+    for (name, signed_up) in [("imported", false), ("added", false), ("by-form", true)] {
+        let contact = caller.get(&format!("/members/{name}@example.com")).await;
+        assert_eq!(contact["timestamp_signup"] != "", signed_up, "{contact}");
+        assert!(contact["timestamp_opt"] != "", "{contact}");
+    }
 }
 
 #[tokio::test]

@@ -42,6 +42,7 @@ pub async fn prove(stage: &Stage, now: i64) -> Result<bool, String> {
     let mut equal = compare("endpoint", &everybody, |id| at_endpoint(stage, id));
     equal &= compare("mailchimp", &mailable, |id| at_mailchimp(stage, id));
     equal &= nobody_wrongly_mailed(stage);
+    equal &= all_taken(stage);
     report(stage).await?;
     Ok(equal)
 }
@@ -76,6 +77,17 @@ fn nobody_wrongly_mailed(stage: &Stage) -> bool {
         println!("  mailchimp WRONG: somebody is tagged who is not subscribed");
     }
     violations.is_empty() && !wrong
+}
+
+/// Whether every delivery that arrived was taken.
+fn all_taken(stage: &Stage) -> bool {
+    let shop = stage.shopify.deliveries();
+    let of_shop = shop.newest.iter().filter(|one| one.outcome == "failed").map(|one| (one.topic.clone(), one.status));
+    let mail = stage.mailchimp.deliveries();
+    let of_mail = mail.iter().filter(|one| one.status != 200).map(|one| (one.kind.clone(), one.status));
+    let refused: Vec<(String, u16)> = of_shop.chain(of_mail).take(5).collect();
+    refused.iter().for_each(|(topic, status)| println!("  a delivery of {topic} was answered {status}"));
+    refused.is_empty()
 }
 
 async fn report(stage: &Stage) -> Result<(), String> {
