@@ -85,7 +85,7 @@ fn an_order_belongs_to_whom_its_first_money_came_from_however_its_versions_come(
         Command::Event(Box::new(event))
     };
     let mut maker = Script::new("2026-01-02T00:00:00Z", "UTC", true);
-    let mut commands = vec![
+    let mut commands = [
         // Within one second the greater message id is the later state.
         version(
             &mut maker,
