@@ -116,7 +116,8 @@ async fn what_comes_back_from_the_platform_is_judged() {
     let url = store.add(STORE, SHOP).await;
     let token = |store: &Store| store.sim.requests().by_kind.get("token").copied().unwrap_or(0);
     let old = (store.sim.now() - 400).to_string();
-    let refused: [(&str, &[(&str, &str)], &str, u16, &str); 6] = [
+    type Changes<'a> = &'a [(&'a str, &'a str)];
+    let refused: [(&str, Changes<'_>, &str, u16, &str); 6] = [
         ("signed by somebody else", &[], NEW, 422, "none of the app"),
         ("old", &[("timestamp", &old)], OLD, 422, "more than 5 minutes"),
         ("of another shop", &[("shop", "other.myshopify.com")], OLD, 400, "another account"),

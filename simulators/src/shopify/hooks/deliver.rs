@@ -36,7 +36,7 @@ fn fate(world: &mut World, delivery: &Delivery) -> Fate {
         world.faults.hooks.lose_next -= 1;
     }
     let wait = faults.delay_ms + if reordered { held } else { 0 };
-    let kept = faults.never_lost.iter().any(|one| one == topic);
+    let kept = faults.never_lost.contains(&delivery.topic);
     Fate { lost: (lost || next) && !kept, duplicated, wait: Duration::from_millis(wait) }
 }
 
