@@ -72,7 +72,8 @@ impl History {
             }
             3 => Deed::Move { customer, country: self.one_of(&["MX", "AR"]) },
             4..=6 => {
-                let state = self.one_of(&["subscribed", "unsubscribed", "not_subscribed"]);
+                // Statements alone: what says nothing hides from a poll what was said before it.
+                let state = self.one_of(&["subscribed", "unsubscribed"]);
                 Deed::Consent { customer, email: self.below(2) == 0, state }
             }
             7 | 8 => Deed::Tag { customer, tag: self.one_of(&TAGS), add: self.below(3) > 0 },
