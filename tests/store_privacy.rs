@@ -71,6 +71,10 @@ async fn a_redaction_erases_from_segments_and_lists_at_once() {
     store.daemon.wait_members("buyers", 2).await;
     until_carried_out(&store).await;
     assert_eq!(store.show(STORE).await["step"], "running");
+    // Nobody else told of them: their addresses are gone, too.
+    for name in [id(all[0]).as_str(), "email:c0@example.com"] {
+        assert_eq!(store.person(name).await, None, "{name}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

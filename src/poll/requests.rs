@@ -182,7 +182,15 @@ async fn carry_out(shared: &Shared, record: &RequestRecord) -> Result<(), Failur
         Asked::Export { identities, reference } => {
             shared.callbacks.exports.export(workspace, source, identities, reference).await
         }
-        Asked::Redact { identities } => each(shared, record, identities, redact).await,
+        Asked::Redact { identities } => {
+            let position = each(shared, record, identities, redact).await?;
+            shared.core.applied(workspace, position).await.map_err(|why| Failure::retry(why.to_string(), None))?;
+            let mut empty = Vec::new();
+            for identity in identities {
+                empty.extend(is_empty(shared, record, identity).await?.then(|| identity.clone()));
+            }
+            each(shared, record, &empty, |_, identity| Command::Erase { identity }).await.map(drop)
+        }
         Asked::Forget { identities } => {
             for identity in identities {
                 if lives_on(shared, record, identity).await? {
@@ -209,15 +217,28 @@ async fn lives_on(shared: &Shared, record: &RequestRecord, gone: &Identity) -> R
     Ok(known.iter().any(|identity| identity.starts_with(&prefix) && *identity != canonical))
 }
 
+/// Whether nothing is known of a person but who they are: then nobody else told of them, and their addresses go too.
+async fn is_empty(shared: &Shared, record: &RequestRecord, identity: &Identity) -> Result<bool, Failure> {
+    match shared.core.person(&record.workspace, &PersonKey::Identity(identity.clone())).await {
+        Ok(known) => {
+            let told = known.answer.properties.as_object().is_some_and(|properties| !properties.is_empty());
+            Ok(known.answer.events == 0 && !told)
+        }
+        Err(QueryError::NotFound { .. }) => Ok(false),
+        Err(why) => Err(Failure::retry(why.to_string(), None)),
+    }
+}
+
+/// Submits a command for each strong identity; the position of the last one.
 async fn each(
     shared: &Shared,
     record: &RequestRecord,
     identities: &[Identity],
     command: fn(SourceId, Identity) -> Command,
-) -> Result<(), Failure> {
+) -> Result<u64, Failure> {
     let strong = identities.iter().filter(|identity| identity.kind.is_strong());
     let commands = strong.map(|identity| command(record.source.clone(), identity.clone())).collect();
-    submit::commands(shared.core.as_ref(), &record.workspace, commands, || {}).await.map(drop)
+    submit::commands(shared.core.as_ref(), &record.workspace, commands, || {}).await
 }
 
 fn redact(source: SourceId, identity: Identity) -> Command {
