@@ -133,10 +133,26 @@ impl Stage {
         let body = json!({"connector": "mailchimp", "settings": {"audiences": [self.audience]}});
         let invitation = self.invite(MAIL, body).await?;
         browser.agree(&invitation).await?;
+        self.until_running(MAIL).await?;
         self.link().await?;
         println!("\nlists at the endpoint (everybody) and as Mailchimp tags (who agreed to mail) follow each segment.");
         println!("The shop's past is read in; until it is, lists wait:");
         self.until_read().await
+    }
+
+    /// Waits until it is known whose account it is, and webhooks are registered.
+    async fn until_running(&self, id: &str) -> Result<(), String> {
+        let began = Instant::now();
+        loop {
+            let shown = self.daemon.get(&path_of(id)).await?;
+            if shown["step"] == "running" {
+                return Ok(());
+            }
+            if began.elapsed() > BACKFILL_WAIT_MAX {
+                return Err(format!("the connection does not run: {shown}"));
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     async fn link(&self) -> Result<(), String> {
