@@ -264,7 +264,7 @@ async fn requests_are_carried_out_without_their_connection_and_after_it_is_forgo
     let commands = core.commands();
     assert!(commands.len() == 2 && commands.contains(&redact) && commands.contains(&forget), "{commands:?}");
     let told: BTreeSet<String> = run.told.all().into_iter().collect();
-    for what in ["export r1 2", "redact account store", "release store"] {
+    for what in ["export r1 2", "exports of 2 forgotten", "redact account store", "release store"] {
         assert!(told.contains(what), "{told:?}");
     }
     run.close().await;

@@ -22,10 +22,10 @@ pub struct AppIn {
     /// Its secrets, the newest first: the newest is used, all of them verify. Absent: they stay.
     #[serde(default)]
     pub secrets: Option<Vec<String>>,
-    /// The connector's own settings, such as `api_version`; see its README.
+    /// The connector's own settings, such as `api_version`; see its README. Absent: they stay.
     #[serde(default)]
-    #[schema(value_type = Object)]
-    pub settings: Map<String, Value>,
+    #[schema(value_type = Option<Object>)]
+    pub settings: Option<Map<String, Value>>,
 }
 
 /// An app as it is shown, without its secrets.
@@ -80,7 +80,8 @@ pub(super) async fn put(
 ) -> Result<Json<AppShown>, Problem> {
     caller.may(Scope::Admin, None)?;
     let wrong = |why: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, why);
-    let known = state.control.app(&connector)?.map(|app| app.secrets).unwrap_or_default();
+    let known = state.control.app(&connector)?;
+    let (known, settings) = known.map(|app| (app.secrets, app.settings)).unwrap_or_default();
     let given =
         body.secrets.map(|secrets| secrets.into_iter().map(|secret| secret.trim().to_owned()).collect::<Vec<_>>());
     if given.iter().flatten().any(|secret| secret.is_empty() || secret.len() > limits::ADDRESS_BYTES_MAX) {
@@ -94,7 +95,7 @@ pub(super) async fn put(
     if client_id.is_empty() || client_id.len() > limits::ADDRESS_BYTES_MAX {
         return Err(wrong("client_id: it is empty or too long".to_owned()));
     }
-    let app = StoredApp { connector, client_id, secrets, settings: body.settings };
+    let app = StoredApp { connector, client_id, secrets, settings: body.settings.unwrap_or(settings) };
     state.connections.set_app(&app)?;
     Ok(Json(shown(&state, app)?))
 }

@@ -94,7 +94,8 @@ pub enum AppTask {
         /// A file with its secrets, one a line, the newest first; `-` is standard input. Without it they stay.
         #[arg(long)]
         secrets_file: Option<PathBuf>,
-        /// A setting of the connector's own; more than once for several.
+        /// A setting of the connector's own; more than once for several, which replace all that were there.
+        /// Without it they stay.
         #[arg(long = "set", value_name = "NAME=VALUE")]
         settings: Vec<String>,
     },
@@ -218,7 +219,10 @@ pub async fn apps(task: AppTask, target: &Target) -> Result<(), ClientError> {
             show::table(&answer, &["connector", "client_id", "secrets", "redirect_url", "app_url", "hook_url"])
         }
         AppTask::Set { connector, client_id, secrets_file, settings: given } => {
-            let mut body = json!({"client_id": client_id, "settings": settings(&given)?});
+            let mut body = json!({ "client_id": client_id });
+            if !given.is_empty() {
+                body["settings"] = settings(&given)?.into();
+            }
             if let Some(file) = secrets_file {
                 let secrets: Vec<String> = read_secret(&file)?.lines().map(str::trim).map(str::to_owned).collect();
                 body["secrets"] = secrets.into();

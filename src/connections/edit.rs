@@ -4,7 +4,8 @@ use super::live::Live;
 use super::{ConnectError, ConnectionShown, Connections};
 use crate::control::pending::For;
 use crate::control::rotation::now;
-use crate::control::{ControlError, NewConnection, Step, StoredApp, Way};
+use crate::control::{ConnectionRecord, ControlError, NewConnection, Step, StoredApp, Way};
+use kit::connector::Connector;
 use kit::install::Way as Offered;
 use kit::token::Grant;
 use model::{SourceId, WorkspaceId};
@@ -65,7 +66,7 @@ impl Connections {
         self.reindex()?;
         match asked.api_key {
             Some(key) => {
-                self.accept_key(&live, key)?;
+                self.accept_key(&live, key).await?;
                 self.until_identified(&live).await;
                 Ok(Made { shown: self.shown(&live)?, connect_url: None })
             }
@@ -97,30 +98,51 @@ impl Connections {
         }
         let tracking = self.control.sources(workspace)?;
         if self.find(workspace, &asked.id).is_ok() || tracking.iter().any(|(record, _)| record.id == id) {
-            return Err(ConnectError::NotNow(format!("there is a source {id} already; choose another id")));
+            return Err(ConnectError::NotNow(self.id_is_taken(workspace, id)));
         }
         let Some(typed) = asked.account.as_deref().filter(|typed| !typed.trim().is_empty()) else {
             return Ok(String::new());
         };
         let account = install.account(typed).map_err(ConnectError::Platform)?;
         let others = self.of_account(&asked.connector, &account).into_iter();
-        let mut others = others.filter(|other| other.workspace == workspace.as_str() && other.is_live());
+        let mut others = others.filter(|other| other.workspace == workspace.as_str() && self.still_counts(other));
         match others.next() {
-            Some(other) => Err(ConnectError::Taken(account, other.id)),
+            Some(other) if other.is_live() => Err(ConnectError::Taken(account, other.id)),
+            Some(other) => {
+                let id = other.id;
+                let why =
+                    format!("{account} was connected as {id}, and what it brought is still there: connect it again");
+                Err(ConnectError::NotNow(format!("{why} by `reauthorize`, or remove {id} with what it brought first")))
+            }
             None => Ok(account),
         }
     }
 
-    fn accept_key(self: &Arc<Self>, live: &Arc<Live>, key: SecretString) -> Result<(), ControlError> {
+    fn id_is_taken(&self, workspace: &WorkspaceId, id: &str) -> String {
+        match self.record(workspace, &SourceId::from(id)) {
+            Ok(known) if !known.is_live() => {
+                format!(
+                    "{id} was connected before: connect it again by `reauthorize`, or remove it with what it brought"
+                )
+            }
+            _ => format!("there is a source {id} already; choose another id"),
+        }
+    }
+
+    /// Whether another connection to the same account would bring everything twice: one that is there, or whose orders
+    /// stayed when it was taken down.
+    pub(super) fn still_counts(&self, record: &ConnectionRecord) -> bool {
+        let reads_past = |connector: &Connector| {
+            connector.poll.is_some_and(|poll| poll.streams().iter().any(|stream| stream.name == "orders"))
+        };
+        let brings_orders = self.connector(&record.connector).is_ok_and(|(connector, _)| reads_past(connector));
+        record.is_live() || (record.announced && brings_orders)
+    }
+
+    async fn accept_key(self: &Arc<Self>, live: &Arc<Live>, key: SecretString) -> Result<(), ControlError> {
         let (refresh, scopes, extra) = (None, None, Map::new());
-        live.tokens.grant(&Grant {
-            access: key,
-            expires_in: None,
-            refresh,
-            refresh_expires_in: None,
-            scopes,
-            extra,
-        })?;
+        let grant = Grant { access: key, expires_in: None, refresh, refresh_expires_in: None, scopes, extra };
+        live.tokens.grant(&grant).await?;
         self.identify_next(live)?;
         self.begin_life(live);
         Ok(())
@@ -158,19 +180,27 @@ impl Connections {
     }
 
     /// The merchant agreed: the tokens are kept, and the connection goes on by itself.
-    pub(crate) fn granted(self: &Arc<Self>, wanted: &For, account: &str, grant: &Grant) -> Result<(), ConnectError> {
+    pub(crate) async fn granted(
+        self: &Arc<Self>,
+        wanted: &For,
+        account: &str,
+        grant: &Grant,
+    ) -> Result<(), ConnectError> {
         let live = self.find(&wanted.workspace, &wanted.id)?;
-        let step = live.record().step;
-        if matches!(step, Step::Disconnecting | Step::Withdrawing) {
-            return Err(ConnectError::NotNow("the connection is being taken down; try again later".to_owned()));
+        not_going(&live)?;
+        let known = live.record().account;
+        if !known.is_empty() && !account.is_empty() && known != account {
+            return Err(ConnectError::OtherAccount);
         }
+        // Nobody reads with a token of which it is not known yet whose it is.
+        self.reading.stop(workspace_of(wanted)).await;
         live.edit(self, |record| {
             if record.account.is_empty() {
                 account.clone_into(&mut record.account);
             }
             Ok(())
         })?;
-        live.tokens.grant(grant)?;
+        live.tokens.grant(grant).await?;
         self.identify_next(&live)?;
         self.begin_life(&live);
         Ok(())
@@ -188,7 +218,9 @@ impl Connections {
             let why = "this connection is authorized by the merchant, not by a key".to_owned();
             return Err(ConnectError::NotNow(why));
         }
-        self.accept_key(&live, key)?;
+        not_going(&live)?;
+        self.reading.stop((workspace, id)).await;
+        self.accept_key(&live, key).await?;
         self.until_identified(&live).await;
         Ok(self.shown(&live)?)
     }
@@ -276,5 +308,19 @@ impl Connections {
         }
         self.reindex()?;
         Ok(())
+    }
+}
+
+fn workspace_of(wanted: &For) -> (&WorkspaceId, &SourceId) {
+    (&wanted.workspace, &wanted.id)
+}
+
+/// A connection that is being taken down is not brought back half way.
+fn not_going(live: &Live) -> Result<(), ConnectError> {
+    match live.record().step {
+        Step::Disconnecting | Step::Withdrawing => {
+            Err(ConnectError::NotNow("the connection is being taken down; try again later".to_owned()))
+        }
+        _ => Ok(()),
     }
 }

@@ -7,7 +7,7 @@ use model::{Identity, SourceId, WorkspaceId};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::fs;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use utoipa::ToSchema;
@@ -99,6 +99,22 @@ impl Connections {
         gone
     }
 
+    /// Forgets the exports of a connection: all of them, or those that were asked for by one of these identities.
+    pub(super) async fn forget_exports(
+        &self,
+        workspace: &WorkspaceId,
+        source: &SourceId,
+        identities: Option<&[Identity]>,
+    ) -> Result<(), Failure> {
+        let names: Option<Vec<String>> = identities.map(|them| them.iter().map(Identity::canonical).collect());
+        let (dir, source) = (self.exports_of(workspace), source.to_string());
+        let found = tokio::task::spawn_blocking(move || of_connection(&dir, &source, names.as_deref())).await;
+        for id in found.map_err(later)? {
+            self.delete_export(workspace, &id);
+        }
+        Ok(())
+    }
+
     fn export_file(&self, workspace: &WorkspaceId, id: &str) -> Option<PathBuf> {
         (plain(id) == id || id.split('-').all(|part| plain(part) == part))
             .then(|| self.exports_of(workspace).join(format!("{id}.json")))
@@ -115,6 +131,25 @@ impl Connections {
             }
         }
     }
+}
+
+/// Names of the exports of a connection, for anybody or for one of `names`.
+fn of_connection(dir: &Path, source: &str, names: Option<&[String]>) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
+    let one = |entry: fs::DirEntry| {
+        let name = entry.file_name().into_string().ok()?;
+        // The request stands in a line of its own, before what is known.
+        let mut head = String::new();
+        BufReader::new(fs::File::open(entry.path()).ok()?).read_line(&mut head).ok()?;
+        let request = head.trim_end().strip_prefix("{\"request\": ")?.trim_end_matches(',');
+        let request: Value = serde_json::from_str(request).ok()?;
+        let asked = request.get("asked_for").and_then(Value::as_array)?;
+        let meets =
+            |names: &[String]| asked.iter().filter_map(Value::as_str).any(|one| names.iter().any(|name| name == one));
+        let its = request.get("connection").and_then(Value::as_str) == Some(source) && names.is_none_or(meets);
+        its.then(|| name.strip_suffix(".json").map(str::to_owned)).flatten()
+    };
+    entries.flatten().filter_map(one).collect()
 }
 
 /// Writes a file that its owner alone can read: whole and durable, or not at all.

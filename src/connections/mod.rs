@@ -153,6 +153,11 @@ impl Connections {
         Ok(self.find(workspace, id)?.connection())
     }
 
+    /// Whether a connection waits for its merchant.
+    pub fn needs_merchant(&self, record: &ConnectionRecord) -> bool {
+        self.find(&record.workspace(), &record.source()).is_ok_and(|live| !live.tokens.are_good())
+    }
+
     /// Connections to one account, of all workspaces.
     pub fn of_account(&self, connector: &str, account: &str) -> Vec<ConnectionRecord> {
         let records = self.all().into_iter().map(|live| live.record());

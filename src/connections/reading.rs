@@ -55,6 +55,13 @@ impl Reading {
         Ok(())
     }
 
+    /// Ends the reading of a connection until it is started again.
+    pub(super) async fn stop(&self, (workspace, source): (&WorkspaceId, &SourceId)) {
+        if let Some(service) = self.service() {
+            service.stop(workspace, source).await;
+        }
+    }
+
     /// Ends the reading of a connection for good; lists wait for it no more.
     pub(super) async fn end(&self, (workspace, source): &Place) -> Result<(), Failure> {
         let Some(service) = self.service() else { return Ok(()) };
@@ -160,6 +167,10 @@ impl Exports for Answers {
     ) -> Result<(), Failure> {
         self.connections()?.export((workspace, source), identities, reference).await
     }
+
+    async fn forget(&self, workspace: &WorkspaceId, source: &SourceId, identities: &[Identity]) -> Result<(), Failure> {
+        self.connections()?.forget_exports(workspace, source, Some(identities)).await
+    }
 }
 
 #[async_trait::async_trait]
@@ -176,7 +187,7 @@ impl Accounts for Answers {
                     tracing::warn!(%workspace, connection = %source, "a request to erase an account that is still connected is not heeded");
                     return Ok(());
                 }
-                Err(Failure::NeedsAuthorization(_)) => {}
+                Err(Failure::NeedsAuthorization(_) | Failure::Gone(_)) => {}
                 Err(failure) => return Err(failure),
             }
         }

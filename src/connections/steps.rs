@@ -7,6 +7,7 @@ use crate::sync::Whose;
 use kit::backoff::{Backoff, random};
 use kit::failure::Failure;
 use kit::install::Install;
+use kit::receive::SignedBy;
 use model::{Command, OrderPolicy, Source, SourceKind};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -46,7 +47,8 @@ impl Connections {
         let record = live.record();
         if !record.account.is_empty() && record.account != found.account {
             let why = format!("the token is for {}, not for {}", found.account, record.account);
-            return Err(Failure::Refused(why));
+            live.tokens.disown(&why).map_err(unkept)?;
+            return Err(Failure::NeedsAuthorization(why));
         }
         if let Some(other) = self.same_account(&record, &found.account) {
             return Err(Failure::Refused(format!("{} is connected already, as {}", found.account, other.id)));
@@ -62,15 +64,16 @@ impl Connections {
             }
             Ok(())
         };
-        live.edit(self, known).map_err(unkept)
+        live.edit(self, known).map_err(unkept)?;
+        self.authorization_found(&(record.workspace(), record.source()));
+        Ok(())
     }
 
     /// Another connection of the workspace to the same account.
     pub(super) fn same_account(&self, record: &ConnectionRecord, account: &str) -> Option<ConnectionRecord> {
         let others = self.of_account(&record.connector, account).into_iter();
-        others
-            .filter(|other| other.is_live())
-            .find(|other| other.workspace == record.workspace && other.id != record.id)
+        let mut others = others.filter(|other| other.workspace == record.workspace && other.id != record.id);
+        others.find(|other| self.still_counts(other))
     }
 
     /// The workspace gets the source before anything can come from it.
@@ -108,7 +111,8 @@ impl Connections {
         let place: Place = (record.workspace(), record.source());
         self.reading.end(&place).await?;
         self.sync.done_waiting(&place.0, &Whose::Workspace, place.1.as_str());
-        for tried in 1..=UNREGISTER_TRIES {
+        let tries = if self.is_shared(live) { 0 } else { UNREGISTER_TRIES };
+        for tried in 1..=tries {
             match install(live)?.unregister(&live.connection()).await {
                 Err(Failure::Retry { after, .. }) if tried < UNREGISTER_TRIES => {
                     sleep(UNREGISTER_BACKOFF.wait(
@@ -133,9 +137,20 @@ impl Connections {
         self.go_on(live, Step::Disconnecting, to)
     }
 
+    /// Whether what is registered on the platform serves other workspaces, too: they are connected to the same account,
+    /// and the app has one address for all.
+    fn is_shared(&self, live: &Live) -> bool {
+        let record = live.record();
+        let by_app = live.connector.receive.is_some_and(|receive| receive.signed_by() == SignedBy::App);
+        let mut others = self.of_account(&record.connector, &record.account).into_iter();
+        by_app
+            && others.any(|other| other.is_live() && (&other.workspace, &other.id) != (&record.workspace, &record.id))
+    }
+
     /// Takes out what the connection brought, person by person: what a list loses by it passes the brake first.
     pub(super) async fn withdraw(&self, live: &Live) -> Result<(), Failure> {
         let record = live.record();
+        self.forget_exports(&record.workspace(), &record.source(), None).await?;
         super::reading::withdraw(self.core.as_ref(), &(record.workspace(), record.source()), WITHDRAW_PAGE).await?;
         self.go_on(live, Step::Withdrawing, Step::Disconnected)
     }

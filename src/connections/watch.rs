@@ -25,18 +25,17 @@ impl Watch for Watcher {
         let Some(connections) = self.connections.upgrade() else { return };
         connections.authorization_lost(&self.place, why);
     }
-
-    fn restored(&self) {
-        let Some(connections) = self.connections.upgrade() else { return };
-        let (workspace, id) = &self.place;
-        connections.alerts.clear("authorization", id.as_str(), Some(workspace.as_str()));
-        if let Err(why) = connections.sync.connection_restored(workspace, id) {
-            tracing::error!(%why, connection = %id, "lists that are sent through a connection don't go on");
-        }
-    }
 }
 
 impl Connections {
+    /// The platform accepts the connection's tokens, and they are for its account.
+    pub(super) fn authorization_found(&self, (workspace, id): &Place) {
+        self.alerts.clear("authorization", id.as_str(), Some(workspace.as_str()));
+        if let Err(why) = self.sync.connection_restored(workspace, id) {
+            tracing::error!(%why, connection = %id, "lists that are sent through a connection don't go on");
+        }
+    }
+
     /// Only the merchant can help: it is told at once.
     pub(super) fn authorization_lost(&self, (workspace, id): &Place, why: &str) {
         let live = self.find(workspace, id).ok();

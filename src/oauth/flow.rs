@@ -1,6 +1,5 @@
 //! The authorization-code flow: sends a browser to a platform, and judges what comes back.
 
-use super::tokens::TokenState;
 use crate::connections::{ConnectError, Connections};
 use crate::control::pending::{Begun, For};
 use crate::control::rotation::now;
@@ -66,7 +65,10 @@ pub(super) fn arrive(
     let (install, platform) = connections.installer(connector)?;
     let checked = install.arrival(&platform, query, now().0 / 1_000_000).ok_or(ConnectError::NoSuchThing)?;
     let account = checked.map_err(ConnectError::Platform)?;
-    let known = connections.of_account(connector, &account);
+    let mut known = connections.of_account(connector, &account);
+    // One that was taken down comes back by an invitation alone.
+    known.retain(ConnectionRecord::is_live);
+    known.sort_by_key(|record| !connections.needs_merchant(record));
     let record = known.into_iter().next().ok_or(ConnectError::NotInvited)?;
     let wanted = For { workspace: record.workspace(), id: record.source() };
     depart(connections, &wanted, &record, &account, (install, platform))
@@ -106,7 +108,7 @@ pub(super) async fn finish(
         return Err(ConnectError::OtherAccount);
     }
     let grant = install.exchange(&platform, &account, &code, &redirect_uri(&platform, connector)).await;
-    connections.granted(&wanted, &account, &grant.map_err(ConnectError::Platform)?)?;
+    connections.granted(&wanted, &account, &grant.map_err(ConnectError::Platform)?).await?;
     Ok(wanted.id)
 }
 
@@ -119,9 +121,4 @@ pub(super) fn explained(error: &ConnectError) -> String {
         }
         other => other.to_string(),
     }
-}
-
-/// Whether a token's state needs the merchant.
-pub fn needs_merchant(state: TokenState) -> bool {
-    matches!(state, TokenState::None | TokenState::Refused | TokenState::Lost)
 }

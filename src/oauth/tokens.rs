@@ -50,12 +50,10 @@ pub struct TokenStatus {
     pub refused: Option<String>,
 }
 
-/// Hears of it when only the merchant can help, and when it is over.
+/// Hears of it when only the merchant can help.
 pub trait Watch: Send + Sync {
     /// The platform refuses the connection's tokens.
     fn refused(&self, why: &str);
-    /// There are tokens that are good.
-    fn restored(&self);
 }
 
 /// The tokens of one connection. All who need one share this.
@@ -117,12 +115,17 @@ impl ConnectionTokens {
         *self.at.lock().unwrap_or_else(PoisonError::into_inner) = (platform, account.to_owned());
     }
 
-    /// Keeps what an authorization gave.
-    pub fn grant(&self, grant: &Grant) -> Result<(), ControlError> {
+    /// Keeps what an authorization gave. A refresh that is under way ends first: it must not write over it.
+    pub async fn grant(&self, grant: &Grant) -> Result<(), ControlError> {
+        let _turn = self.one_at_a_time.lock().await;
         let before = self.load()?;
-        self.keep(&StoredTokens::of(grant, before.as_ref(), now()))?;
-        self.watch.restored();
-        Ok(())
+        self.keep(&StoredTokens::of(grant, before.as_ref(), now()))
+    }
+
+    /// The tokens turned out to be for somebody else: nothing is done with them any more.
+    pub fn disown(&self, why: &str) -> Result<(), ControlError> {
+        let Some(stored) = self.load()? else { return Ok(()) };
+        self.keep(&StoredTokens { refused: Some(why.to_owned()), ..stored })
     }
 
     /// Forgets the tokens.
@@ -221,6 +224,10 @@ impl ConnectionTokens {
     }
 
     fn refuse(&self, stored: &StoredTokens, why: &str) -> Failure {
+        // A merchant may just have agreed again.
+        if self.load().ok().flatten().is_some_and(|now| now.generation > stored.generation) {
+            return Failure::retry("there is a newer token", None);
+        }
         let refused = StoredTokens { refused: Some(why.to_owned()), refresh_begun: false, ..stored.clone() };
         if let Err(failed) = self.keep(&refused) {
             return unkept(failed);

@@ -43,6 +43,9 @@ pub trait Exports: Send + Sync {
         identities: &[Identity],
         reference: &str,
     ) -> Result<(), Failure>;
+
+    /// What was exported of people who are erased goes, too.
+    async fn forget(&self, workspace: &WorkspaceId, source: &SourceId, identities: &[Identity]) -> Result<(), Failure>;
 }
 
 /// Erases what came from a whole account.

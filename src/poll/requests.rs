@@ -112,6 +112,8 @@ impl Requests {
 struct Later {
     failures: u32,
     until: Instant,
+    /// Whose request it is.
+    of: Scope,
 }
 
 /// Carries requests out for as long as the daemon runs.
@@ -145,13 +147,19 @@ async fn pass(shared: &Shared, later: &mut BTreeMap<Vec<u8>, Later>) -> Result<(
                 Ok(()) => {
                     requests.done(one)?;
                     shared.inbox.flush.flush().await?;
-                    if later.remove(one.key.as_ref()).is_some() && later.is_empty() {
+                    let failed = later.remove(one.key.as_ref()).is_some();
+                    let same = |other: &Later| other.of == Scope::new(workspace, source);
+                    if failed && !later.values().any(same) {
                         shared.alerts.clear("request", source.as_str(), Some(workspace.as_str()));
                     }
                     tracing::info!(%workspace, %source, what = name(&one.record.asked), "a request was carried out");
                 }
                 Err(failure) => {
-                    let entry = later.entry(one.key.to_vec()).or_insert(Later { failures: 0, until: now });
+                    let entry = later.entry(one.key.to_vec()).or_insert_with(|| Later {
+                        failures: 0,
+                        until: now,
+                        of: Scope::new(workspace, source),
+                    });
                     entry.failures = entry.failures.saturating_add(1);
                     let asked = if let Failure::Retry { after, .. } = &failure { *after } else { None };
                     entry.until = Instant::now() + shared.settings.backoff.wait(entry.failures, asked, random());
@@ -183,6 +191,7 @@ async fn carry_out(shared: &Shared, record: &RequestRecord) -> Result<(), Failur
             shared.callbacks.exports.export(workspace, source, identities, reference).await
         }
         Asked::Redact { identities } => {
+            shared.callbacks.exports.forget(workspace, source, identities).await?;
             let position = each(shared, record, identities, redact).await?;
             shared.core.applied(workspace, position).await.map_err(|why| Failure::retry(why.to_string(), None))?;
             let mut empty = Vec::new();

@@ -63,6 +63,11 @@ impl Exports for Told {
         self.note(format!("export {reference} {}", who.len()));
         Ok(())
     }
+
+    async fn forget(&self, _: &WorkspaceId, _: &SourceId, who: &[Identity]) -> Result<(), Failure> {
+        self.note(format!("exports of {} forgotten", who.len()));
+        Ok(())
+    }
 }
 
 #[async_trait::async_trait]

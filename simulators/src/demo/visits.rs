@@ -1,5 +1,5 @@
-//! What the storefront's tracker says through the real SDK: visits, late, twice and out of order. It tells of orders too,
-//! as trackers do; they are the store's, and must not count again.
+//! What the storefront's tracker says through the real SDK: visits, late, twice and out of order. It tells of orders
+//! too, as trackers do; they are the store's, and must not count again.
 
 use super::random::Random;
 use super::truth::{Deed, What};

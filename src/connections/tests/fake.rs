@@ -47,6 +47,8 @@ pub struct Account {
     pub refresh: u32,
     /// For how long tokens are good.
     pub lasts: Duration,
+    /// Whose the token is, when it is another's.
+    pub answers_as: Option<String>,
 }
 
 static ACCOUNTS: Mutex<BTreeMap<String, Account>> = Mutex::new(BTreeMap::new());
@@ -151,9 +153,10 @@ impl Install for Fake {
     async fn identify(&self, connection: &Connection, granted: Option<&[String]>) -> Result<Identified, Failure> {
         let name = connection.account.clone();
         call(&name, "identify", |_| ()).await?;
+        let whose = account(&name, |account| account.answers_as.clone()).unwrap_or(name);
         Ok(Identified {
-            name: format!("The shop {name}"),
-            account: name,
+            name: format!("The shop {whose}"),
+            account: whose,
             details: Map::new(),
             scopes: granted.unwrap_or_default().to_vec(),
             missing: Vec::new(),

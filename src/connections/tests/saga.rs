@@ -4,6 +4,7 @@ use super::fake::{Parts, Plan, account, asked, plan, workspace};
 use crate::connections::ConnectError;
 use crate::control::Step;
 use crate::control::pending::For;
+use crate::oauth::TokenState;
 use kit::failure::Failure;
 use kit::token::Grant;
 use model::SourceId;
@@ -27,7 +28,7 @@ async fn install(parts: &Parts, name: &str) {
     let made = parts.connections.make(&workspace(), asked("store", "again", name)).await.unwrap();
     assert!(made.connect_url.unwrap().starts_with("http://127.0.0.1:1/connect/"));
     let wanted = For { workspace: workspace(), id: SourceId::from("store") };
-    parts.connections.granted(&wanted, name, &authorized(name)).unwrap();
+    parts.connections.granted(&wanted, name, &authorized(name)).await.unwrap();
 }
 
 fn registered(name: &str) -> usize {
@@ -81,7 +82,7 @@ async fn a_grant_whose_step_was_not_kept_is_not_lost() {
     let id = SourceId::from("store");
     parts.connections.make(&workspace(), asked("store", "again", "half-kept")).await.unwrap();
     let live = parts.connections.find(&workspace(), &id).unwrap();
-    live.tokens.grant(&authorized("half-kept")).unwrap();
+    live.tokens.grant(&authorized("half-kept")).await.unwrap();
     drop(live);
     parts.kill().await;
     let parts = Parts::open(dir.path()).await;
@@ -137,7 +138,7 @@ async fn a_disconnect_ends_well_after_failures_and_kills_and_twice() {
         assert_eq!(shown.token.generation, 0, "its tokens are forgotten");
         // The merchant may come back.
         let wanted = For { workspace: workspace(), id: id.clone() };
-        parts.connections.granted(&wanted, &name, &authorized(&name)).unwrap();
+        parts.connections.granted(&wanted, &name, &authorized(&name)).await.unwrap();
         parts.until("store", Step::Running).await;
         assert_eq!(registered(&name), 1);
         // And go for good.
@@ -184,8 +185,51 @@ async fn a_refusal_is_an_alert_at_once_until_the_merchant_agrees_again() {
     }
     assert_eq!(parts.alerts.list()[0].kind, "authorization");
     let wanted = For { workspace: workspace(), id: SourceId::from("store") };
-    parts.connections.granted(&wanted, "refuses", &authorized("refuses")).unwrap();
+    parts.connections.granted(&wanted, "refuses", &authorized("refuses")).await.unwrap();
     parts.until("store", Step::Running).await;
     assert!(parts.alerts.list().is_empty());
+    parts.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_for_another_account_is_not_used_and_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let parts = Parts::open(dir.path()).await;
+    install(&parts, "right").await;
+    parts.until("store", Step::Running).await;
+    let wanted = For { workspace: workspace(), id: SourceId::from("store") };
+    let other = parts.connections.granted(&wanted, "wrong", &authorized("wrong")).await;
+    assert!(matches!(other, Err(ConnectError::OtherAccount)), "{other:?}");
+    // A platform that names no account until the token is used: identify finds out.
+    account("right", |account| account.answers_as = Some("wrong".to_owned()));
+    parts.connections.granted(&wanted, "", &authorized("right")).await.unwrap();
+    let begun = std::time::Instant::now();
+    while !parts.alerts.list().iter().any(|alert| alert.kind == "authorization") {
+        assert!(begun.elapsed() < Duration::from_secs(10), "no alert");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let shown = parts.connections.show(&workspace(), &wanted.id).unwrap();
+    assert_eq!(shown.token.state, TokenState::Refused);
+    account("right", |account| account.answers_as = None);
+    parts.connections.granted(&wanted, "right", &authorized("right")).await.unwrap();
+    parts.until("store", Step::Running).await;
+    assert!(parts.alerts.list().is_empty());
+    parts.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removal_is_not_stopped_half_way_and_a_visit_does_not_bring_back_what_was_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let parts = Parts::open(dir.path()).await;
+    let (name, id) = ("goes", SourceId::from("store"));
+    install(&parts, name).await;
+    parts.until("store", Step::Running).await;
+    assert!(!parts.connections.needs_merchant(&parts.connections.record(&workspace(), &id).unwrap()));
+    plan(name, "unregister", &[Plan::KillBefore]);
+    parts.connections.take_down(&workspace(), &id, true).unwrap();
+    parts.called(name, "unregister", 1).await;
+    let wanted = For { workspace: workspace(), id: id.clone() };
+    let back = parts.connections.granted(&wanted, name, &authorized(name)).await;
+    assert!(matches!(back, Err(ConnectError::NotNow(_))), "{back:?}");
     parts.kill().await;
 }

@@ -171,7 +171,7 @@ impl Taking<'_> {
         let (workspace, source) = (&scope.workspace, &scope.source);
         tracing::debug!(%workspace, %source, why, bytes = self.delivery.body.len(), "a delivery can't be read");
         let what = format!("a delivery can't be read: {why}");
-        let to_do = "look at what was kept aside, and for a newer version; polls bring what it said";
+        let to_do = "look at what was kept aside, and for a newer version; polls bring what they can tell";
         self.state.alerts.raise("deliveries", source.as_str(), Some(workspace.as_str()), &what, to_do);
         self.state.aside.keep(scope, why, self.delivery.body, received);
     }
