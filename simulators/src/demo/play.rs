@@ -16,7 +16,7 @@ const DAY_MS: i64 = 86_400_000;
 const START_MS: i64 = 1_772_323_200_000;
 const START: &str = "2026-03-01T00:00:00Z";
 /// A pause for whoever watches.
-const A_DAY_TAKES: Duration = Duration::from_millis(250);
+const A_DAY_TAKES: Duration = Duration::from_millis(400);
 /// Every so many days somebody leaves the audience at Mailchimp.
 const SOMEBODY_LEAVES_EVERY: i64 = 3;
 
