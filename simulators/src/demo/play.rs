@@ -109,8 +109,7 @@ fn what_to_try(daemon: &Daemon) {
     println!("  target/release/segmentd sync");
     println!("  KEY=\"Authorization: Bearer $(cat {})\"", key.display());
     println!("  curl -H \"$KEY\" {url}/api/v1/workspaces/main/lists/spenders-mail");
-    println!(
-        "  curl -X POST -H \"$KEY\" -H 'content-type: application/json' {url}/api/v1/clock -d '{{\"advance_ms\": 86400000}}'"
-    );
+    let json = "content-type: application/json";
+    println!("  curl -X POST -H \"$KEY\" -H '{json}' {url}/api/v1/clock -d '{{\"advance_ms\": 86400000}}'");
     println!("  curl {url}/metrics");
 }

@@ -206,8 +206,7 @@ impl Stage {
         }
     }
 
-    /// From now on webhooks go wrong. What only webhooks tell (carts, checkouts) is doubled and reordered, but
-    /// not lost.
+    /// From now on webhooks go wrong. What only webhooks tell (carts, checkouts) is doubled and reordered, not lost.
     pub fn disturb(&self) {
         let kept = ["carts/create", "carts/update", "checkouts/create", "checkouts/update"].map(str::to_owned).to_vec();
         let hooks = HookFaults {

@@ -70,7 +70,8 @@ impl Bench {
         let audience = sim.create_audience("Measured");
         // Neither the brake nor rests between tries nor schedules are what this is about.
         let sections = format!(
-            "[sync]\nallow_private_destinations = true\nbrake_percent = 100\nretry_first_ms = 20\nretry_longest_ms = 200\n\
+            "[sync]\nallow_private_destinations = true\nbrake_percent = 100\n\
+             retry_first_ms = 20\nretry_longest_ms = 200\n\
              [connections]\npoll_schedule = \"\"\nregister_schedule = \"\"\naddresses = {{ mailchimp = \"{}\" }}\n",
             sim.base()
         );
@@ -155,7 +156,8 @@ impl Bench {
         );
         println!("  calls that did what they said: {}; failed and made again: {}", total.succeeded, total.failed);
         println!(
-            "  the fewest possible: {fewest} ({} creations of {SIDE}, {} tag batches of {SIDE} in and {SIDE} out); {:.2} of that",
+            "  the fewest possible: {fewest} ({} creations of {SIDE}, {} tag batches of {SIDE} in and {SIDE} out); \
+             {:.2} of that",
             fewest / 2,
             fewest / 2,
             total.succeeded as f64 / fewest as f64
