@@ -262,7 +262,7 @@ async fn an_uninstall_is_told_at_once_and_after_a_new_walk_the_gap_is_filled() {
     eventually(async || same(orders_of(&store, customer).await, 1)).await;
     store.shop.uninstall().unwrap();
     store.alerted(&["authorization"]).await;
-    let shown = store.wait_connection(STORE, |shown| shown["token"]["state"] == "refused").await;
+    let shown = store.wait_connection(STORE, |shown| shown["token"]["state"] == "revoked").await;
     assert!(shown["token"]["refused"].is_string(), "{shown}");
     for _ in 0..2 {
         store.shop.create_order(bought(customer, "Cap", 50)).unwrap();

@@ -268,7 +268,7 @@ async fn a_token_that_is_taken_back_is_told_and_after_a_new_one_the_list_goes_on
     buyer(&both.store, 4);
     both.store.alerted(&["authorization", "destination"]).await;
     both.status(|status| status["state"] == "stopped" || status["state"] == "held").await;
-    assert_eq!(both.store.show("mc").await["token"]["state"], "refused");
+    assert_eq!(both.store.show("mc").await["token"]["state"], "revoked");
     assert_eq!(both.tagged(), addresses(0..4));
     let said = both.store.cli(&["connection", "reauthorize", "mc"]);
     let page = Browser::default().agree(said.trim_end().lines().last().unwrap()).await;

@@ -80,6 +80,7 @@ mod tests {
             issued: Time(0),
             refresh_begun: false,
             refused: None,
+            revoked: false,
             scopes: None,
         };
         control.put_tokens(&"w".into(), &"c".into(), &tokens).unwrap();

@@ -19,6 +19,8 @@ struct TokenRecord {
     issued: i64,
     refresh_begun: bool,
     refused: Option<String>,
+    #[serde(default)]
+    revoked: bool,
     scopes: Option<Vec<String>>,
 }
 
@@ -39,8 +41,10 @@ pub struct StoredTokens {
     pub issued: Time,
     /// A refresh was asked for, and its answer is not known.
     pub refresh_begun: bool,
-    /// Why the platform does not accept it any more.
+    /// Why it is not used any more.
     pub refused: Option<String>,
+    /// Whether that is because the platform takes it no more.
+    pub revoked: bool,
     /// The scopes that came with it.
     pub scopes: Option<Vec<String>>,
 }
@@ -62,6 +66,7 @@ impl StoredTokens {
             issued: now,
             refresh_begun: false,
             refused: None,
+            revoked: false,
             scopes: grant.scopes.clone().or_else(|| before.and_then(|before| before.scopes.clone())),
         }
     }
@@ -90,6 +95,7 @@ impl Control {
             issued: tokens.issued.0,
             refresh_begun: tokens.refresh_begun,
             refused: tokens.refused.clone(),
+            revoked: tokens.revoked,
             scopes: tokens.scopes.clone(),
         };
         self.put(&key, &record)
@@ -109,6 +115,7 @@ impl Control {
             issued: Time(record.issued),
             refresh_begun: record.refresh_begun,
             refused: record.refused,
+            revoked: record.revoked,
             scopes: record.scopes,
         }))
     }

@@ -29,8 +29,11 @@ pub enum TokenState {
     Expiring,
     /// A new one is being asked for.
     Refreshing,
-    /// The platform does not accept it and gives no other: the merchant has to authorize again.
+    /// It can't be used: it is for another account, say. The merchant has to authorize again.
     Refused,
+    /// The platform takes it no more and gives no other: uninstalled, taken back, or too long unused. The merchant
+    /// has to authorize again.
+    Revoked,
     /// The answer to a refresh was lost, and the old token was good once only: the merchant has to authorize again.
     Lost,
 }
@@ -150,7 +153,7 @@ impl ConnectionTokens {
             return Ok(TokenStatus { state: TokenState::None, expires, refresh_expires, generation: 0, refused });
         };
         let state = if stored.refused.is_some() {
-            TokenState::Refused
+            if stored.revoked { TokenState::Revoked } else { TokenState::Refused }
         } else if self.is_lost(&stored) {
             TokenState::Lost
         } else if *self.refreshing.lock().unwrap_or_else(PoisonError::into_inner) {
@@ -228,7 +231,8 @@ impl ConnectionTokens {
         if self.load().ok().flatten().is_some_and(|now| now.generation > stored.generation) {
             return Failure::retry("there is a newer token", None);
         }
-        let refused = StoredTokens { refused: Some(why.to_owned()), refresh_begun: false, ..stored.clone() };
+        let refused = Some(why.to_owned());
+        let refused = StoredTokens { refused, revoked: true, refresh_begun: false, ..stored.clone() };
         if let Err(failed) = self.keep(&refused) {
             return unkept(failed);
         }

@@ -66,10 +66,10 @@ struct Outcome {
     secret: Option<String>,
 }
 
-/// Brings the webhook of one audience to what it should be; `anew` takes away what is there before.
-async fn ensure(api: &Api<'_>, list: &str, url: &str, anew: bool) -> Result<Outcome, Denied> {
+/// Brings the webhook of one audience to what it should be.
+async fn ensure(api: &Api<'_>, list: &str, url: &str) -> Result<Outcome, Denied> {
     let mut ours: Vec<Hook> = api.hooks(list).await?.webhooks.into_iter().filter(|hook| hook.url == url).collect();
-    let keep = if anew || ours.is_empty() { None } else { Some(ours.swap_remove(0)) };
+    let keep = if ours.is_empty() { None } else { Some(ours.swap_remove(0)) };
     // A repeat after a lost answer leaves doubles.
     for double in &ours {
         api.remove_hook(list, &double.id).await?;
@@ -104,11 +104,11 @@ async fn add(api: &Api<'_>, list: &str, url: &str) -> Result<Option<String>, Den
 }
 
 /// Takes our webhooks away from an audience; whether there was one.
-async fn clear(api: &Api<'_>, list: &str, url: &str) -> Result<bool, Failure> {
+async fn clear(api: &Api<'_>, list: &str, url: &str) -> Result<bool, Denied> {
     let hooks = match api.hooks(list).await {
         Ok(hooks) => hooks.webhooks,
         Err(Denied::Missing(_)) => return Ok(false),
-        Err(denied) => return Err(denied.into()),
+        Err(denied) => return Err(denied),
     };
     let mut any = false;
     for hook in hooks.iter().filter(|hook| hook.url == url) {
@@ -118,16 +118,15 @@ async fn clear(api: &Api<'_>, list: &str, url: &str) -> Result<bool, Failure> {
     Ok(any)
 }
 
-/// One round over the audiences, into `done`; the secrets that were given.
+/// One round over the audiences, into `done`; the secrets that are given go to `secrets`, by audience.
 async fn round(
     api: &Api<'_>,
     lists: &BTreeSet<String>,
-    (url, anew): (&str, bool),
-    done: &mut Registered,
-) -> Result<Vec<String>, Failure> {
-    let mut secrets = Vec::new();
+    url: &str,
+    (done, secrets): (&mut Registered, &mut BTreeMap<String, String>),
+) -> Result<(), Failure> {
     for list in lists {
-        match ensure(api, list, url, anew).await {
+        match ensure(api, list, url).await {
             Ok(outcome) => {
                 done.kept += outcome.kept;
                 if outcome.made > 0 {
@@ -136,13 +135,39 @@ async fn round(
                 if outcome.mended > 0 {
                     done.made.push(format!("webhook of audience {list}: what it tells of"));
                 }
-                secrets.extend(outcome.secret);
+                secrets.extend(outcome.secret.map(|secret| (list.clone(), secret)));
             }
             Err(Denied::Missing(why) | Denied::Invalid(why)) => done.refused.push(format!("audience {list}: {why}")),
             Err(denied) => return Err(denied.into()),
         }
     }
-    Ok(secrets)
+    Ok(())
+}
+
+/// Brings the webhooks to what they should be; the secrets of those that were made, by audience.
+async fn ensure_all(
+    api: &Api<'_>,
+    lists: &BTreeSet<String>,
+    url: &str,
+    (done, secrets): (&mut Registered, &mut BTreeMap<String, String>),
+) -> Result<(), Failure> {
+    round(api, lists, url, (done, secrets)).await?;
+    if secrets.is_empty() || secrets.len() >= lists.len().saturating_sub(done.refused.len()) {
+        return Ok(());
+    }
+    // A secret is told once and one text holds those of all: the others have to be made anew, too. All go before the
+    // first comes: if this ends midway one is missing, by which the next check knows that it has to begin anew.
+    let (fresh, kept): (Vec<&String>, Vec<&String>) = lists.iter().partition(|list| secrets.contains_key(*list));
+    for list in fresh.into_iter().chain(kept) {
+        match clear(api, list, url).await {
+            // What is refused here is refused, and told, when it is to be made.
+            Ok(_) | Err(Denied::Missing(_) | Denied::Invalid(_)) => {}
+            Err(denied) => return Err(denied.into()),
+        }
+    }
+    secrets.clear();
+    *done = Registered::default();
+    round(api, lists, url, (done, secrets)).await
 }
 
 /// One webhook at each watched audience, none elsewhere.
@@ -161,14 +186,17 @@ pub(crate) async fn register(connection: &Connection) -> Result<Registered, Fail
             }
         }
     }
-    let mut secrets = round(&api, &wanted, (url, false), &mut done).await?;
-    if !secrets.is_empty() && secrets.len() < wanted.len().saturating_sub(done.refused.len()) {
-        // A secret is told once and one text holds those of all: the others have to be made anew, too.
-        done = Registered::default();
-        secrets = round(&api, &wanted, (url, true), &mut done).await?;
+    let mut secrets = BTreeMap::new();
+    if let Err(failure) = ensure_all(&api, &wanted, url, (&mut done, &mut secrets)).await {
+        // Nobody keeps these secrets: without their webhooks the next check makes all anew.
+        for list in secrets.keys() {
+            let _ = clear(&api, list, url).await;
+        }
+        return Err(failure);
     }
     if !secrets.is_empty() {
-        done.hook_secret = Some(secrets.join(&SECRETS_SEPARATOR.to_string()).into());
+        let all: Vec<String> = secrets.into_values().collect();
+        done.hook_secret = Some(all.join(&SECRETS_SEPARATOR.to_string()).into());
     }
     Ok(done)
 }

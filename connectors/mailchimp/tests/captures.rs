@@ -6,6 +6,7 @@ use kit::install::Install;
 use segmentd_connector_mailchimp::CONNECTOR;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::io::Write;
 use support::contract::Contract;
 use support::{Call, KEY, World, batch, change};
 
@@ -13,7 +14,8 @@ const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/capture
 
 fn captured() -> Option<Vec<Value>> {
     let Ok(text) = std::fs::read_to_string(FILE) else {
-        println!("skipped: the captures of official clients are not here");
+        // The harness swallows what is printed.
+        let _ = writeln!(std::io::stderr(), "SKIPPED: {FILE} is missing: nothing is held against the official client");
         return None;
     };
     let all: Vec<Value> = serde_json::from_str(&text).unwrap();

@@ -7,6 +7,7 @@ use kit::install::Install;
 use secrecy::ExposeSecret;
 use segmentd_connector_mailchimp::CONNECTOR;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use support::{Audience, Fault, KEY, LIST, World};
 
 fn role() -> &'static dyn Install {
@@ -129,6 +130,44 @@ async fn secrets_of_all_webhooks_come_together() {
     assert_eq!((hooks(&world, LIST).len(), hooks(&world, "ffffffffff").len()), (1, 1));
     assert!(role().register(&connection).await.unwrap().hook_secret.is_none());
     world.assert_right();
+}
+
+#[tokio::test]
+async fn no_failure_midway_leaves_a_webhook_whose_secret_is_lost() {
+    // What fails, and the calls of that name that go well before.
+    let steps = [
+        ("GET /lists/ffffffffff/webhooks", 0),
+        ("GET /lists/ffffffffff/webhooks", 1),
+        ("GET /lists/ffffffffff/webhooks", 2),
+        ("DELETE /lists/a1b2c3d4e5/webhooks", 0),
+        ("DELETE /lists/ffffffffff/webhooks", 0),
+        ("POST /lists/a1b2c3d4e5/webhooks", 0),
+        ("POST /lists/a1b2c3d4e5/webhooks", 1),
+        ("POST /lists/ffffffffff/webhooks", 0),
+    ];
+    for missing in [LIST, "ffffffffff"] {
+        for (step, well) in steps {
+            let world = World::start().await;
+            world.state().signs_hooks = true;
+            world.state().lists.insert("ffffffffff".to_owned(), Audience::default());
+            let connection = world.connection(json!({}));
+            let mut kept = role().register(&connection).await.unwrap().hook_secret.unwrap();
+            world.state().lists.get_mut(missing).unwrap().hooks.clear();
+            world.fail_after(step, well, Fault::Instead(500, ""));
+            // Some of the steps are not on the way that is taken; then nothing fails.
+            for check in 0..3 {
+                match role().register(&connection).await {
+                    Ok(done) => kept = done.hook_secret.unwrap_or(kept),
+                    Err(failure) => assert!(check == 0 && matches!(failure, Failure::Retry { .. }), "{failure}"),
+                }
+            }
+            let told: BTreeSet<String> = kept.expose_secret().lines().map(str::to_owned).collect();
+            let ids = [LIST, "ffffffffff"].into_iter().flat_map(|list| hooks(&world, list));
+            let there: BTreeSet<String> = ids.map(|hook| format!("secret-{}", hook["id"].as_str().unwrap())).collect();
+            assert_eq!((&told, there.len()), (&there, 2), "{missing}: {step} after {well}");
+            world.assert_right();
+        }
+    }
 }
 
 #[tokio::test]

@@ -95,6 +95,9 @@ impl<'a> Context<'a> {
     }
 }
 
+/// Kind of the pointer to an order that is said to be deleted.
+pub(crate) const DELETED_ORDER: &str = "deleted_order";
+
 /// A thing that is to be read.
 pub(crate) fn pointer(kind: &str, id: &str) -> Pointer {
     Pointer { kind: kind.to_owned(), id: id.to_owned() }

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Customers of one request: 10 points each, of the 1,000 that a request may cost.
 const CHANGES_MAX: usize = 50;
@@ -20,6 +21,10 @@ const CHANGES_MAX: usize = 50;
 const TAG_CHARS_MAX: usize = 255;
 /// Customers asked for by id at once.
 const IDS_MAX: usize = 250;
+
+/// What keeps a tag from being written is told in words alone (too many tags, a customer under work, a fault of the
+/// platform's), and all of it may pass.
+const REFUSAL_PASSES: Duration = Duration::from_secs(3600);
 
 /// What tags can do. The search index lags behind our own writes.
 pub(crate) const CAPABILITIES: SyncCapabilities = SyncCapabilities {
@@ -147,6 +152,10 @@ impl Destination for CustomerTag {
 
     async fn snapshot(&self, _part: &SnapshotPart) -> Result<(), Failure> {
         Err(Failure::Refused("a tag takes no snapshots".to_owned()))
+    }
+
+    fn passes_after(&self, _refusal: &Refusal) -> Option<Duration> {
+        Some(REFUSAL_PASSES)
     }
 
     async fn held(&self, after: Option<&str>) -> Result<HeldPage, Failure> {

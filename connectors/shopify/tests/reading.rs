@@ -94,7 +94,9 @@ async fn long_orders_are_read_whole() {
 #[tokio::test]
 async fn what_is_gone_is_said_and_what_is_hidden_is_not() {
     let gone = Shop::start(|_| Reply::data(json!({ "nodes": [null] }))).await;
-    let facts = fetch(&connection(&gone.base), &pointers("order", &["5"])).await.unwrap();
+    let mut seeing_all = connection(&gone.base);
+    seeing_all.scopes.push("read_all_orders".to_owned());
+    let facts = fetch(&seeing_all, &pointers("order", &["5"])).await.unwrap();
     let cancelled = named(&facts, "Order Cancelled")[0];
     assert_eq!(cancelled.properties["order_id"].to_json(), "5");
     assert_eq!(cancelled.time, time("2026-11-24T10:00:00Z"));
@@ -106,13 +108,34 @@ async fn what_is_gone_is_said_and_what_is_hidden_is_not() {
         Reply::json(&json!({ "data": { "nodes": [null] }, "errors": [error] }))
     })
     .await;
-    for kind in ["order", "customer"] {
+    for kind in ["order", "deleted_order", "customer"] {
         let facts = fetch(&connection(&hidden.base), &pointers(kind, &["5"])).await.unwrap();
         assert_eq!(facts, Facts::default(), "{kind}");
     }
     let short = Shop::start(|_| Reply::data(json!({ "nodes": [] }))).await;
     let failure = fetch(&connection(&short.base), &pointers("customer", &["5"])).await.unwrap_err();
     assert!(matches!(failure, Failure::PlatformChanged(_)), "{failure}");
+}
+
+#[tokio::test]
+async fn an_order_that_is_too_old_to_be_shown_is_not_taken_as_deleted() {
+    let old = Shop::start(|call| {
+        let ids = call.variable("ids").as_array().unwrap();
+        Reply::data(json!({ "nodes": vec![Value::Null; ids.len()] }))
+    })
+    .await;
+    let connection = connection(&old.base);
+    assert!(!connection.granted("read_all_orders"));
+    assert_eq!(fetch(&connection, &pointers("order", &["5", "6"])).await, Ok(Facts::default()));
+    let mut both = pointers("order", &["5", "6"]);
+    both.extend(pointers("deleted_order", &["6"]));
+    let facts = fetch(&connection, &both).await.unwrap();
+    assert_eq!(facts.events.len(), 1, "a deletion that was told is believed when the order is not there");
+    assert_eq!(named(&facts, "Order Cancelled")[0].properties["order_id"].to_json(), "6");
+    let there = Shop::start(|_| Reply::data(json!({ "nodes": [graph_order()] }))).await;
+    let pointers = pointers("deleted_order", &["9007199254740993"]);
+    let facts = fetch(&support::connection(&there.base), &pointers).await.unwrap();
+    assert_eq!((named(&facts, "Order Cancelled").len(), named(&facts, "Order Updated").len()), (0, 1), "it is there");
 }
 
 #[tokio::test]

@@ -219,7 +219,9 @@ fn the_same_refund_is_the_same_message_wherever_it_stands() {
 #[test]
 fn what_headers_alone_say_is_looked_at_first() {
     assert_eq!(read("customers/delete", &json!({ "id": 8801 })).pointers, pointed("customer", "8801"));
-    assert_eq!(read("orders/delete", &json!({ "id": 5 })).pointers, pointed("order", "5"));
+    assert_eq!(read("orders/delete", &json!({ "id": 5 })).pointers, pointed("deleted_order", "5"));
+    let of_another_topic = json!({ "id": 5, "name": "#1001", "line_items": [] });
+    assert_eq!(read("orders/delete", &of_another_topic).pointers, pointed("order", "5"), "no deletion has such a body");
     assert_eq!(read("orders/edited", &json!({ "order_edit": { "order_id": 5 } })).pointers, pointed("order", "5"));
     for topic in ["app/uninstalled", "app/scopes_update"] {
         let facts = read(topic, &json!({ "id": 954_889 }));

@@ -10,6 +10,7 @@ use segmentd_connector_shopify::CONNECTOR;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use support::{Call, Reply, SHOP, Shop, connection};
 
 type Tags = Arc<Mutex<BTreeMap<u64, Vec<String>>>>;
@@ -134,6 +135,9 @@ async fn members_get_the_tag_and_lose_it() {
         refused.iter().map(|refusal| (refusal.identifier.as_str(), refusal.reason.as_str())).collect();
     assert_eq!(reasons.keys().copied().collect::<Vec<_>>(), ["13", "99", "x@y.com"], "who is gone has no tag");
     assert_eq!(reasons["99"], "Customer does not exist");
+    for refusal in &refused {
+        assert_eq!(destination.passes_after(refusal), Some(Duration::from_secs(3600)), "{refusal:?}");
+    }
     assert_eq!(held(destination.as_ref()).await, ["2", "4", "13"]);
     let asked = ["1", "2", "13", "99", "x"].map(str::to_owned);
     assert_eq!(destination.holds(&asked).await.unwrap(), ["2", "13"]);

@@ -34,6 +34,7 @@ fn keep(connections: &Connections, ends_in_s: i64, refresh_begun: bool) {
         issued: now.plus_micros(-3_600_000_000),
         refresh_begun,
         refused: None,
+        revoked: false,
         scopes: None,
     };
     connections.control().put_tokens(&workspace(), &SourceId::from(ID), &tokens).unwrap();
@@ -149,7 +150,7 @@ async fn a_refused_token_is_told_and_a_new_grant_mends_it() {
     let tokens = with_old_token(&parts, "again", "gone").await;
     account("gone", |account| (account.access, account.refresh) = (0, 0));
     assert!(matches!(tokens.current().await, Err(Failure::NeedsAuthorization(_))));
-    assert_eq!(tokens.status().unwrap().state, TokenState::Refused);
+    assert_eq!(tokens.status().unwrap().state, TokenState::Revoked);
     assert_eq!(parts.alerts.list()[0].kind, "authorization");
     let old = Token { value: "a1".into(), generation: 1 };
     assert!(tokens.refused(&old, "401").await.is_err(), "nothing is asked for again");

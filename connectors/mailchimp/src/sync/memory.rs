@@ -75,7 +75,7 @@ impl Memory {
         *times
     }
 
-    /// The tag sees it.
+    /// The tag sees it, or it is waited for no longer.
     pub(super) fn is_there(&mut self, email: &str) {
         self.late.remove(&key(email));
     }

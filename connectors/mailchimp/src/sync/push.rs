@@ -9,7 +9,7 @@ use kit::failure::Failure;
 use kit::sync::{Batch, Change, Refusal};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A contact that was created and that the tag does not see is tried so often.
+/// A contact that was created and that the tag does not see is tried so often, before the others stop waiting for it.
 const LATE_TRIES: u8 = 5;
 
 /// Who is not taken, and why.
@@ -113,6 +113,7 @@ impl MailchimpTag {
         }
         // They were in the tag before, and nothing was said of their status.
         for change in waiting.values() {
+            memory.is_there(&change.identifier);
             memory.not_seen(&change.identifier);
         }
         seen
@@ -142,16 +143,15 @@ impl MailchimpTag {
 
     /// Contacts that were created and that the tag does not see: it may be late for a while.
     fn judge_late(&self, late: Vec<(&Change, String)>, refused: &mut Refused) -> Result<(), Failure> {
-        let mut again = false;
-        for (change, why) in late {
-            if self.memory().is_late(&change.identifier) < LATE_TRIES {
-                again = true;
-            } else {
-                refused.add(&change.identifier, reasons::not_taken(&why));
-            }
-        }
-        if again {
+        let mut memory = self.memory();
+        // All are counted; only when none is to be waited for are they forgotten, else the waiting would not end.
+        let tries = late.iter().map(|(change, _)| memory.is_late(&change.identifier)).min();
+        if tries.is_some_and(|tries| tries < LATE_TRIES) {
             return Err(Failure::retry("Mailchimp's tag does not see contacts yet that were just created", None));
+        }
+        for (change, why) in late {
+            memory.is_there(&change.identifier);
+            refused.add(&change.identifier, reasons::not_shown(&why));
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use crate::wire::CreateError;
 use std::time::Duration;
 
 const HOUR: Duration = Duration::from_secs(3600);
+const LATE: Duration = Duration::from_secs(10 * 60);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 const UNSUBSCRIBED: &str = "unsubscribed at Mailchimp";
@@ -14,6 +15,8 @@ const TRANSACTIONAL: &str = "transactional at Mailchimp: never opted in to marke
 const COMPLIANCE: &str = "in compliance state at Mailchimp";
 const FORGOTTEN: &str = "deleted for good at Mailchimp";
 const MANY_LISTS: &str = "signed up to many lists lately, Mailchimp says; tried again later";
+const NOT_SUBSCRIBED: &str = "not subscribed at Mailchimp";
+const NOT_SHOWN: &str = "the tag does not show the contact yet";
 const NOT_ON_AUDIENCE: &str = "not on the audience, and this list adds nobody to it";
 
 /// What an error of creating a contact comes to.
@@ -58,7 +61,7 @@ pub(super) fn of_status(status: &str) -> Option<String> {
         "cleaned" => CLEANED,
         "pending" => PENDING,
         "transactional" => TRANSACTIONAL,
-        other => return Some(bounded(&format!("{other} at Mailchimp"))),
+        other => return Some(bounded(&format!("{NOT_SUBSCRIBED}: {other}"))),
     };
     Some(why.to_owned())
 }
@@ -68,15 +71,30 @@ pub(super) fn not_on_audience() -> String {
     NOT_ON_AUDIENCE.to_owned()
 }
 
+/// It is on the audience, but the tag is behind, in the platform's words.
+pub(super) fn not_shown(said: &str) -> String {
+    bounded(&format!("{NOT_SHOWN}: {said}"))
+}
+
 /// The platform does not take the address, in its own words.
 pub(super) fn not_taken(said: &str) -> String {
     bounded(&format!("not taken by Mailchimp: {said}"))
 }
 
-/// After how long another try is worth it.
+/// After how long another try is worth it. Whoever is not to be mailed may subscribe by a form of Mailchimp's; a try
+/// harms nobody, as who is still not to be mailed is taken out again.
 pub(super) fn passes_after(reason: &str) -> Option<Duration> {
-    const PASSING: [(&str, Duration); 3] =
-        [(MANY_LISTS, HOUR.saturating_mul(6)), (PENDING, DAY), (NOT_ON_AUDIENCE, DAY)];
+    const PASSING: [(&str, Duration); 9] = [
+        (MANY_LISTS, HOUR.saturating_mul(6)),
+        (UNSUBSCRIBED, DAY),
+        (CLEANED, DAY),
+        (PENDING, DAY),
+        (TRANSACTIONAL, DAY),
+        (COMPLIANCE, DAY),
+        (NOT_SUBSCRIBED, DAY),
+        (NOT_ON_AUDIENCE, DAY),
+        (NOT_SHOWN, LATE),
+    ];
     PASSING.iter().find(|(kind, _)| reason.starts_with(kind)).map(|(_, after)| *after)
 }
 
@@ -96,7 +114,7 @@ mod tests {
         assert_eq!(error(exists, "ERROR_GENERIC", ""), Verdict::Exists);
         assert_eq!(error("Please enter a date", "ERROR_GENERIC", "BIRTHDAY"), Verdict::BadField);
         let texts = [
-            ("x is in a compliance state due to unsubscribe, bounce, or compliance review", COMPLIANCE, None),
+            ("x is in a compliance state due to unsubscribe, bounce, or compliance review", COMPLIANCE, Some(DAY)),
             ("x was permanently deleted and cannot be re-imported.", FORGOTTEN, None),
             ("x has signed up to a lot of lists very recently; we're not allowing", MANY_LISTS, Some(HOUR * 6)),
             ("x looks fake or invalid, please enter a real email address.", "not taken by Mailchimp", None),
@@ -113,8 +131,10 @@ mod tests {
         assert_eq!(of_status("subscribed"), None);
         for status in ["unsubscribed", "cleaned", "pending", "transactional", "archived", ""] {
             let reason = of_status(status).unwrap();
-            assert_eq!(passes_after(&reason), (status == "pending").then_some(DAY), "{reason}");
+            assert_eq!(passes_after(&reason), Some(DAY), "who subscribes by a form is sent: {reason}");
         }
+        assert_eq!(passes_after(&not_shown("not in the list")), Some(LATE));
+        assert_eq!(passes_after(&not_taken("not in the list")), None);
         assert_eq!(passes_after(&not_on_audience()), Some(DAY));
     }
 }

@@ -52,6 +52,8 @@ pub enum Fault {
     Instead(u16, &'static str),
     /// It is done, but the answer is lost.
     Lost,
+    /// All is well.
+    Nothing,
 }
 
 #[derive(Clone, Debug)]
@@ -132,6 +134,12 @@ impl World {
 
     pub fn fail(&self, call: &str, fault: Fault, times: usize) {
         self.state().faults.push((call.to_owned(), fault, times));
+    }
+
+    /// One call comes to this, after some of its name went well.
+    pub fn fail_after(&self, call: &str, well: usize, fault: Fault) {
+        self.fail(call, Fault::Nothing, well);
+        self.fail(call, fault, 1);
     }
 
     /// The calls since the last look, as `METHOD path`.

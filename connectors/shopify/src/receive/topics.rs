@@ -1,11 +1,12 @@
 //! What each topic's body is read as. The topic is not signed: a body must have the form of its topic.
 
 use super::{cart, checkout, customer, order, privacy, refund};
-use crate::context::{Context, pointer};
+use crate::context::{Context, DELETED_ORDER, pointer};
 use crate::fields;
 use kit::receive::{Facts, Receiver, Rejection};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use std::collections::BTreeMap;
 
 /// A body as a form. The reason says where, never what: it may hold personal data.
 pub(super) fn parse<T: DeserializeOwned>(topic: &str, body: &[u8]) -> Result<T, Rejection> {
@@ -34,6 +35,8 @@ struct Shop {
 struct Only {
     #[serde(default, deserialize_with = "fields::id")]
     id: Option<String>,
+    #[serde(flatten)]
+    more: BTreeMap<String, IgnoredAny>,
 }
 
 /// Reads a verified body.
@@ -56,7 +59,7 @@ pub(super) fn read(
         | "orders/fulfilled"
         | "orders/partially_fulfilled" => order::order(topic, body, context),
         "orders/edited" => order::edited(topic, body),
-        "orders/delete" => only(topic, body, "order"),
+        "orders/delete" => deleted_order(topic, body),
         "refunds/create" => refund::refund(topic, body, context),
         "order_transactions/create" => refund::transaction(topic, body, context),
         "carts/create" | "carts/update" => cart::cart(topic, body, context),
@@ -83,7 +86,19 @@ pub(super) fn pointed(kind: &str, id: &str) -> Facts {
 }
 
 fn only(topic: &str, body: &[u8], kind: &str) -> Result<Facts, Rejection> {
+    let (id, _) = only_id(topic, body)?;
+    Ok(pointed(kind, &id))
+}
+
+/// The id, and whether nothing else that says something stands beside it.
+fn only_id(topic: &str, body: &[u8]) -> Result<(String, bool), Rejection> {
     let body: Only = parse(topic, body)?;
     let id = body.id.filter(|id| fields::is_number(id)).ok_or_else(|| not_of_topic(topic, "id"))?;
-    Ok(pointed(kind, &id))
+    Ok((id, body.more.keys().all(|name| name == "admin_graphql_api_id")))
+}
+
+/// The body of a deletion is an id. Any other was signed for another topic: it says nothing of a deletion.
+fn deleted_order(topic: &str, body: &[u8]) -> Result<Facts, Rejection> {
+    let (id, alone) = only_id(topic, body)?;
+    Ok(pointed(if alone { DELETED_ORDER } else { "order" }, &id))
 }
