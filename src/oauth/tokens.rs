@@ -69,7 +69,6 @@ pub struct ConnectionTokens {
     watch: Arc<dyn Watch>,
     /// Held over a refresh: whoever comes meanwhile waits and gets the new token.
     one_at_a_time: Arc<tokio::sync::Mutex<()>>,
-    refreshing: Mutex<bool>,
 }
 
 impl ConnectionTokens {
@@ -88,7 +87,6 @@ impl ConnectionTokens {
             at: Mutex::new((platform, account.to_owned())),
             watch,
             one_at_a_time: Arc::default(),
-            refreshing: Mutex::new(false),
         });
         if let Some(stored) = tokens.load()? {
             if let Some(why) = &stored.refused {
@@ -108,9 +106,10 @@ impl ConnectionTokens {
         self.control.put_tokens(&self.place.0, &self.place.1, tokens)
     }
 
+    /// Whether a refresh was begun and nobody knows what came of it, where that matters. Of use only while no refresh
+    /// is under way: to whoever holds the turn.
     fn is_lost(&self, stored: &StoredTokens) -> bool {
-        let in_flight = *self.refreshing.lock().unwrap_or_else(PoisonError::into_inner);
-        stored.refresh_begun && !in_flight && self.install.capabilities().refresh_reuse == RefreshReuse::Never
+        stored.refresh_begun && self.install.capabilities().refresh_reuse == RefreshReuse::Never
     }
 
     /// Our app was set anew, or the account is known now.
@@ -138,7 +137,8 @@ impl ConnectionTokens {
 
     /// Whether there are tokens that nobody has refused.
     pub fn are_good(&self) -> bool {
-        self.usable().is_ok()
+        let turn = self.one_at_a_time.try_lock();
+        self.unrefused().is_ok_and(|stored| turn.is_err() || !self.is_lost(&stored))
     }
 
     /// The scopes that came with the tokens.
@@ -148,16 +148,17 @@ impl ConnectionTokens {
 
     /// How the token stands.
     pub fn status(&self) -> Result<TokenStatus, ControlError> {
+        let turn = self.one_at_a_time.try_lock();
         let Some(stored) = self.load()? else {
             let (expires, refresh_expires, refused) = (None, None, None);
             return Ok(TokenStatus { state: TokenState::None, expires, refresh_expires, generation: 0, refused });
         };
         let state = if stored.refused.is_some() {
             if stored.revoked { TokenState::Revoked } else { TokenState::Refused }
+        } else if turn.is_err() {
+            TokenState::Refreshing
         } else if self.is_lost(&stored) {
             TokenState::Lost
-        } else if *self.refreshing.lock().unwrap_or_else(PoisonError::into_inner) {
-            TokenState::Refreshing
         } else if expires_soon(&stored, now()) {
             TokenState::Expiring
         } else {
@@ -182,22 +183,38 @@ impl ConnectionTokens {
         }
     }
 
-    fn usable(&self) -> Result<StoredTokens, Failure> {
+    fn unrefused(&self) -> Result<StoredTokens, Failure> {
         let stored = self.load().map_err(unkept)?;
         let stored = stored.ok_or_else(|| Failure::NeedsAuthorization("the connection has no token".to_owned()))?;
-        if let Some(why) = &stored.refused {
-            return Err(Failure::NeedsAuthorization(why.clone()));
+        match &stored.refused {
+            Some(why) => Err(Failure::NeedsAuthorization(why.clone())),
+            None => Ok(stored),
         }
-        if self.is_lost(&stored) {
-            return Err(Failure::NeedsAuthorization(LOST.to_owned()));
+    }
+
+    /// The same for whoever holds the turn.
+    fn usable_in_turn(&self) -> Result<StoredTokens, Failure> {
+        match self.unrefused()? {
+            stored if self.is_lost(&stored) => Err(Failure::NeedsAuthorization(LOST.to_owned())),
+            stored => Ok(stored),
         }
-        Ok(stored)
+    }
+
+    /// Tokens that can be used. A refresh that is under way is no lost one: it is waited for.
+    async fn usable(&self) -> Result<StoredTokens, Failure> {
+        match self.unrefused()? {
+            stored if self.is_lost(&stored) => {
+                let _turn = self.one_at_a_time.lock().await;
+                self.usable_in_turn()
+            }
+            stored => Ok(stored),
+        }
     }
 
     /// Another token than `old`: that of somebody who was faster, or a new one.
     async fn renew(&self, old: &StoredTokens) -> Result<StoredTokens, Failure> {
         let turn = Arc::clone(&self.one_at_a_time).lock_owned().await;
-        let stored = self.usable()?;
+        let stored = self.usable_in_turn()?;
         if stored.generation > old.generation {
             return Ok(stored);
         }
@@ -208,15 +225,12 @@ impl ConnectionTokens {
         let (platform, account) = self.at.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (control, place, install) = (Arc::clone(&self.control), self.place.clone(), self.install);
         let call = RefreshCall { control, place, install, platform, account };
-        *self.refreshing.lock().unwrap_or_else(PoisonError::into_inner) = true;
         let done = tokio::spawn(async move {
             let answer = call.run(&stored, &refresh).await;
             drop(turn);
             (answer, stored)
         });
-        let done = done.await;
-        *self.refreshing.lock().unwrap_or_else(PoisonError::into_inner) = false;
-        match done {
+        match done.await {
             Ok((Ok(fresh), _)) => Ok(fresh),
             Ok((Err(Failure::NeedsAuthorization(why)), stored)) => Err(self.refuse(&stored, &why)),
             // A token that is still good goes on while the platform can't renew it.
@@ -299,7 +313,7 @@ fn token(stored: &StoredTokens) -> Token {
 #[async_trait::async_trait]
 impl Tokens for ConnectionTokens {
     async fn current(&self) -> Result<Token, Failure> {
-        let stored = self.usable()?;
+        let stored = self.usable().await?;
         if !expires_soon(&stored, now()) {
             return Ok(token(&stored));
         }
@@ -312,7 +326,7 @@ impl Tokens for ConnectionTokens {
     }
 
     async fn refused(&self, refused: &Token, why: &str) -> Result<Token, Failure> {
-        let stored = self.usable()?;
+        let stored = self.usable().await?;
         if stored.generation > refused.generation {
             return Ok(token(&stored));
         }
