@@ -20,6 +20,7 @@ pub mod log;
 pub mod oauth;
 pub mod ops;
 pub mod poll;
+pub mod schedule;
 pub mod shard;
 pub mod store;
 pub mod sync;

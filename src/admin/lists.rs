@@ -132,7 +132,7 @@ pub(super) async fn put(
     for (name, schedule) in
         [("snapshot_schedule", &sync.snapshot_schedule), ("reconcile_schedule", &sync.reconcile_schedule)]
     {
-        crate::sync::check_schedule(schedule).map_err(|why| wrong(format!("{place}.sync.{name}: {why}")))?;
+        crate::schedule::check(schedule).map_err(|why| wrong(format!("{place}.sync.{name}: {why}")))?;
     }
     // Tried before anything is kept: a destination that can't be used changes nothing.
     let tried = state.connections.destination(&workspace, &destination);

@@ -274,7 +274,7 @@ impl Config {
             ("register_schedule", &self.connections.register_schedule),
         ];
         for (key, schedule) in schedules {
-            crate::sync::check_schedule(schedule).map_err(|why| wrong(key, why))?;
+            crate::schedule::check(schedule).map_err(|why| wrong(key, why))?;
         }
         for (connector, address) in &self.connections.addresses {
             let known = crate::connectors::find(connector).is_some_and(|one| one.install.is_some());

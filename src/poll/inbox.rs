@@ -2,11 +2,11 @@
 
 use super::completeness::Completeness;
 use super::cursor::Cursors;
-use super::flush::Flush;
 use super::keys::Scope;
 use super::pointers::{POINTER_BYTES_MAX, Pointers};
 use super::requests::Requests;
 use crate::store::db::{Db, StoreError};
+use crate::store::flush::Flush;
 use kit::receive::{Pointer, Request};
 use model::Time;
 use std::collections::BTreeMap;

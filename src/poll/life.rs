@@ -1,12 +1,12 @@
 //! What a connection's streams go through: their past, one after the other; then polls on the schedule.
 
 use super::records::{ConnectionRecord, StreamRecord};
-use super::schedule::Schedule;
 use super::service::Shared;
 use super::sink::{LogSink, Reading, store_failed};
 use super::slot::{Pulse, Slot, watched};
 use super::status::StreamState;
 use super::worker::{self, Ended};
+use crate::schedule::Schedule;
 use crate::store::db::StoreError;
 use chrono::Utc;
 use kit::failure::Failure;

@@ -1,9 +1,9 @@
 //! Sees to what is registered on the platform: subscriptions die there without a word.
 
-use super::schedule::Schedule;
 use super::service::Shared;
 use super::slot::{Pulse, Slot, watched};
 use super::worker::{self, Ended};
+use crate::schedule::Schedule;
 use chrono::Utc;
 use kit::install::Registered;
 use std::time::Duration;

@@ -5,6 +5,7 @@ pub mod codec;
 pub mod compact;
 pub mod db;
 pub mod erasures;
+pub mod flush;
 mod frames;
 pub mod journal;
 pub mod keys;

@@ -1,7 +1,6 @@
 //! What an operator says to a list.
 
 use super::record::Compare;
-use super::schedule;
 use super::service::{Slot, SyncService, list_key};
 use super::settings::{ListStatus, SyncSettings};
 use crate::store::db::StoreError;
@@ -83,7 +82,7 @@ impl SyncService {
         parked: Parked,
     ) -> Result<(), CommandError> {
         for schedule in [&parked.settings.snapshot_schedule, &parked.settings.reconcile_schedule] {
-            schedule::check(schedule).map_err(CommandError::BadSetting)?;
+            crate::schedule::check(schedule).map_err(CommandError::BadSetting)?;
         }
         self.put(workspace, list, parked)
     }

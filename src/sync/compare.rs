@@ -5,10 +5,10 @@
 //! have missed it is left to the next comparison.
 
 use super::record::{Compare, Confirmed, Member};
-use super::schedule::Schedule;
 use super::service::{Slot, SyncService};
 use super::settings::ListState;
 use super::worker::{self, FAILURES_ALERT, Step};
+use crate::schedule::Changing;
 use crate::store::db::StoreError;
 use chrono::Utc;
 use kit::backoff::random;
@@ -92,7 +92,7 @@ struct Due {
 /// The comparisons of one list, one after the other.
 #[derive(Default)]
 pub(super) struct Reader {
-    schedule: Schedule,
+    schedule: Changing,
     running: Option<Comparison>,
 }
 

@@ -1,6 +1,5 @@
 //! All lists of the daemon: opened, defined, removed; each with its worker.
 
-use super::durable::Durable;
 use super::intake::Intake;
 use super::list::List;
 use super::people::People;
@@ -11,6 +10,7 @@ use super::{commands::Parked, worker};
 use crate::alerts::Alerts;
 use crate::shard::api::{EffectBatch, EffectSink};
 use crate::store::db::{Db, StoreError};
+use crate::store::flush::Flush;
 use crate::store::meta;
 use model::{ListDefinition, ListId, WorkspaceId};
 use std::collections::BTreeMap;
@@ -61,7 +61,7 @@ pub struct SyncService {
     restored: u64,
     pub(super) defaults: SyncDefaults,
     pub(super) alerts: Arc<Alerts>,
-    pub(super) durable: Durable,
+    pub(super) durable: Flush,
     runtime: tokio::runtime::Handle,
     intake: Intake,
     /// Workers, and what they do on other threads.
@@ -101,7 +101,7 @@ impl SyncService {
         let stop = CancellationToken::new();
         let workers = TaskTracker::new();
         let service = Arc::new(SyncService {
-            durable: Durable::new(db.clone(), workers.clone()),
+            durable: Flush::new(db.clone(), workers.clone()),
             db,
             lists_tree,
             members_tree,

@@ -1,10 +1,10 @@
 //! Signed snapshots on a schedule, from which receivers that can't be read back repair themselves.
 
 use super::list::List;
-use super::schedule::Schedule;
 use super::service::{Slot, SyncService};
 use super::settings::ListState;
 use super::worker::{self, Step};
+use crate::schedule::Changing;
 use crate::store::db::StoreError;
 use chrono::Utc;
 use kit::sync::{SnapshotMember, SnapshotPart};
@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub(super) async fn prepare(
     service: &SyncService,
     slot: &Arc<Slot>,
-    schedule: &mut Schedule,
+    schedule: &mut Changing,
 ) -> Result<(), StoreError> {
     {
         let mut list = slot.lock();

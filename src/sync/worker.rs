@@ -3,10 +3,10 @@
 
 use super::compare::Reader;
 use super::list::List;
-use super::schedule::Schedule;
 use super::service::{Slot, SyncService};
 use super::settings::{ListState, SyncDefaults};
 use super::snapshot;
+use crate::schedule::Changing;
 use crate::store::db::StoreError;
 use futures_util::FutureExt;
 use kit::backoff::{Backoff, random};
@@ -50,7 +50,7 @@ enum Choice {
 }
 
 pub(super) async fn run(service: Weak<SyncService>, slot: Arc<Slot>) {
-    let (mut schedule, mut reader) = (Schedule::default(), Reader::default());
+    let (mut schedule, mut reader) = (Changing::default(), Reader::default());
     // Parts of snapshots and reads take turns with changes.
     let mut part_next = false;
     loop {
@@ -102,7 +102,7 @@ pub(super) async fn run(service: Weak<SyncService>, slot: Arc<Slot>) {
     }
 }
 
-async fn step(service: &Arc<SyncService>, slot: &Arc<Slot>, schedule: &mut Schedule, part_next: bool) -> Step {
+async fn step(service: &Arc<SyncService>, slot: &Arc<Slot>, schedule: &mut Changing, part_next: bool) -> Step {
     if let Err(why) = snapshot::prepare(service, slot, schedule).await {
         return store_failed(&why);
     }

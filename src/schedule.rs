@@ -8,8 +8,23 @@ use std::time::Duration;
 /// No wait is longer: the wall clock may be set meanwhile.
 const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(60);
 
+/// Reads an expression, which must come true one day after `now`; when it does first.
+fn parse(expression: &str, now: DateTime<Utc>) -> Result<(Cron, DateTime<Utc>), String> {
+    let cron = Cron::from_str(expression).map_err(|why| format!("not a cron expression (seconds first): {why}"))?;
+    let next = cron.after(&now).next().ok_or("this schedule never comes true")?;
+    Ok((cron, next))
+}
+
+/// Checks an expression; an empty one is none.
+pub fn check(expression: &str) -> Result<(), String> {
+    if expression.is_empty() {
+        return Ok(());
+    }
+    parse(expression, Utc::now()).map(drop)
+}
+
 /// The instants of one cron expression. An empty one never comes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Schedule {
     cron: Option<Cron>,
     next: Option<DateTime<Utc>>,
@@ -19,13 +34,10 @@ impl Schedule {
     /// Reads an expression; it must come true one day after `now`.
     pub fn new(expression: &str, now: DateTime<Utc>) -> Result<Schedule, String> {
         if expression.trim().is_empty() {
-            return Ok(Schedule { cron: None, next: None });
+            return Ok(Schedule::default());
         }
-        let cron = Cron::from_str(expression).map_err(|why| format!("not a cron expression (seconds first): {why}"))?;
-        match cron.after(&now).next() {
-            None => Err("this schedule never comes true".to_owned()),
-            next => Ok(Schedule { cron: Some(cron), next }),
-        }
+        let (cron, next) = parse(expression, now)?;
+        Ok(Schedule { cron: Some(cron), next: Some(next) })
     }
 
     /// Whether it has come true since the last time it was found due.
@@ -49,6 +61,24 @@ impl Schedule {
             (Some(_), None) => Duration::ZERO,
             (_, wait) => wait.unwrap_or(LOOK_AT_LEAST_EVERY).min(LOOK_AT_LEAST_EVERY),
         }
+    }
+}
+
+/// A schedule whose expression may be another one each time it is looked at.
+#[derive(Default)]
+pub struct Changing {
+    text: String,
+    schedule: Schedule,
+}
+
+impl Changing {
+    /// Whether it has come true since the last time it was found due. One that can't be read never comes.
+    pub fn due(&mut self, expression: &str, now: DateTime<Utc>) -> bool {
+        if self.text != expression {
+            expression.clone_into(&mut self.text);
+            self.schedule = Schedule::new(expression, now).unwrap_or_default();
+        }
+        self.schedule.due(now)
     }
 }
 
@@ -80,5 +110,23 @@ mod tests {
         let mut never = Schedule::new(" ", now).unwrap();
         assert!(!never.due(now) && never.next().is_none());
         assert_eq!(never.wait(now), LOOK_AT_LEAST_EVERY);
+    }
+
+    #[test]
+    fn schedules_that_never_come_true_are_refused() {
+        assert!(check("0 17 * * * *").is_ok());
+        assert!(check("").is_ok());
+        assert!(check("*/5 * * * *").is_err());
+        assert!(check("0 0 0 30 2 *").is_err());
+    }
+
+    #[test]
+    fn a_schedule_is_due_once_for_each_of_its_instants() {
+        let mut schedule = Changing::default();
+        let start = DateTime::parse_from_rfc3339("2026-03-01T10:00:30Z").unwrap().with_timezone(&Utc);
+        assert!(!schedule.due("0 * * * * *", start));
+        let later = start + chrono::TimeDelta::seconds(31);
+        assert!(schedule.due("0 * * * * *", later));
+        assert!(!schedule.due("0 * * * * *", later));
     }
 }
