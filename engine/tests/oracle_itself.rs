@@ -2,45 +2,17 @@
 
 #![allow(missing_docs)]
 
+#[path = "oracle/asked.rs"]
+mod asked;
 mod oracle;
 #[path = "world/script.rs"]
 mod script;
 
+use asked::{START, anyone, ask, expect, oracle, script};
 use model::{Channel, Command, ListDefinition, ListIdentifier, ListMode, OrderPolicy, SourceKind};
-use oracle::Oracle;
 use script::{Script, identity, person, time};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
-
-const START: &str = "2026-01-10T12:00:00Z";
-
-fn script() -> Script {
-    Script::new(START, "America/Mexico_City", false)
-}
-
-fn oracle(script: &Script) -> Oracle {
-    let mut oracle = Oracle::new();
-    script.records.iter().for_each(|record| oracle.record(record));
-    oracle
-}
-
-/// Members and undecided people of a definition, named by the given identities.
-fn ask(script: &Script, definition: Json, at: &str) -> (BTreeSet<String>, BTreeSet<String>) {
-    let mut asked = script.clone();
-    asked.now = time(START);
-    asked.segment("asked", 1, &definition);
-    oracle(&asked).members("asked", time(at))
-}
-
-#[track_caller]
-fn expect(script: &Script, definition: Json, at: &str, members: &str) {
-    let expected: BTreeSet<String> = members.split_whitespace().map(person).collect();
-    assert_eq!(ask(script, definition.clone(), at).0, expected, "{definition} at {at}, expected {members}");
-}
-
-fn anyone() -> Json {
-    json!({"not": {"property": "nobody has this", "exists": true}})
-}
 
 #[test]
 fn rolling_windows_include_their_first_instant_and_not_their_last() {

@@ -47,7 +47,7 @@ impl Connections {
         let record = live.record();
         if !record.account.is_empty() && record.account != found.account {
             let why = format!("the token is for {}, not for {}", found.account, record.account);
-            live.tokens.disown(&why).map_err(unkept)?;
+            live.tokens.disown(&why).await.map_err(unkept)?;
             return Err(Failure::NeedsAuthorization(why));
         }
         if let Some(other) = self.same_account(&record, &found.account) {
@@ -129,7 +129,7 @@ impl Connections {
                 Ok(()) => break,
             }
         }
-        live.tokens.forget().map_err(unkept)?;
+        live.tokens.forget().await.map_err(unkept)?;
         for kind in ["authorization", "connection"] {
             self.alerts.clear(kind, &record.id, Some(&record.workspace));
         }

@@ -125,13 +125,15 @@ impl ConnectionTokens {
     }
 
     /// The tokens turned out to be for somebody else: nothing is done with them any more.
-    pub fn disown(&self, why: &str) -> Result<(), ControlError> {
+    pub async fn disown(&self, why: &str) -> Result<(), ControlError> {
+        let _turn = self.one_at_a_time.lock().await;
         let Some(stored) = self.load()? else { return Ok(()) };
         self.keep(&StoredTokens { refused: Some(why.to_owned()), ..stored })
     }
 
-    /// Forgets the tokens.
-    pub fn forget(&self) -> Result<(), ControlError> {
+    /// Forgets the tokens. A refresh that is under way ends first: it must not bring them back.
+    pub async fn forget(&self) -> Result<(), ControlError> {
+        let _turn = self.one_at_a_time.lock().await;
         self.control.delete_tokens(&self.place.0, &self.place.1)
     }
 
@@ -177,7 +179,7 @@ impl ConnectionTokens {
     pub async fn keep_fresh(self: &Arc<Self>) -> Result<(), Failure> {
         match self.load().map_err(unkept)? {
             Some(stored) if stored.refused.is_none() && expires_soon(&stored, now()) => {
-                self.renew(&stored).await.map(|_| ())
+                self.renew(&stored, ENDED).await.map(|_| ())
             }
             _ => Ok(()),
         }
@@ -211,40 +213,35 @@ impl ConnectionTokens {
         }
     }
 
-    /// Another token than `old`: that of somebody who was faster, or a new one.
-    async fn renew(&self, old: &StoredTokens) -> Result<StoredTokens, Failure> {
+    /// Another token than `old`, which is of no use because of `why`: that of somebody who was faster, or a new one.
+    async fn renew(&self, old: &StoredTokens, why: &str) -> Result<StoredTokens, Failure> {
         let turn = Arc::clone(&self.one_at_a_time).lock_owned().await;
         let stored = self.usable_in_turn()?;
         if stored.generation > old.generation {
             return Ok(stored);
         }
         let Some(refresh) = stored.refresh.clone() else {
-            return Err(self.refuse(&stored, "the token is not accepted and can't be refreshed"));
+            return Err(self.refuse(&stored, why));
         };
         // The answer holds a pair that may come once only: the call must not end with whoever waits for it.
         let (platform, account) = self.at.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (control, place, install) = (Arc::clone(&self.control), self.place.clone(), self.install);
         let call = RefreshCall { control, place, install, platform, account };
+        // The turn comes back with the answer: nothing is written in between.
         let done = tokio::spawn(async move {
             let answer = call.run(&stored, &refresh).await;
-            drop(turn);
-            (answer, stored)
+            (answer, stored, turn)
         });
         match done.await {
-            Ok((Ok(fresh), _)) => Ok(fresh),
-            Ok((Err(Failure::NeedsAuthorization(why)), stored)) => Err(self.refuse(&stored, &why)),
-            // A token that is still good goes on while the platform can't renew it.
-            Ok((Err(_), stored)) if still_good(&stored) && stored.generation > old.generation => Ok(stored),
-            Ok((Err(failure), _)) => Err(failure),
+            Ok((Ok(fresh), ..)) => Ok(fresh),
+            Ok((Err(Failure::NeedsAuthorization(why)), stored, _turn)) => Err(self.refuse(&stored, &why)),
+            Ok((Err(failure), ..)) => Err(failure),
             Err(why) => Err(Failure::retry(format!("the refresh ended badly: {why}"), None)),
         }
     }
 
+    /// For whoever holds the turn: the tokens are as they were read in it.
     fn refuse(&self, stored: &StoredTokens, why: &str) -> Failure {
-        // A merchant may just have agreed again.
-        if self.load().ok().flatten().is_some_and(|now| now.generation > stored.generation) {
-            return Failure::retry("there is a newer token", None);
-        }
         let refused = Some(why.to_owned());
         let refused = StoredTokens { refused, revoked: true, refresh_begun: false, ..stored.clone() };
         if let Err(failed) = self.keep(&refused) {
@@ -255,6 +252,7 @@ impl ConnectionTokens {
     }
 }
 
+const ENDED: &str = "the token has ended and can't be refreshed";
 const LOST: &str = "the answer to a refresh was lost, and this platform's refresh tokens are good once only";
 
 /// One refresh, that goes on by itself.
@@ -317,7 +315,7 @@ impl Tokens for ConnectionTokens {
         if !expires_soon(&stored, now()) {
             return Ok(token(&stored));
         }
-        match self.renew(&stored).await {
+        match self.renew(&stored, ENDED).await {
             Ok(fresh) => Ok(token(&fresh)),
             Err(Failure::NeedsAuthorization(why)) => Err(Failure::NeedsAuthorization(why)),
             Err(_) if still_good(&stored) => Ok(token(&stored)),
@@ -330,9 +328,6 @@ impl Tokens for ConnectionTokens {
         if stored.generation > refused.generation {
             return Ok(token(&stored));
         }
-        if stored.refresh.is_none() {
-            return Err(self.refuse(&stored, why));
-        }
-        self.renew(&stored).await.map(|fresh| token(&fresh))
+        self.renew(&stored, why).await.map(|fresh| token(&fresh))
     }
 }

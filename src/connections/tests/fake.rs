@@ -30,6 +30,8 @@ pub enum Plan {
     Fail(Failure),
     /// It is carried out, and the answer is lost.
     Lose(Failure),
+    /// It takes so long.
+    Slow(Duration),
     /// Whoever calls is killed before it is carried out.
     KillBefore,
     /// Whoever calls is killed after it was carried out.
@@ -76,6 +78,10 @@ async fn call<T>(name: &str, kind: &'static str, effect: impl FnOnce(&mut Accoun
         Some(Plan::Lose(failure)) => {
             account(name, effect);
             Err(failure)
+        }
+        Some(Plan::Slow(wait)) => {
+            tokio::time::sleep(wait).await;
+            Ok(account(name, effect))
         }
         Some(Plan::KillBefore) => std::future::pending().await,
         Some(Plan::KillAfter) => {

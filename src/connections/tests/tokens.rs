@@ -6,10 +6,11 @@ use crate::control::rotation::now;
 use crate::control::{Step, StoredTokens};
 use crate::oauth::TokenState;
 use kit::failure::Failure;
-use kit::token::{Token, Tokens};
+use kit::token::{Grant, Token, Tokens};
 use model::SourceId;
 use secrecy::ExposeSecret;
 use std::sync::Arc;
+use std::time::Duration;
 
 const ID: &str = "store";
 
@@ -158,6 +159,43 @@ async fn a_refused_token_is_told_and_a_new_grant_mends_it() {
     parts.connections.control().delete_tokens(&workspace(), &SourceId::from(ID)).unwrap();
     assert_eq!(tokens.status().unwrap().state, TokenState::None);
     parts.until(ID, Step::Authorizing).await;
+    drop(tokens);
+    parts.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_under_way_writes_over_nothing_that_comes_after_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let parts = Parts::open(dir.path()).await;
+    let slow = Plan::Slow(Duration::from_millis(300));
+    plan("slow", "refresh", &[slow.clone(), slow]);
+    let tokens = with_old_token(&parts, "again", "slow").await;
+    let refresh = |tokens: &Arc<crate::oauth::ConnectionTokens>| {
+        let tokens = Arc::clone(tokens);
+        tokio::spawn(async move { tokens.current().await.map(|token| token.generation) })
+    };
+    let agreed = Grant {
+        access: "b1".into(),
+        expires_in: Some(Duration::from_secs(3600)),
+        refresh: Some("r9".into()),
+        refresh_expires_in: None,
+        scopes: None,
+        extra: serde_json::Map::new(),
+    };
+    // The merchant agrees anew while the old token is being refreshed.
+    let waiting = refresh(&tokens);
+    parts.called("slow", "refresh", 1).await;
+    tokens.grant(&agreed).await.unwrap();
+    waiting.await.unwrap().unwrap();
+    assert_eq!(tokens.current().await.unwrap().value.expose_secret(), "b1");
+    // It is disconnected while the old token is being refreshed.
+    account("slow", |account| account.refresh = 1);
+    keep(&parts.connections, -1, false);
+    let waiting = refresh(&tokens);
+    parts.called("slow", "refresh", 2).await;
+    tokens.forget().await.unwrap();
+    waiting.await.unwrap().unwrap();
+    assert_eq!(tokens.status().unwrap().state, TokenState::None);
     drop(tokens);
     parts.kill().await;
 }
