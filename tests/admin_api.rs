@@ -211,6 +211,10 @@ async fn connections(api: &mut Api) {
         (&shown["secrets"], shown["redirect_url"].as_str().unwrap().ends_with("/oauth/callback/shopify")),
         (&json!(2), true)
     );
+    let settings = json!({"client_id": "id", "settings": {"api_version": "2026-10"}});
+    api.ok(Method::PUT, "/apps/shopify", settings).await;
+    let rotated = api.ok(Method::PUT, "/apps/shopify", json!({"client_id": "id", "secrets": ["three", "two"]})).await;
+    assert_eq!((&rotated["secrets"], &rotated["settings"]["api_version"]), (&json!(2), &json!("2026-10")));
     api.refused(422, Method::PUT, "/apps/webhook", json!({"client_id": "id", "secrets": ["s"]}), "no connector").await;
     assert_eq!(api.ok(Method::GET, "/apps", Value::Null).await["items"][0]["connector"], "shopify");
     let made = api.ok(Method::POST, &store, asked.clone()).await;

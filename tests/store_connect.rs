@@ -352,6 +352,15 @@ async fn a_connection_that_is_taken_down_leaves_nothing_on_the_platform() {
     assert_eq!(shown["token"]["state"], "none", "{shown}");
     assert_eq!(store.subscriptions().await, Vec::<String>::new());
     assert_eq!(orders_of(&store, customer).await, 1, "what was read stays");
+    // Under another id everything would count twice, and a visit does not bring back what was taken down.
+    let again = json!({"connector": "shopify", "account": SHOP});
+    for id in ["another", STORE] {
+        let path = format!("/workspaces/main/connections/{id}");
+        let (status, answer) = store.daemon.send(Method::POST, &path, again.clone()).await;
+        assert_eq!(status, 409, "{answer}");
+        assert!(answer["detail"].as_str().unwrap().contains("reauthorize"), "{answer}");
+    }
+    assert_eq!(store.visit(&format!("/install/shopify?{}", store.shop.install_query())).await.status, 403);
     // It can be connected again under its id, and be taken out with all that it brought.
     let url = store.cli(&["connection", "reauthorize", STORE]).trim_end().lines().last().unwrap().to_owned();
     assert_eq!(Browser::default().agree(&url).await.status, 200);

@@ -64,6 +64,10 @@ async fn a_request_to_see_the_data_makes_an_export_with_all_that_is_known() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redaction_erases_from_segments_and_lists_at_once() {
     let (store, receiver, all) = shop(3, 100).await;
+    for customer in &all[..2] {
+        store.shop.privacy(Privacy::DataRequest { customer: *customer }).unwrap();
+    }
+    eventually(async || same(store.cli(&["export", "list"]).lines().count(), 3)).await;
     store.shop.privacy(Privacy::CustomerRedact { customer: all[0] }).unwrap();
     holds(&receiver, &all[1..]).await;
     store.is_forgotten(&id(all[0])).await;
@@ -71,6 +75,11 @@ async fn a_redaction_erases_from_segments_and_lists_at_once() {
     store.daemon.wait_members("buyers", 2).await;
     until_carried_out(&store).await;
     assert_eq!(store.show(STORE).await["step"], "running");
+    // What was exported of them is gone, and nothing of anybody else's.
+    let left = store.cli(&["export", "list"]);
+    assert_eq!(left.lines().count(), 2, "{left}");
+    let name = left.lines().nth(1).and_then(|line| line.split('\t').next()).unwrap().to_owned();
+    assert!(store.cli(&["export", "show", &name]).contains("c1@example.com"));
     // Nobody else told of them: their addresses are gone, too.
     for name in [id(all[0]).as_str(), "email:c0@example.com"] {
         assert_eq!(store.person(name).await, None, "{name}");

@@ -302,6 +302,24 @@ async fn who_was_refused_and_is_there_nevertheless_is_asked_for_again() {
     bench.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_that_passes_is_tried_again_by_itself_also_after_a_restart() {
+    let platform = Platform::new(1);
+    let mut bench = filled(ListMode::Mirror, &platform, 2).await;
+    platform.refuse_once("soon@example.com", Duration::from_millis(200));
+    bench.desire("news", "soon@example.com", "p_s", true);
+    bench.until("refused", |bench| bench.status("news").refused_count == 1).await;
+    bench.until("tried again", |_| platform.members().contains(&"soon@example.com".to_owned())).await;
+    assert_eq!(bench.status("news").refused_count, 0);
+    platform.refuse_once("later@example.com", Duration::from_millis(200));
+    bench.desire("news", "later@example.com", "p_l", true);
+    bench.until("refused", |bench| bench.status("news").refused_count == 1).await;
+    bench.restart().await;
+    bench.put("news", settings(), Arc::new(platform.clone()));
+    bench.until("tried again", |_| platform.members().contains(&"later@example.com".to_owned())).await;
+    bench.end().await;
+}
+
 struct Names;
 
 #[async_trait::async_trait]

@@ -132,11 +132,12 @@ impl Connections {
     /// Whether another connection to the same account would bring everything twice: one that is there, or whose orders
     /// stayed when it was taken down.
     pub(super) fn still_counts(&self, record: &ConnectionRecord) -> bool {
-        let reads_past = |connector: &Connector| {
-            connector.poll.is_some_and(|poll| poll.streams().iter().any(|stream| stream.name == "orders"))
+        let adds_up = |connector: &Connector| {
+            connector.poll.is_some_and(|poll| poll.streams().iter().any(|stream| stream.adds_up))
         };
-        let brings_orders = self.connector(&record.connector).is_ok_and(|(connector, _)| reads_past(connector));
-        record.is_live() || (record.announced && brings_orders)
+        let stays =
+            record.announced && self.connector(&record.connector).is_ok_and(|(connector, _)| adds_up(connector));
+        record.is_live() || stays
     }
 
     async fn accept_key(self: &Arc<Self>, live: &Arc<Live>, key: SecretString) -> Result<(), ControlError> {
@@ -193,7 +194,7 @@ impl Connections {
             return Err(ConnectError::OtherAccount);
         }
         // Nobody reads with a token of which it is not known yet whose it is.
-        self.reading.stop(workspace_of(wanted)).await;
+        self.reading.stop((&wanted.workspace, &wanted.id)).await;
         live.edit(self, |record| {
             if record.account.is_empty() {
                 account.clone_into(&mut record.account);
@@ -309,10 +310,6 @@ impl Connections {
         self.reindex()?;
         Ok(())
     }
-}
-
-fn workspace_of(wanted: &For) -> (&WorkspaceId, &SourceId) {
-    (&wanted.workspace, &wanted.id)
 }
 
 /// A connection that is being taken down is not brought back half way.

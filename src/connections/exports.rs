@@ -32,9 +32,13 @@ fn later(why: impl std::fmt::Display) -> Failure {
     Failure::retry(format!("an export can't be kept: {why}"), None)
 }
 
+fn is_plain(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_')
+}
+
 /// A name that is a file's name and nothing else.
 fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '-' }).take(64).collect()
+    text.chars().map(|c| if is_plain(c) { c } else { '-' }).take(64).collect()
 }
 
 impl Connections {
@@ -68,9 +72,13 @@ impl Connections {
         let path = dir.join(format!("{id}.json"));
         let written = tokio::task::spawn_blocking(move || write(&dir, &path, &head, known.as_ref())).await;
         written.map_err(later)?.map_err(later)?;
-        let what = format!("a customer asks for what is known of them: export {id} is ready");
-        self.alerts.raise("export", &id, Some(workspace.as_str()), &what, TO_DO);
+        self.tell_export(workspace, &id);
         Ok(())
+    }
+
+    fn tell_export(&self, workspace: &WorkspaceId, id: &str) {
+        let what = format!("a customer asks for what is known of them: export {id} is ready");
+        self.alerts.raise("export", id, Some(workspace.as_str()), &what, TO_DO);
     }
 
     /// Exports of a workspace that wait for the merchant.
@@ -116,8 +124,8 @@ impl Connections {
     }
 
     fn export_file(&self, workspace: &WorkspaceId, id: &str) -> Option<PathBuf> {
-        (plain(id) == id || id.split('-').all(|part| plain(part) == part))
-            .then(|| self.exports_of(workspace).join(format!("{id}.json")))
+        let is_name = !id.is_empty() && id.chars().all(is_plain);
+        is_name.then(|| self.exports_of(workspace).join(format!("{id}.json")))
     }
 
     /// Alerts about exports that nobody has deleted.
@@ -126,8 +134,7 @@ impl Connections {
         for name in entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()) {
             let workspace = WorkspaceId(name);
             for export in self.exports(&workspace) {
-                let what = format!("a customer asks for what is known of them: export {} is ready", export.id);
-                self.alerts.raise("export", &export.id, Some(workspace.as_str()), &what, TO_DO);
+                self.tell_export(&workspace, &export.id);
             }
         }
     }

@@ -15,9 +15,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 const STREAMS: &[Stream] = &[
-    Stream { name: "orders", backfills: true, polls: true },
-    Stream { name: "customers", backfills: true, polls: true },
-    Stream { name: "carts", backfills: false, polls: true },
+    Stream { name: "orders", backfills: true, polls: true, adds_up: true },
+    Stream { name: "customers", backfills: true, polls: true, adds_up: false },
+    Stream { name: "carts", backfills: false, polls: true, adds_up: true },
 ];
 /// Things of one page.
 const PAGE: usize = 3;

@@ -31,6 +31,8 @@ struct Inner {
     /// Changes, with who was a member before.
     changes: Vec<(Instant, String, bool)>,
     refused: BTreeSet<String>,
+    /// Refused once, for a reason that passes after a while.
+    refused_once: BTreeMap<String, Duration>,
     batches: Vec<Batch>,
     trouble: Trouble,
     /// The call that never ends, and whether it does what it was asked.
@@ -105,6 +107,11 @@ impl Platform {
 
     pub fn refuse(&self, identifier: &str) {
         self.inner.lock().unwrap().refused.insert(identifier.to_owned());
+    }
+
+    /// Refuses the next addition, for a reason that passes after `passes`.
+    pub fn refuse_once(&self, identifier: &str, passes: Duration) {
+        self.inner.lock().unwrap().refused_once.insert(identifier.to_owned(), passes);
     }
 
     /// Somebody else adds or removes a member.
@@ -236,6 +243,11 @@ impl Destination for Platform {
         let done = self.call(|inner: &mut Inner| {
             inner.batches.push(batch.clone());
             for change in &batch.changes {
+                if let Some(passes) = change.member.then(|| inner.refused_once.remove(&change.identifier)).flatten() {
+                    let reason = format!("for {} ms", passes.as_millis());
+                    refused.push(Refusal { identifier: change.identifier.clone(), reason });
+                    continue;
+                }
                 match change.member && inner.refused.contains(&change.identifier) {
                     true => refused.push(Refusal { identifier: change.identifier.clone(), reason: "no".to_owned() }),
                     false => inner.change(&change.identifier, change.member, change.fields.clone()),
@@ -243,6 +255,11 @@ impl Destination for Platform {
             }
         });
         done.await.map(|()| refused)
+    }
+
+    fn passes_after(&self, refusal: &Refusal) -> Option<Duration> {
+        let millis = refusal.reason.strip_prefix("for ")?.strip_suffix(" ms")?.parse().ok()?;
+        Some(Duration::from_millis(millis))
     }
 
     async fn snapshot(&self, _: &SnapshotPart) -> Result<(), Failure> {

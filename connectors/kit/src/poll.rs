@@ -14,6 +14,8 @@ pub struct Stream {
     pub backfills: bool,
     /// Whether it is polled on the schedule.
     pub polls: bool,
+    /// Whether what it brings adds up (orders): brought by a second source of the same account, it would count twice.
+    pub adds_up: bool,
 }
 
 /// How far a backfill is.

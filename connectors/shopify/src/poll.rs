@@ -16,8 +16,8 @@ pub(crate) const DAY_US: i64 = 24 * 3_600 * 1_000_000;
 
 /// The people first, so that orders meet them.
 const STREAMS: &[Stream] = &[
-    Stream { name: "customers", backfills: true, polls: true },
-    Stream { name: "orders", backfills: true, polls: true },
+    Stream { name: "customers", backfills: true, polls: true, adds_up: false },
+    Stream { name: "orders", backfills: true, polls: true, adds_up: true },
 ];
 
 /// Reads shops.
