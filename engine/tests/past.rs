@@ -11,7 +11,7 @@ use rust_decimal::Decimal;
 use segmentd_engine::person::Person;
 use segmentd_engine::person::names::Names;
 use segmentd_engine::person::orders::Words;
-use segmentd_engine::person::view::Context;
+use segmentd_engine::person::view::{Context, NoSegments};
 use segmentd_engine::workspace::{PersonName, Workspace};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -54,6 +54,7 @@ fn properties_consent_and_orders_of_any_earlier_instant_follow_from_the_stored_r
     let sources = memory.saved().definitions.sources;
     let (rates, zone) = (BTreeMap::new(), jiff::tz::TimeZone::UTC);
     let context = Context {
+        held: &NoSegments,
         names: &names,
         words: &words,
         sources: &sources,

@@ -114,17 +114,18 @@ pub(super) async fn put(
     if !known.iter().any(|known| known.id == segment.as_str()) {
         limits::room(known.len(), limits::SEGMENTS_MAX, "segments in this workspace")?;
     }
-    let definition = state.core.check_definition(&workspace, &body.definition.to_string()).await?;
+    let definition = state.core.check_definition(&workspace, &segment, &body.definition.to_string()).await?;
     let put = SegmentDefinition { id: segment.clone(), name: body.name, definition };
     apply(&state, &workspace, vec![Command::SegmentPut(put)]).await?;
     Ok(Json(state.core.segment(&workspace, &segment).await?))
 }
 
-/// Deletes a segment. People and the journal of its transitions stay. Refused while a list uses it.
+/// Deletes a segment. People and the journal of its transitions stay. Refused while a list or another segment
+/// uses it.
 #[utoipa::path(delete, path = "/workspaces/{workspace}/segments/{segment}",
     params(("workspace" = String, Path), ("segment" = String, Path)),
     responses((status = 204, description = "deleted"),
-        (status = 409, description = "lists use it", body = Problem, content_type = "application/problem+json")))]
+        (status = 409, description = "lists or segments use it", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn delete(
     State(state): State<AdminState>,
     caller: Caller,
@@ -141,6 +142,14 @@ pub(super) async fn delete(
         state.sync.statuses().iter().filter(|list| uses(list)).map(|list| list.list.clone()).collect();
     if !used.is_empty() {
         let why = format!("lists use this segment: {}; unlink them first", used.join(", "));
+        return Err(Problem::new(StatusCode::CONFLICT, why));
+    }
+    let segments = state.core.segments(&workspace).await?.answer.items;
+    let refers =
+        |other: &&SegmentInfo| other.id != segment.as_str() && other.refers_to.iter().any(|id| id == segment.as_str());
+    let referring: Vec<&str> = segments.iter().filter(refers).map(|other| other.id.as_str()).collect();
+    if !referring.is_empty() {
+        let why = format!("segments refer to this one: {}; change or delete them first", referring.join(", "));
         return Err(Problem::new(StatusCode::CONFLICT, why));
     }
     apply(&state, &workspace, vec![Command::SegmentDelete { id: segment }]).await?;

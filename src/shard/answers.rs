@@ -50,6 +50,7 @@ fn segment_info(engine: &Engine, segment: SegmentState) -> SegmentInfo {
         unknown: segment.unknown,
         build_done: segment.building.map_or(0, |(_, done)| done),
         build_total: segment.building.map_or(0, |_| engine.people_count()),
+        refers_to: segment.refers_to.iter().map(|id| id.as_str().to_owned()).collect(),
     }
 }
 

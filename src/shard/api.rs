@@ -103,6 +103,8 @@ pub struct SegmentInfo {
     pub build_done: u64,
     /// People to evaluate.
     pub build_total: u64,
+    /// The segments that the definition in force, or one being built, refers to.
+    pub refers_to: Vec<String>,
 }
 
 /// One page of a segment's members.
@@ -324,7 +326,12 @@ pub trait Core: Send + Sync + 'static {
     /// One segment.
     async fn segment(&self, workspace: &WorkspaceId, segment: &SegmentId) -> Result<AsOf<SegmentInfo>, QueryError>;
     /// Checks a definition without keeping it; the canonical JSON text, or what is wrong.
-    async fn check_definition(&self, workspace: &WorkspaceId, definition: &str) -> Result<String, QueryError>;
+    async fn check_definition(
+        &self,
+        workspace: &WorkspaceId,
+        segment: &SegmentId,
+        definition: &str,
+    ) -> Result<String, QueryError>;
     /// A page of members.
     async fn members(
         &self,

@@ -252,10 +252,16 @@ impl Core for Shards {
         self.ask(workspace, move |tenant| answers::segment(&tenant.engine, &segment)).await
     }
 
-    async fn check_definition(&self, workspace: &WorkspaceId, definition: &str) -> Result<String, QueryError> {
-        let definition = definition.to_owned();
-        let answer =
-            self.ask(workspace, move |tenant| tenant.engine.check_definition(&definition).map_err(QueryError::Refused));
+    async fn check_definition(
+        &self,
+        workspace: &WorkspaceId,
+        segment: &SegmentId,
+        definition: &str,
+    ) -> Result<String, QueryError> {
+        let (segment, definition) = (segment.clone(), definition.to_owned());
+        let answer = self.ask(workspace, move |tenant| {
+            tenant.engine.check_definition(&segment, &definition).map_err(QueryError::Refused)
+        });
         answer.await.map(|answer| answer.answer)
     }
 

@@ -94,7 +94,7 @@ impl Core for FakeCore {
     async fn segment(&self, _: &WorkspaceId, _: &SegmentId) -> Result<AsOf<SegmentInfo>, QueryError> {
         no()
     }
-    async fn check_definition(&self, _: &WorkspaceId, _: &str) -> Result<String, QueryError> {
+    async fn check_definition(&self, _: &WorkspaceId, _: &SegmentId, _: &str) -> Result<String, QueryError> {
         no()
     }
     async fn members(

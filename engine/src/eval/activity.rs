@@ -7,7 +7,7 @@ use super::values::test;
 use super::{Outcome, Tri};
 use crate::language::ast::{Bounds, Figure};
 use crate::person::bag::descend;
-use crate::plan::{Activity, Filter, Measure, Plan, Window};
+use crate::plan::{Activity, Filter, Measure, Plan, Spending, Window};
 use model::{Time, Value};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
@@ -51,10 +51,21 @@ pub(super) fn matching(
     subject: &dyn Subject,
     visit: &mut dyn FnMut(&dyn Happening, Time) -> bool,
 ) {
-    subject.happenings(asked.event.as_deref(), frame.from, frame.looks_until(), &mut |happening| {
+    matching_step(frame, asked.event.as_deref(), &asked.filters, subject, visit);
+}
+
+/// The same for an event and its filters alone.
+pub(super) fn matching_step(
+    frame: &Frame<'_>,
+    event: Option<&str>,
+    filters: &[Filter],
+    subject: &dyn Subject,
+    visit: &mut dyn FnMut(&dyn Happening, Time) -> bool,
+) {
+    subject.happenings(event, frame.from, frame.looks_until(), &mut |happening| {
         frame.found();
         match frame.leaves(happening.time(), happening.kept_for_good()) {
-            Some(leaves) if passes(frame, &asked.filters, happening) => visit(happening, leaves),
+            Some(leaves) if passes(frame, filters, happening) => visit(happening, leaves),
             _ => true,
         }
     });
@@ -131,27 +142,22 @@ fn edge(plan: &Plan, asked: &Activity, window: Window, subject: &dyn Subject, no
 }
 
 /// Evaluates a condition on money spent.
-pub(super) fn spent(
-    plan: &Plan,
-    (bounds, currency, window): (&Bounds, &str, Window),
-    subject: &dyn Subject,
-    now: Time,
-) -> Outcome {
-    let frame = Frame::new(plan, window, now);
-    let amounts = amounts(&frame, currency, subject, &mut |_| ());
-    money_holds(bounds, amounts).until(frame.window_holds_until())
+pub(super) fn spent(plan: &Plan, asked: &Spending, subject: &dyn Subject, now: Time) -> Outcome {
+    let frame = Frame::new(plan, asked.window, now);
+    let amounts = amounts(&frame, asked, subject, &mut |_| ());
+    money_holds(&asked.bounds, amounts).until(frame.window_holds_until())
 }
 
 /// What was spent in a window order by order, in one currency, each with the instant at which it
 /// leaves; the amount is `None` when it can't be converted. `seen` is told each order's time.
 pub(super) fn amounts(
     frame: &Frame<'_>,
-    currency: &str,
+    asked: &Spending,
     subject: &dyn Subject,
     seen: &mut dyn FnMut(Time),
 ) -> Vec<(Time, Option<Decimal>)> {
     let mut amounts = Vec::new();
-    subject.spent(frame.from, frame.looks_until(), &mut |order| {
+    subject.spent(frame.from, frame.looks_until(), asked.without, &mut |order| {
         frame.found();
         let Some(leaves) = frame.leaves(order.time, true) else { return };
         seen(order.time);
@@ -160,9 +166,9 @@ pub(super) fn amounts(
             return;
         }
         let from = if order.currency.is_empty() { frame.plan.currency.as_str() } else { order.currency.as_str() };
-        let rate = match from.eq_ignore_ascii_case(currency) {
+        let rate = match from.eq_ignore_ascii_case(&asked.currency) {
             true => Some(Decimal::ONE),
-            false => subject.rate(from, currency, order.time),
+            false => subject.rate(from, &asked.currency, order.time),
         };
         amounts.push((leaves, rate.and_then(|rate| order.amount.checked_mul(rate))));
     });

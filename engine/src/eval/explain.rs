@@ -1,12 +1,14 @@
 //! Why: the tree of conditions, each with its value and what it rests on.
 
 use super::activity::{amounts, matching, readable};
+use super::entered::entries;
 use super::figures::{figure_of, measurable};
 use super::frame::Frame;
+use super::sequence::first_steps;
 use super::subject::Subject;
-use super::{Memo, Tri, node, property};
+use super::{Memo, Tri, node, property, sample};
 use crate::language::ast::Figure;
-use crate::plan::{Activity, Kind, Measure, Node, Plan, Window};
+use crate::plan::{Activity, Kind, Measure, Node, Plan, Sequence, Spending, Window};
 use model::Time;
 use model::names::ORDER_COMPLETED;
 use serde_json::{Map, Value, json};
@@ -54,9 +56,31 @@ fn explain_node(plan: &Plan, at: &Node, subject: &dyn Subject, now: Time) -> Val
             out.insert("condition".to_owned(), at.source.to_json());
             happened(plan, activity, subject, now, &mut out);
         }
-        Kind::Spent(_, currency, window) => {
+        Kind::Spent(asked) => {
             out.insert("condition".to_owned(), at.source.to_json());
-            was_spent(&Frame::new(plan, *window, now), currency, subject, &mut out);
+            was_spent(&Frame::new(plan, asked.window, now), asked, subject, &mut out);
+        }
+        Kind::Sequence(asked) => {
+            out.insert("condition".to_owned(), at.source.to_json());
+            followed(plan, asked, subject, now, &mut out);
+        }
+        Kind::Member(other) => {
+            out.insert("condition".to_owned(), at.source.to_json());
+            out.insert("because".to_owned(), explain_node(plan, other, subject, now));
+        }
+        Kind::Held(_) => {
+            out.insert("condition".to_owned(), at.source.to_json());
+        }
+        Kind::Entered(other, window) => {
+            out.insert("condition".to_owned(), at.source.to_json());
+            let (entries, _) = entries(plan, other, Frame::new(plan, *window, now).from, subject);
+            let last = entries.last().map_or(Value::Null, |at| json!(at.to_string()));
+            out.insert("found".to_owned(), last);
+        }
+        Kind::Sample(asked) => {
+            out.insert("condition".to_owned(), at.source.to_json());
+            out.insert("sampled".to_owned(), json!(sample::holds(asked, subject.stable_id())));
+            out.insert("of".to_owned(), explain_node(plan, &asked.of, subject, now));
         }
     }
     Value::Object(out)
@@ -94,15 +118,30 @@ fn happened(plan: &Plan, activity: &Activity, subject: &dyn Subject, now: Time, 
     out.insert("happenings".to_owned(), shown.into_iter().collect());
 }
 
-fn was_spent(frame: &Frame<'_>, currency: &str, subject: &dyn Subject, out: &mut Map<String, Value>) {
+/// The first steps of a sequence, the newest first, each with whether the rest followed.
+fn followed(plan: &Plan, asked: &Sequence, subject: &dyn Subject, now: Time, out: &mut Map<String, Value>) {
+    let (first, _) = first_steps(plan, asked, subject, now);
+    let followed = first.iter().filter(|step| step.answer.value == Tri::True).count();
+    out.insert("found".to_owned(), json!(followed));
+    let shown = first.iter().rev().take(HAPPENINGS_MAX).map(|step| {
+        let mut one = json!({"time": step.time.to_string(), "follows": step.answer.value == Tri::True});
+        if step.answer.until != Time::MAX {
+            one["until"] = json!(step.answer.until.to_string());
+        }
+        one
+    });
+    out.insert("happenings".to_owned(), shown.collect());
+}
+
+fn was_spent(frame: &Frame<'_>, asked: &Spending, subject: &dyn Subject, out: &mut Map<String, Value>) {
     let mut times = Vec::new();
-    let amounts = amounts(frame, currency, subject, &mut |time| times.push(time));
+    let amounts = amounts(frame, asked, subject, &mut |time| times.push(time));
     let known: Option<Vec<_>> =
         amounts.into_iter().map(|(leaves, amount)| Some((leaves, model::Value::Number(amount?)))).collect();
     let sum = known.and_then(|known| figure_of(Figure::Sum, &known));
     let sum = sum.map_or(json!("unknown"), |sum| json!(sum.normalize().to_string()));
     out.insert("found".to_owned(), sum);
-    out.insert("currency".to_owned(), json!(currency));
+    out.insert("currency".to_owned(), json!(asked.currency));
     let order = |time: &Time| json!({"event": ORDER_COMPLETED, "time": time.to_string()});
     out.insert("happenings".to_owned(), times.iter().rev().take(HAPPENINGS_MAX).map(order).collect());
 }

@@ -60,7 +60,7 @@ impl<'a> Frame<'a> {
                 None => forward(time, span, &self.plan.zone),
             },
         };
-        let gone = if kept_for_good { Time::MAX } else { self.forgotten(time) };
+        let gone = if kept_for_good { Time::MAX } else { kept_until(self.plan, time) };
         Some(expires.min(gone)).filter(|leaves| self.now < *leaves)
     }
 
@@ -88,9 +88,9 @@ impl<'a> Frame<'a> {
     pub(super) fn found(&self) {
         self.coming.set(true);
     }
+}
 
-    /// When retention takes a happening.
-    fn forgotten(&self, time: Time) -> Time {
-        time.plus_micros(i64::from(self.plan.retention_days).saturating_mul(DAY_MICROS))
-    }
+/// When retention takes a happening.
+pub(super) fn kept_until(plan: &Plan, time: Time) -> Time {
+    time.plus_micros(i64::from(plan.retention_days).saturating_mul(DAY_MICROS))
 }

@@ -6,6 +6,7 @@
 
 mod activity;
 pub(crate) mod calendar;
+mod entered;
 mod explain;
 mod figures;
 mod frame;
@@ -13,6 +14,8 @@ mod memo;
 #[cfg(test)]
 #[path = "tests/mod.rs"]
 mod people_by_hand;
+mod sample;
+mod sequence;
 pub mod subject;
 pub mod values;
 
@@ -118,9 +121,21 @@ fn node(plan: &Plan, at: &Node, subject: &dyn Subject, now: Time, memo: &mut Mem
             values::test(value.as_ref(), test, now, &plan.zone).until(until)
         }
         Kind::Activity(asked) => memo.remember(at.fingerprint, || activity::activity(plan, asked, subject, now)),
-        Kind::Spent(bounds, currency, window) => {
-            memo.remember(at.fingerprint, || activity::spent(plan, (bounds, currency.as_str(), *window), subject, now))
+        Kind::Spent(asked) => memo.remember(at.fingerprint, || activity::spent(plan, asked, subject, now)),
+        Kind::Sequence(asked) => memo.remember(at.fingerprint, || sequence::sequence(plan, asked, subject, now)),
+        Kind::Member(other) => {
+            let answer = node(plan, other, subject, now, memo);
+            // What can't be decided there is no member.
+            if answer.value == Tri::Unknown { Outcome { value: Tri::False, ..answer } } else { answer }
         }
+        Kind::Held(segment) => Outcome::fixed(subject.in_segment(segment) == Some(true)),
+        Kind::Entered(other, window) => {
+            memo.remember(at.fingerprint, || entered::entered(plan, other, *window, subject, now))
+        }
+        Kind::Sample(asked) => match sample::holds(asked, subject.stable_id()) {
+            true => node(plan, &asked.of, subject, now, memo),
+            false => Outcome::fixed(false),
+        },
     }
 }
 

@@ -1,5 +1,6 @@
 //! What evaluation sees of a person.
 
+use crate::plan::Without;
 use model::{Time, Value};
 use rust_decimal::Decimal;
 
@@ -41,8 +42,9 @@ pub trait Subject {
     /// Happenings past retention are not shown.
     fn happenings(&self, name: Option<&str>, from: Time, until: Time, visit: &mut dyn FnMut(&dyn Happening) -> bool);
 
-    /// Calls `visit` for each counted order with `from <= time < until`, in order of time.
-    fn spent(&self, from: Time, until: Time, visit: &mut dyn FnMut(&Spent));
+    /// Calls `visit` for each counted order with `from <= time < until`, in order of time; amounts leave
+    /// out what `without` says.
+    fn spent(&self, from: Time, until: Time, without: Without, visit: &mut dyn FnMut(&Spent));
 
     /// The value of one unit of `from` in `to` on the day of `at`; `None` when unknown.
     fn rate(&self, from: &str, to: &str, at: Time) -> Option<Decimal>;
@@ -50,6 +52,13 @@ pub trait Subject {
     /// The person's stable id, for samples.
     fn stable_id(&self) -> &str;
 
-    /// Whether the person is now in another segment; `None` when there is no such segment.
+    /// Whether the person is now in another segment whose members are held as they are; `None` when
+    /// there is no such segment.
     fn in_segment(&self, segment: &str) -> Option<bool>;
+
+    /// Walks through the past as it is known today: calls `visit` with the person as of `from`, if
+    /// anything had happened by then, and of each later instant up to now at which something
+    /// happened or that `visit` named, which returns when it wants to look again if nothing happens.
+    /// Returns the time of the earliest happening shown that retention takes in the end, if there is one.
+    fn walk(&self, from: Time, visit: &mut dyn FnMut(&dyn Subject, Time) -> Time) -> Option<Time>;
 }

@@ -43,6 +43,21 @@ pub fn number(value: &Value) -> Option<Decimal> {
     }
 }
 
+/// Whether two values are equal: text without case, numbers as numbers when one side is a number, a list when
+/// one of its elements is; objects never.
+pub fn equal(left: &Value, right: &Value) -> bool {
+    match (left, right) {
+        (Value::List(items), other) | (other, Value::List(items)) => items.iter().any(|item| equal(item, other)),
+        (Value::Bool(left), Value::Bool(right)) => left == right,
+        (Value::Number(left), Value::Number(right)) => left == right,
+        (Value::Text(left), Value::Text(right)) => fold(left) == fold(right),
+        (Value::Number(number), Value::Text(text)) | (Value::Text(text), Value::Number(number)) => {
+            number_in(text) == Some(*number)
+        }
+        _ => false,
+    }
+}
+
 /// The first instant of a day in a zone.
 pub fn start_of_day(day: Date, zone: &TimeZone) -> Option<Time> {
     let start = day.to_zoned_datetime(zone.clone()).ok()?.start_of_day().ok()?;

@@ -1,6 +1,7 @@
 //! A definition as a tree.
 
 use rust_decimal::Decimal;
+use std::collections::BTreeSet;
 
 /// A definition or a part of one.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -17,6 +18,34 @@ pub enum Definition {
     Activity(Activity),
     /// Money spent.
     Spent(Spending),
+    /// One thing after another, or not.
+    Sequence(Sequence),
+    /// Membership of another segment, by its id.
+    Segment(String),
+    /// An entry into another segment.
+    Entered(Entered),
+    /// A stable part of those for whom a definition holds.
+    Sample(Sample),
+    /// Whoever it holds for when it comes into force stays a member. Only at the top.
+    Frozen(Box<Definition>),
+}
+
+impl Definition {
+    /// Every segment that it refers to, directly.
+    pub fn refers_to(&self) -> BTreeSet<&str> {
+        match self {
+            Definition::All(children) | Definition::Any(children) => {
+                children.iter().flat_map(Definition::refers_to).collect()
+            }
+            Definition::Not(child) | Definition::Frozen(child) => child.refers_to(),
+            Definition::Sample(sample) => sample.of.refers_to(),
+            Definition::Segment(id) => BTreeSet::from([id.as_str()]),
+            Definition::Entered(entered) => BTreeSet::from([entered.segment.as_str()]),
+            Definition::Property(_) | Definition::Activity(_) | Definition::Spent(_) | Definition::Sequence(_) => {
+                BTreeSet::new()
+            }
+        }
+    }
 }
 
 /// A test of one property.
@@ -216,6 +245,81 @@ pub struct Spending {
     pub bounds: Bounds,
     /// In which currency; `None` for the workspace's.
     pub currency: Option<String>,
+    /// Without the tax that orders and refunds state.
+    pub without_tax: bool,
+    /// Without the shipping that orders and refunds state.
+    pub without_shipping: bool,
     /// When; `None` for ever.
     pub window: Option<Window>,
+}
+
+/// One thing after another: a first step in a window, and what follows it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Sequence {
+    /// What comes first.
+    pub first: Step,
+    /// When the first step must have happened; `None` for ever.
+    pub window: Option<Window>,
+    /// Which of several first steps counts.
+    pub which: Which,
+    /// What follows, or must not.
+    pub follow: Follow,
+}
+
+/// Which of several first steps of a sequence counts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Which {
+    /// Any of them.
+    Any,
+    /// The latest in the window.
+    Last,
+}
+
+/// A step of a sequence.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Step {
+    /// The event's name; `None` for any.
+    pub event: Option<String>,
+    /// What must hold of the event.
+    pub filters: Vec<Filter>,
+}
+
+/// What follows a step.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Follow {
+    /// This happened, and then perhaps more.
+    Then(Next, Option<Box<Follow>>),
+    /// This did not happen, and the time for it is over.
+    ThenNot(Next),
+}
+
+/// A step with its tie to the one before.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Next {
+    /// What happens.
+    pub step: Step,
+    /// Properties whose values are those of the step before, of the event or of one of its line items.
+    pub same: Vec<String>,
+    /// At most so long after the step before; `None` for any time after.
+    pub within: Option<Span>,
+}
+
+/// An entry into another segment: its present definition, over what is known today, turned true.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Entered {
+    /// The segment's id.
+    pub segment: String,
+    /// When; `None` for ever.
+    pub window: Option<Window>,
+}
+
+/// A stable part of those for whom a definition holds.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Sample {
+    /// Percent of them, by a hash of the person's id: more than 0, at most 100.
+    pub percent: Decimal,
+    /// Samples of one salt hold one another; those of another salt are independent.
+    pub salt: Option<String>,
+    /// Of whom.
+    pub of: Box<Definition>,
 }

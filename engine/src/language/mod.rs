@@ -8,6 +8,7 @@ mod json;
 mod parse;
 mod pattern;
 mod print;
+mod sequence;
 mod terms;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,8 @@ pub const NODES_MAX: usize = 500;
 pub const LIST_MAX: usize = 1_000;
 /// Characters of a text constant, a name or a pattern.
 pub const TEXT_CHARS_MAX: usize = 1_000;
+/// Steps of one sequence.
+pub const SEQUENCE_STEPS_MAX: usize = 5;
 /// Regular expressions of one definition.
 pub const PATTERNS_MAX: usize = 20;
 /// Bytes of memory of one compiled regular expression.

@@ -1,10 +1,14 @@
 //! From JSON to the tree.
 
-use super::ast::{Activity, Definition, Direction, Figure, Filter, Measure, PropertyTest, Spending, Test};
+use super::ast::{
+    Activity, Definition, Direction, Entered, Figure, Filter, Measure, PropertyTest, Sample, Spending, Test,
+};
 use super::error::{DefinitionError, distance};
 use super::pattern::pattern;
-use super::terms::{bounds, comparison, constant, instant, list, object, span, text, window};
+use super::sequence::is_sequence;
+use super::terms::{bounds, comparison, constant, instant, list, number, object, span, text, window};
 use super::{DEPTH_MAX, NODES_MAX, PATTERNS_MAX};
+use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
 type Result<T> = std::result::Result<T, DefinitionError>;
@@ -32,9 +36,8 @@ const TESTS: &[&str] = &[
 ];
 const ACTIVITY: &[&str] =
     &["event", "where", "window", "count", "sum", "avg", "min", "max", "distinct", "of", "first", "last"];
-const SPENT: &[&str] = &["spent", "window"];
-const FORMS: &[&str] = &["all", "any", "not", "property", "event", "spent"];
-const LATER: &[&str] = &["then", "then_not", "segment", "entered", "sample"];
+const SPENT: &[&str] = &["spent", "without", "window"];
+const FORMS: &[&str] = &["all", "any", "not", "property", "event", "spent", "segment", "entered", "sample", "frozen"];
 const FIGURES: &[(&str, Figure)] = &[
     ("sum", Figure::Sum),
     ("avg", Figure::Avg),
@@ -48,15 +51,18 @@ pub(super) fn definition(value: &Value) -> Result<Definition> {
     reader.node(value, "", 0)
 }
 
+/// Decimals of a sample's percentage.
+const PERCENT_DIGITS: u32 = 6;
+
 /// What was read so far, for the limits.
 #[derive(Default)]
-struct Reader {
+pub(super) struct Reader {
     nodes: usize,
     patterns: usize,
 }
 
 impl Reader {
-    fn count_node(&mut self, path: &str) -> Result<()> {
+    pub(super) fn count_node(&mut self, path: &str) -> Result<()> {
         self.nodes += 1;
         match self.nodes > NODES_MAX {
             true => Err(DefinitionError::new(path, format!("more than {NODES_MAX} groups, conditions and filters"))),
@@ -70,14 +76,24 @@ impl Reader {
             return Err(DefinitionError::new(path, format!("nested deeper than {DEPTH_MAX} levels")));
         }
         let object = object(value, path)?;
-        if let Some(later) = LATER.iter().find(|key| object.contains_key(**key)) {
-            return Err(DefinitionError::new(path, format!("\"{later}\" is not supported in this version")));
-        }
         let form = FORMS.iter().find(|key| object.contains_key(**key)).copied();
         match form {
             Some(key @ ("all" | "any" | "not")) => self.group(key, object, path, depth),
             Some("property") => self.property(object, path).map(Definition::Property),
+            Some("event") if is_sequence(object) => self.sequence(object, path).map(Definition::Sequence),
             Some("event") => self.activity(object, path).map(Definition::Activity),
+            Some("segment") => {
+                only(object, &["segment"], path)?;
+                segment_id(object, "segment", path).map(Definition::Segment)
+            }
+            Some("entered") => entered(object, path).map(Definition::Entered),
+            Some("sample") => self.sample(object, path, depth).map(Definition::Sample),
+            Some("frozen") if depth > 0 => Err(DefinitionError::new(path, "\"frozen\" stands at the top alone")),
+            Some("frozen") => {
+                only(object, &["frozen"], path)?;
+                let value = object.get("frozen").unwrap_or(&Value::Null);
+                Ok(Definition::Frozen(Box::new(self.node(value, &join(path, "frozen"), depth + 1)?)))
+            }
             Some("spent") => spending(object, path).map(Definition::Spent),
             _ => match object.keys().min_by_key(|key| FORMS.iter().map(|form| distance(key, form)).min()) {
                 Some(key) => Err(DefinitionError::unknown_key(path, key, FORMS)),
@@ -163,29 +179,40 @@ impl Reader {
         Ok(text)
     }
 
+    fn sample(&mut self, object: &Map<String, Value>, path: &str, depth: usize) -> Result<Sample> {
+        only(object, &["sample", "of", "salt"], path)?;
+        let here = join(path, "sample");
+        let percent = number(object.get("sample").unwrap_or(&Value::Null), &here)?;
+        if percent <= Decimal::ZERO || percent > Decimal::ONE_HUNDRED || percent.normalize().scale() > PERCENT_DIGITS {
+            return Err(DefinitionError::new(&here, "expected a percentage above 0, up to 100, of at most 6 decimals"));
+        }
+        let salt = object.get("salt").map(|salt| text(salt, &join(path, "salt"))).transpose()?;
+        let of = object.get("of").ok_or_else(|| DefinitionError::new(path, "\"sample\" needs \"of\": a definition"))?;
+        Ok(Sample { percent, salt, of: Box::new(self.node(of, &join(path, "of"), depth + 1)?) })
+    }
+
     fn activity(&mut self, object: &Map<String, Value>, path: &str) -> Result<Activity> {
-        if let Some(key) = object.keys().find(|key| !ACTIVITY.contains(&key.as_str())) {
-            return Err(DefinitionError::unknown_key(path, key, ACTIVITY));
-        }
-        let name = object.get("event").map(|name| text(name, &join(path, "event"))).transpose()?.unwrap_or_default();
-        let event = match name.trim() {
-            "" => return Err(DefinitionError::new(&join(path, "event"), "expected an event's name, or \"*\" for any")),
-            "*" => None,
-            name => Some(model::names::canonical_event_name(name)),
-        };
-        let mut filters = Vec::new();
-        if let Some(where_) = object.get("where") {
-            let here = join(path, "where");
-            for (place, filter_value) in list(where_, &here)?.iter().enumerate() {
-                filters.push(self.filter(filter_value, &format!("{here}[{place}]"))?);
-            }
-        }
+        only(object, ACTIVITY, path)?;
+        let event = event_name(object, path)?;
+        let filters = self.filters(object, path)?;
         let when = object.get("window").map(|value| window(value, &join(path, "window"))).transpose()?;
         let measure = measure(object, path)?;
         if matches!(measure, Measure::First(_) | Measure::Last(_)) && when.is_some() {
             return Err(DefinitionError::new(path, "\"first\" and \"last\" carry their own window"));
         }
         Ok(Activity { event, filters, window: when, measure })
+    }
+
+    /// What must hold of an event.
+    pub(super) fn filters(&mut self, object: &Map<String, Value>, path: &str) -> Result<Vec<Filter>> {
+        let mut filters = Vec::new();
+        if let Some(asked) = object.get("where") {
+            let here = join(path, "where");
+            for (place, filter_value) in list(asked, &here)?.iter().enumerate() {
+                filters.push(self.filter(filter_value, &format!("{here}[{place}]"))?);
+            }
+        }
+        Ok(filters)
     }
 
     fn filter(&mut self, value: &Value, path: &str) -> Result<Filter> {
@@ -206,7 +233,59 @@ impl Reader {
     }
 }
 
-fn join(path: &str, key: &str) -> String {
+/// Refuses every key but these.
+pub(super) fn only(object: &Map<String, Value>, known: &[&str], path: &str) -> Result<()> {
+    match object.keys().find(|key| !known.contains(&key.as_str())) {
+        Some(key) => Err(DefinitionError::unknown_key(path, key, known)),
+        None => Ok(()),
+    }
+}
+
+/// The canonical name of an event; `None` for any.
+pub(super) fn event_name(object: &Map<String, Value>, path: &str) -> Result<Option<String>> {
+    let here = join(path, "event");
+    let name = object.get("event").map(|name| text(name, &here)).transpose()?.unwrap_or_default();
+    match name.trim() {
+        "" => Err(DefinitionError::new(&here, "expected an event's name, or \"*\" for any")),
+        "*" => Ok(None),
+        name => Ok(Some(model::names::canonical_event_name(name))),
+    }
+}
+
+fn segment_id(object: &Map<String, Value>, key: &str, path: &str) -> Result<String> {
+    let here = join(path, key);
+    let id = text(object.get(key).unwrap_or(&Value::Null), &here)?;
+    match id.is_empty() {
+        true => Err(DefinitionError::new(&here, "expected the id of a segment")),
+        false => Ok(id),
+    }
+}
+
+fn entered(object: &Map<String, Value>, path: &str) -> Result<Entered> {
+    only(object, &["entered", "window"], path)?;
+    let segment = segment_id(object, "entered", path)?;
+    let window = object.get("window").map(|value| window(value, &join(path, "window"))).transpose()?;
+    Ok(Entered { segment, window })
+}
+
+/// What an amount leaves out: tax, shipping.
+fn without(fields: &Map<String, Value>, path: &str) -> Result<(bool, bool)> {
+    let (mut tax, mut shipping) = (false, false);
+    let here = join(path, "without");
+    for (place, word) in
+        fields.get("without").map(|words| list(words, &here)).transpose()?.into_iter().flatten().enumerate()
+    {
+        let here = format!("{here}[{place}]");
+        match text(word, &here)?.as_str() {
+            "tax" => tax = true,
+            "shipping" => shipping = true,
+            other => return Err(DefinitionError::unknown(&here, "part of an amount", other, &["tax", "shipping"])),
+        }
+    }
+    Ok((tax, shipping))
+}
+
+pub(super) fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
@@ -250,9 +329,7 @@ fn measure(object: &Map<String, Value>, path: &str) -> Result<Measure> {
 }
 
 fn spending(fields: &Map<String, Value>, path: &str) -> Result<Spending> {
-    if let Some(key) = fields.keys().find(|key| !SPENT.contains(&key.as_str())) {
-        return Err(DefinitionError::unknown_key(path, key, SPENT));
-    }
+    only(fields, SPENT, path)?;
     let here = join(path, "spent");
     let mut amount = fields.get("spent").map(|value| object(value, &here)).transpose()?.cloned().unwrap_or_default();
     let currency = amount.remove("currency").map(|code| text(&code, &join(&here, "currency"))).transpose()?;
@@ -261,5 +338,7 @@ fn spending(fields: &Map<String, Value>, path: &str) -> Result<Spending> {
         return Err(DefinitionError::new(&join(&here, "currency"), "expected an ISO 4217 code such as \"MXN\""));
     }
     let when = fields.get("window").map(|value| window(value, &join(path, "window"))).transpose()?;
-    Ok(Spending { bounds: bounds(&Value::Object(amount), &here)?, currency, window: when })
+    let (without_tax, without_shipping) = without(fields, path)?;
+    let bounds = bounds(&Value::Object(amount), &here)?;
+    Ok(Spending { bounds, currency, without_tax, without_shipping, window: when })
 }

@@ -1,7 +1,8 @@
 //! From the tree back to JSON, in one canonical form.
 
 use super::ast::{
-    Activity, Bounds, Const, Definition, Direction, Figure, Filter, Measure, PropertyTest, Spending, Test, Window,
+    Activity, Bounds, Const, Definition, Direction, Entered, Figure, Filter, Measure, PropertyTest, Sample, Spending,
+    Test, Window,
 };
 use super::terms::{calendar_text, span_text};
 use rust_decimal::Decimal;
@@ -17,6 +18,11 @@ impl Definition {
             Definition::Property(test) => test.to_json(),
             Definition::Activity(activity) => activity.to_json(),
             Definition::Spent(spending) => spending.to_json(),
+            Definition::Sequence(sequence) => sequence.to_json(),
+            Definition::Segment(id) => json!({"segment": id}),
+            Definition::Entered(entered) => entered.to_json(),
+            Definition::Sample(sample) => sample.to_json(),
+            Definition::Frozen(of) => json!({"frozen": of.to_json()}),
         }
     }
 }
@@ -98,11 +104,7 @@ impl Activity {
         let mut out = Map::new();
         out.insert("event".to_owned(), json!(self.event.as_deref().unwrap_or("*")));
         if !self.filters.is_empty() {
-            let filters = self.filters.iter().map(|filter| match filter {
-                Filter::Property(test) => test.to_json(),
-                Filter::Item(tests) => json!({"item": tests.iter().map(PropertyTest::to_json).collect::<Vec<_>>()}),
-            });
-            out.insert("where".to_owned(), filters.collect());
+            out.insert("where".to_owned(), filters(&self.filters));
         }
         if let Some(window) = &self.window {
             out.insert("window".to_owned(), window.to_json());
@@ -124,6 +126,38 @@ impl Activity {
                 put("last", window.to_json());
             }
         }
+        Value::Object(out)
+    }
+}
+
+/// The filters of an event.
+pub(super) fn filters(filters: &[Filter]) -> Value {
+    let filters = filters.iter().map(|filter| match filter {
+        Filter::Property(test) => test.to_json(),
+        Filter::Item(tests) => json!({"item": tests.iter().map(PropertyTest::to_json).collect::<Vec<_>>()}),
+    });
+    filters.collect()
+}
+
+impl Entered {
+    /// The JSON form.
+    pub fn to_json(&self) -> Value {
+        let mut out = Map::from_iter([("entered".to_owned(), json!(self.segment))]);
+        if let Some(window) = &self.window {
+            out.insert("window".to_owned(), window.to_json());
+        }
+        Value::Object(out)
+    }
+}
+
+impl Sample {
+    /// The JSON form.
+    pub fn to_json(&self) -> Value {
+        let mut out = Map::from_iter([("sample".to_owned(), amount(self.percent))]);
+        if let Some(salt) = &self.salt {
+            out.insert("salt".to_owned(), json!(salt));
+        }
+        out.insert("of".to_owned(), self.of.to_json());
         Value::Object(out)
     }
 }
@@ -158,6 +192,11 @@ impl Spending {
             spent.insert("currency".to_owned(), json!(currency));
         }
         let mut out = Map::from_iter([("spent".to_owned(), Value::Object(spent))]);
+        let parts = [("tax", self.without_tax), ("shipping", self.without_shipping)];
+        let without: Vec<&str> = parts.iter().filter(|(_, out)| *out).map(|(word, _)| *word).collect();
+        if !without.is_empty() {
+            out.insert("without".to_owned(), json!(without));
+        }
         if let Some(window) = &self.window {
             out.insert("window".to_owned(), window.to_json());
         }

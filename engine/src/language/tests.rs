@@ -2,6 +2,7 @@
 
 use super::ast::*;
 use super::*;
+use crate::plan::Referred;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -15,6 +16,12 @@ const CANONICAL: &[&str] = &[
     r#"{"event":"*","first":{"between":["2026-01-01","2026-02-01"]}}"#,
     r#"{"event":"*","last":{"since":"2026-01-01T00:00:00-06:00"},"where":[{"property":"n","not_in":[1,"x",true]}]}"#,
     r#"{"property":"birthday","anniversary":{"next":"7d"}}"#,
+    r#"{"event":"Product Viewed","then_not":{"event":"Order Completed","same":["product_id"],"within":"1d"}}"#,
+    r#"{"event":"A","of":"last","then":{"event":"*","then_not":{"event":"C","where":[{"property":"n","is":1}]}}}"#,
+    r#"{"segment":"vip"}"#,
+    r#"{"entered":"vip","window":{"last":"7d"}}"#,
+    r#"{"sample":12.5,"of":{"segment":"vip"},"salt":"a"}"#,
+    r#"{"frozen":{"spent":{"at_least":"500"},"without":["tax","shipping"]}}"#,
     r#"{"property":"renews","within":{"last":"2y"}}"#,
     r#"{"property":"vip","exists":false}"#,
     r#"{"property":"vip","is":true}"#,
@@ -90,9 +97,27 @@ fn mistakes_are_named_with_their_place() {
         (r#"{"property":"x","anniversary":{"last":"7d"}}"#, "anniversary: expected {\"next\": \"7d\"}"),
         (r#"{"property":"x","before":"2026-03-01T12:00"}"#, "before: expected an instant"),
         (r#"{"event":"x","window":{"between":["2026-03-01","2026-03-01"]}}"#, "window.between: ends before it begins"),
-        (r#"{"segment":"vip"}"#, "\"segment\" is not supported in this version"),
-        (r#"{"sample":10,"of":{"event":"x"}}"#, "\"sample\" is not supported in this version"),
-        (r#"{"event":"x","then":{"event":"y"}}"#, "\"then\" is not supported in this version"),
+        (r#"{"segment":7}"#, "segment: expected text"),
+        (r#"{"entered":"vip","windw":{"last":"7d"}}"#, "unknown key \"windw\"; did you mean \"window\"?"),
+        (r#"{"sample":10}"#, "\"sample\" needs \"of\": a definition"),
+        (r#"{"sample":101,"of":{"event":"x"}}"#, "sample: expected a percentage above 0, up to 100"),
+        (r#"{"all":[{"frozen":{"event":"x"}}]}"#, "all[0]: \"frozen\" stands at the top alone"),
+        (r#"{"spent":{"at_least":"5"},"without":["taxes"]}"#, "without[0]: unknown part of an amount \"taxes\""),
+        (r#"{"event":"x","count":{"at_least":2},"then":{"event":"y"}}"#, "unknown key \"count\""),
+        (r#"{"event":"x","of":"all","then":{"event":"y"}}"#, "of: unknown word \"all\""),
+        (r#"{"event":"x","then":{"event":"y"},"then_not":{"event":"y"}}"#, "can't stand beside \"then\""),
+        (
+            r#"{"event":"x","then_not":{"event":"y","then":{"event":"z"}}}"#,
+            "then_not: nothing follows what did not happen",
+        ),
+        (
+            r#"{"event":"x","then":{"event":"y","same":["a","a"]}}"#,
+            "then.same[1]: expected the name of a property, once",
+        ),
+        (
+            r#"{"event":"1","then":{"event":"2","then":{"event":"3","then":{"event":"4","then":{"event":"5","then_not":{"event":"6"}}}}}}"#,
+            "then.then.then.then.then_not: more than 5 steps",
+        ),
         (r#"{"all":[]}"#, "all: expected 1 to 1000 entries"),
         (r#"{"all":[{"event":"x"}],"any":[]}"#, "\"any\" can't stand beside \"all\""),
         (r#"{"not":[{"event":"x"}]}"#, "not: expected an object"),
@@ -225,10 +250,6 @@ fn property() -> impl Strategy<Value = PropertyTest> {
 
 fn activity() -> impl Strategy<Value = Activity> {
     let figures = vec![Figure::Sum, Figure::Avg, Figure::Min, Figure::Max, Figure::Distinct];
-    let filter = prop_oneof![
-        property().prop_map(Filter::Property),
-        prop::collection::vec(property(), 1..3).prop_map(Filter::Item),
-    ];
     let measure = prop_oneof![
         Just(Measure::Once),
         bounds().prop_map(Measure::Count),
@@ -237,30 +258,74 @@ fn activity() -> impl Strategy<Value = Activity> {
         window().prop_map(Measure::First),
         window().prop_map(Measure::Last),
     ];
+    (step(), prop::option::of(window()), measure).prop_map(|(Step { event, filters }, window, measure)| {
+        let own = matches!(measure, Measure::First(_) | Measure::Last(_));
+        Activity { event, filters, window: window.filter(|_| !own), measure }
+    })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let filter = prop_oneof![
+        property().prop_map(Filter::Property),
+        prop::collection::vec(property(), 1..3).prop_map(Filter::Item),
+    ];
     let event = prop::option::of("[A-Z][a-z]{2,6}");
-    (event, prop::collection::vec(filter, 0..3), prop::option::of(window()), measure).prop_map(
-        |(event, filters, window, measure)| {
-            let own = matches!(measure, Measure::First(_) | Measure::Last(_));
-            Activity { event, filters, window: window.filter(|_| !own), measure }
-        },
-    )
+    (event, prop::collection::vec(filter, 0..3)).prop_map(|(event, filters)| Step { event, filters })
+}
+
+fn next() -> impl Strategy<Value = Next> {
+    let same = prop::collection::btree_set(name(), 0..3).prop_map(|names| names.into_iter().collect());
+    (step(), same, prop::option::of(span())).prop_map(|(step, same, within)| Next { step, same, within })
+}
+
+fn sequence() -> impl Strategy<Value = Sequence> {
+    let follow = (prop::collection::vec(next(), 0..3), next(), any::<bool>()).prop_map(|(before, last, not)| {
+        let last = if not { Follow::ThenNot(last) } else { Follow::Then(last, None) };
+        before.into_iter().fold(last, |follow, next| Follow::Then(next, Some(Box::new(follow))))
+    });
+    let which = prop::sample::select(vec![Which::Any, Which::Last]);
+    (step(), prop::option::of(window()), which, follow).prop_map(|(first, window, which, follow)| Sequence {
+        first,
+        window,
+        which,
+        follow,
+    })
 }
 
 fn definition() -> impl Strategy<Value = Definition> {
-    let spending = (bounds(), prop::option::of("[A-Z]{3}"), prop::option::of(window()))
-        .prop_map(|(bounds, currency, window)| Spending { bounds, currency, window });
+    let spending = (bounds(), prop::option::of("[A-Z]{3}"), prop::option::of(window()), any::<(bool, bool)>())
+        .prop_map(|(bounds, currency, window, (without_tax, without_shipping))| Spending {
+            bounds,
+            currency,
+            without_tax,
+            without_shipping,
+            window,
+        });
+    let entered =
+        ("[a-z][a-z0-9_-]{0,8}", prop::option::of(window())).prop_map(|(segment, window)| Entered { segment, window });
     let leaf = prop_oneof![
         property().prop_map(Definition::Property),
         activity().prop_map(Definition::Activity),
         spending.prop_map(Definition::Spent),
+        sequence().prop_map(Definition::Sequence),
+        "[a-z][a-z0-9_-]{0,8}".prop_map(Definition::Segment),
+        entered.prop_map(Definition::Entered),
     ];
-    leaf.prop_recursive(4, 20, 4, |inner| {
+    let tree = leaf.prop_recursive(4, 20, 4, |inner| {
         let list = prop::collection::vec(inner.clone(), 1..4);
+        let sample = (1..=100_000_000i64, prop::option::of(".{0,6}"), inner.clone()).prop_map(|(part, salt, of)| {
+            Definition::Sample(Sample { percent: Decimal::new(part, 6).normalize(), salt, of: Box::new(of) })
+        });
         prop_oneof![
             list.clone().prop_map(Definition::All),
             list.prop_map(Definition::Any),
             inner.prop_map(|child| Definition::Not(Box::new(child))),
+            sample,
         ]
+    });
+    (tree, prop::bool::weighted(0.1)).prop_map(|(tree, frozen)| match frozen {
+        true => Definition::Frozen(Box::new(tree)),
+        false => tree,
     })
 }
 
@@ -324,7 +389,7 @@ proptest! {
     fn whatever_can_be_read_can_be_compiled_in_every_zone(definition in definition()) {
         for zone in ["UTC", "America/Sao_Paulo", "Pacific/Apia"] {
             let zone = jiff::tz::TimeZone::get(zone).unwrap();
-            prop_assert!(crate::plan::compile(&definition, zone, "MXN", 30).is_ok());
+            prop_assert!(crate::plan::compile(&definition, zone, "MXN", 30, &|_| Ok(Referred::Held)).is_ok());
         }
     }
 

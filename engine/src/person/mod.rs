@@ -6,6 +6,7 @@ pub mod consent;
 pub mod fact;
 pub mod names;
 pub mod orders;
+pub mod past;
 pub mod properties;
 pub mod retention;
 pub mod small_map;

@@ -5,6 +5,7 @@ use crate::person::Person;
 use crate::person::bag::{Bag, descend};
 use crate::person::fact::Fact;
 use crate::person::names::Names;
+use crate::plan::Without;
 use crate::storage::OrderKey;
 use model::{Time, Value, names};
 use rust_decimal::Decimal;
@@ -37,6 +38,8 @@ pub struct Words {
     currency: u32,
     order_id: u32,
     refund_id: u32,
+    tax: u32,
+    shipping: u32,
 }
 
 impl Words {
@@ -59,6 +62,8 @@ impl Words {
             removed: number(names::PRODUCT_REMOVED),
             cart_updated: number(names::CART_UPDATED),
             cart_id: number("cart_id"),
+            tax: number("tax"),
+            shipping: number("shipping"),
         }
     }
 
@@ -70,6 +75,10 @@ impl Words {
 
 /// Facts of one order; what comes beyond is an activity and no more part of the order, and counted.
 pub const ORDER_FACTS_MAX: usize = 1_000;
+
+/// What an order brought in, minus refunded, never below zero: as a tracker tells, and as a platform that
+/// says what was received.
+pub type Amounts = (Decimal, Option<Decimal>);
 
 /// An order that counts.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -86,14 +95,23 @@ pub struct Counted {
     pub spent: Decimal,
     /// The same of a platform's order that says what was received; `None` when it does not.
     pub cash: Option<Decimal>,
+    /// The amounts without tax, without shipping, and without both; `None` when no fact states them.
+    pub lean: Option<Box<[Amounts; 3]>>,
     /// ISO 4217 code, upper case; empty when not given.
     pub currency: String,
 }
 
 impl Counted {
     /// Received minus refunded, never below zero. Only a platform knows what was received.
-    pub fn spent(&self, by_platform: bool) -> Decimal {
-        self.cash.filter(|_| by_platform).unwrap_or(self.spent)
+    pub fn spent(&self, by_platform: bool, without: Without) -> Decimal {
+        let lean = self.lean.as_deref();
+        let (spent, cash) = match (without.tax, without.shipping, lean) {
+            (true, false, Some([amounts, _, _]))
+            | (false, true, Some([_, amounts, _]))
+            | (true, true, Some([_, _, amounts])) => *amounts,
+            _ => (self.spent, self.cash),
+        };
+        cash.filter(|_| by_platform).unwrap_or(spent)
     }
 }
 
@@ -146,20 +164,29 @@ fn fold(key: OrderKey, facts: &[(u32, &Fact)], words: &Words) -> Option<Counted>
             *kept = fact;
         }
     }
-    let back: Vec<Option<Decimal>> = refunds.values().map(|refund| amount(&refund.properties, words)).collect();
-    let after_refunds = |received: Decimal| {
-        back.iter().fold(received, |spent, back| match back {
-            Some(back) => spent.checked_sub(*back).unwrap_or_default().max(Decimal::ZERO),
-            None => Decimal::ZERO,
-        })
+    let amounts = |without: Without| -> Amounts {
+        let back: Vec<_> = refunds.values().map(|refund| amount(&refund.properties, without, words)).collect();
+        let after_refunds = |received: Decimal| {
+            back.iter().fold(received, |spent, back| match back {
+                Some(back) => spent.checked_sub(*back).unwrap_or_default().max(Decimal::ZERO),
+                None => Decimal::ZERO,
+            })
+        };
+        let spent = after_refunds(amount(&newest.properties, without, words).unwrap_or_default());
+        let cash = newest.properties.get(words.received).as_ref().and_then(readable);
+        (spent, cash.map(|cash| after_refunds(leaner(cash, &newest.properties, without, words))))
     };
-    let spent = after_refunds(amount(&newest.properties, words).unwrap_or_default());
-    let cash = newest.properties.get(words.received).as_ref().and_then(readable).map(after_refunds);
+    let (spent, cash) = amounts(Without::default());
+    let states = |fact: &Fact| fact.properties.numbers().any(|name| name == words.tax || name == words.shipping);
+    let lean = (states(newest) || refunds.values().any(|refund| states(refund))).then(|| {
+        let without = [(true, false), (false, true), (true, true)];
+        Box::new(without.map(|(tax, shipping)| amounts(Without { tax, shipping })))
+    });
     let currency = match newest.properties.get(words.currency) {
         Some(Value::Text(code)) => code.trim().to_uppercase(),
         _ => String::new(),
     };
-    Some(Counted { time, key, shown: *shown, source: newest.source, spent, cash, currency })
+    Some(Counted { time, key, shown: *shown, source: newest.source, spent, cash, lean, currency })
 }
 
 /// Whether a version says what the order is: a completion that carries nothing but the order's id
@@ -181,13 +208,23 @@ pub fn id_text(value: &Value) -> String {
     }
 }
 
-/// `total`, else `revenue`, else the sum over the products; `None` when there is none of them.
-fn amount(properties: &Bag, words: &Words) -> Option<Decimal> {
+/// `total`, else `revenue`, else the sum over the products; `None` when there is none of them. By the
+/// specification of these events `revenue` leaves tax and shipping out, as do the prices of products.
+fn amount(properties: &Bag, without: Without, words: &Words) -> Option<Decimal> {
     let money = |name: u32| properties.get(name).as_ref().and_then(readable);
-    money(words.total).or_else(|| money(words.revenue)).or_else(|| match properties.get(words.products)? {
+    let total = money(words.total).map(|total| leaner(total, properties, without, words));
+    total.or_else(|| money(words.revenue)).or_else(|| match properties.get(words.products)? {
         Value::List(items) => sum_of(&items),
         _ => None,
     })
+}
+
+/// An amount without the parts that are asked to be left out, as far as they are stated; never below zero.
+fn leaner(amount: Decimal, properties: &Bag, without: Without, words: &Words) -> Decimal {
+    let parts = [(without.tax, words.tax), (without.shipping, words.shipping)];
+    let stated = |name: u32| properties.get(name).as_ref().and_then(readable);
+    let off = parts.iter().filter(|(asked, _)| *asked).filter_map(|(_, name)| stated(*name));
+    off.fold(amount, |left, part| left.checked_sub(part).unwrap_or_default().max(Decimal::ZERO))
 }
 
 fn sum_of(items: &[Value]) -> Option<Decimal> {

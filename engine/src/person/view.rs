@@ -7,6 +7,10 @@ use crate::person::carts::Change;
 use crate::person::fact::Fact;
 use crate::person::names::Names;
 use crate::person::orders::Words;
+use crate::person::past::Past;
+use crate::person::retention::passes;
+use crate::plan::Without;
+use crate::storage::PersonNo;
 use model::{Channel, ConsentState, OrderPolicy, Source, SourceKind, Time, Value};
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
@@ -31,6 +35,23 @@ pub struct Context<'a> {
     pub currency: &'a str,
     /// What happened at or before this instant is past its retention, but for orders.
     pub forgotten: Time,
+    /// Who is in segments whose members are held as they are.
+    pub held: &'a dyn Held,
+}
+
+/// Segments whose members are held as they are.
+pub trait Held {
+    /// Whether somebody is a member now; `None` when there is no such segment.
+    fn holds(&self, segment: &str, no: PersonNo) -> Option<bool>;
+}
+
+/// No segments at all.
+pub struct NoSegments;
+
+impl Held for NoSegments {
+    fn holds(&self, _: &str, _: PersonNo) -> Option<bool> {
+        None
+    }
 }
 
 impl Context<'_> {
@@ -231,12 +252,12 @@ impl Subject for View<'_> {
         }
     }
 
-    fn spent(&self, from: Time, until: Time, visit: &mut dyn FnMut(&Spent)) {
+    fn spent(&self, from: Time, until: Time, without: Without, visit: &mut dyn FnMut(&Spent)) {
         let first = self.person.counted.partition_point(|order| order.time < from);
         let orders = self.person.counted.get(first..).unwrap_or_default().iter();
         for order in orders.take_while(|order| order.time < until) {
             if self.context.orders_count(order.source) {
-                let amount = order.spent(self.context.is_platform(order.source));
+                let amount = order.spent(self.context.is_platform(order.source), without);
                 visit(&Spent { time: order.time, amount, currency: order.currency.clone() });
             }
         }
@@ -254,7 +275,25 @@ impl Subject for View<'_> {
         self.stable_id
     }
 
-    fn in_segment(&self, _segment: &str) -> Option<bool> {
-        None
+    fn in_segment(&self, segment: &str) -> Option<bool> {
+        self.context.held.holds(segment, self.person.no)
+    }
+
+    fn walk(&self, from: Time, visit: &mut dyn FnMut(&dyn Subject, Time) -> Time) -> Option<Time> {
+        let words = self.context.words;
+        let mut past = Past::new(self.person, words);
+        let mut at = from;
+        while at <= self.now {
+            let mut look_again = Time::MAX;
+            if self.person.was_there(at) {
+                // What passed its retention by now is not known of the past either: the context stays.
+                let then = View { person: past.advance(at), now: at, ..*self };
+                look_again = visit(&then, at);
+            }
+            let next = past.next_fact().filter(|next| *next > at);
+            at = next.unwrap_or(Time::MAX).min(look_again).max(at.plus_micros(1));
+        }
+        let kept = self.person.facts.iter().filter(|fact| fact.time > self.context.forgotten && passes(fact, words));
+        kept.map(|fact| fact.time).min()
     }
 }

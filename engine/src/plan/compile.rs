@@ -1,6 +1,9 @@
 //! From a definition to a plan.
 
-use super::{Activity, Constants, Filter, Kind, Measure, Node, Plan, Test, TouchedBy, Window};
+use super::{
+    Activity, Constants, Filter, Kind, Measure, Next, Node, Plan, Sample, Sequence, Spending, Step, Test, TouchedBy,
+    Window, Without,
+};
 use crate::eval::values::{fold, start_of_day};
 use crate::language::ast::{self, Bounds, PropertyTest};
 use crate::language::{Definition, DefinitionError, pattern};
@@ -8,6 +11,24 @@ use jiff::tz::TimeZone;
 use model::Time;
 use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Conditions of a definition together with those of the segments that it refers to, each time that it does.
+pub const EXPANDED_NODES_MAX: usize = 5_000;
+/// Digits after the decimal point that a percentage may have.
+const PERCENT_SCALE: u32 = 6;
+
+/// How another segment is asked for.
+pub enum Referred {
+    /// It holds those for whom this holds.
+    Plan(Arc<Node>),
+    /// Its members are held as they are: it is frozen, stopped, or not in force yet.
+    Held,
+}
+
+/// Tells of another segment; an error if there is no such.
+pub type Refer<'a> = &'a dyn Fn(&str) -> Result<Referred, DefinitionError>;
 
 /// Compiles a definition for a workspace's settings.
 pub fn compile(
@@ -15,49 +36,128 @@ pub fn compile(
     zone: TimeZone,
     currency: &str,
     retention_days: u32,
+    refer: Refer<'_>,
 ) -> Result<Plan, DefinitionError> {
     let currency = currency.to_uppercase();
-    let root = Compiler { zone: &zone, currency: &currency }.node(definition)?;
+    let mut compiler = Compiler { zone: &zone, currency: &currency, refer, refers_to: BTreeSet::new(), entries: false };
+    let (frozen, asked) = match definition {
+        Definition::Frozen(asked) => (true, asked.as_ref()),
+        asked => (false, asked),
+    };
+    let root = Arc::new(compiler.node(asked)?);
+    let Compiler { refers_to, entries: asks_entries, .. } = compiler;
     let touched = TouchedBy::of(&root);
-    Ok(Plan { root, zone, currency, retention_days, touched })
+    if touched.nodes > EXPANDED_NODES_MAX {
+        let why = format!("asks for more than {EXPANDED_NODES_MAX} conditions together with the segments it refers to");
+        return Err(DefinitionError::new("", why));
+    }
+    Ok(Plan { root, frozen, refers_to, asks_entries, zone, currency, retention_days, touched })
 }
 
 struct Compiler<'a> {
     zone: &'a TimeZone,
     currency: &'a str,
+    refer: Refer<'a>,
+    refers_to: BTreeSet<String>,
+    entries: bool,
 }
 
 type Compiled<T> = Result<T, DefinitionError>;
 
 impl Compiler<'_> {
-    fn node(&self, definition: &Definition) -> Compiled<Node> {
-        let nodes =
-            |children: &[Definition]| children.iter().map(|child| self.node(child)).collect::<Compiled<Vec<_>>>();
+    fn node(&mut self, definition: &Definition) -> Compiled<Node> {
         let kind = match definition {
-            Definition::All(children) => Kind::All(nodes(children)?),
-            Definition::Any(children) => Kind::Any(nodes(children)?),
+            Definition::All(children) => Kind::All(self.nodes(children)?),
+            Definition::Any(children) => Kind::Any(self.nodes(children)?),
             Definition::Not(child) => Kind::Not(Box::new(self.node(child)?)),
             Definition::Property(PropertyTest { name, test }) => Kind::Property(name.clone(), self.test(test)?),
             Definition::Activity(activity) => Kind::Activity(self.activity(activity)?),
-            Definition::Spent(spending) => {
-                let currency = spending.currency.clone().unwrap_or_else(|| self.currency.to_owned());
-                Kind::Spent(spending.bounds, currency, self.window(spending.window.as_ref())?)
+            Definition::Spent(spending) => Kind::Spent(self.spending(spending)?),
+            Definition::Sequence(sequence) => Kind::Sequence(self.sequence(sequence)?),
+            Definition::Segment(id) => match self.referred(id)? {
+                Referred::Plan(node) => Kind::Member(node),
+                Referred::Held => Kind::Held(id.clone()),
+            },
+            Definition::Entered(entered) => {
+                self.entries = true;
+                let window = self.window(entered.window.as_ref())?;
+                match self.referred(&entered.segment)? {
+                    Referred::Plan(node) => Kind::Entered(node, window),
+                    // Nobody enters what is frozen, or not in force yet.
+                    Referred::Held => Kind::Any(Vec::new()),
+                }
             }
+            Definition::Sample(sample) => Kind::Sample(Sample {
+                below: sample_below(sample.percent),
+                salt: sample.salt.clone().unwrap_or_default(),
+                of: Box::new(self.node(&sample.of)?),
+            }),
+            Definition::Frozen(_) => return Err(DefinitionError::new("", "\"frozen\" stands at the top alone")),
         };
         let asks_history = match &kind {
             Kind::All(children) | Kind::Any(children) => children.iter().any(|child| child.asks_history),
             Kind::Not(child) => child.asks_history,
-            Kind::Property(..) => false,
-            Kind::Activity(_) | Kind::Spent(..) => true,
+            Kind::Member(node) => node.asks_history,
+            Kind::Sample(sample) => sample.of.asks_history,
+            Kind::Property(..) | Kind::Held(_) => false,
+            Kind::Activity(_) | Kind::Spent(_) | Kind::Sequence(_) | Kind::Entered(..) => true,
         };
         let fingerprint = self.fingerprint(definition);
         Ok(Node { source: definition.clone(), kind, asks_history, fingerprint })
     }
 
-    /// A digest of a condition on history, as long as the workspace's settings stay.
+    fn nodes(&mut self, children: &[Definition]) -> Compiled<Vec<Node>> {
+        children.iter().map(|child| self.node(child)).collect()
+    }
+
+    fn referred(&mut self, id: &str) -> Compiled<Referred> {
+        self.refers_to.insert(id.to_owned());
+        (self.refer)(id)
+    }
+
+    fn spending(&self, spending: &ast::Spending) -> Compiled<Spending> {
+        Ok(Spending {
+            bounds: spending.bounds,
+            currency: spending.currency.clone().unwrap_or_else(|| self.currency.to_owned()),
+            without: Without { tax: spending.without_tax, shipping: spending.without_shipping },
+            window: self.window(spending.window.as_ref())?,
+        })
+    }
+
+    fn sequence(&self, sequence: &ast::Sequence) -> Compiled<Sequence> {
+        let mut then = Vec::new();
+        let mut follow = Some(&sequence.follow);
+        let mut not = false;
+        while let Some(next) = follow {
+            let (ast::Follow::Then(one, _) | ast::Follow::ThenNot(one)) = next;
+            then.push(Next { step: self.step(&one.step)?, same: one.same.clone(), within: one.within });
+            follow = match next {
+                ast::Follow::Then(_, after) => after.as_deref(),
+                ast::Follow::ThenNot(_) => {
+                    not = true;
+                    None
+                }
+            };
+        }
+        Ok(Sequence {
+            first: self.step(&sequence.first)?,
+            window: self.window(sequence.window.as_ref())?,
+            last: sequence.which == ast::Which::Last,
+            then,
+            not,
+        })
+    }
+
+    fn step(&self, step: &ast::Step) -> Compiled<Step> {
+        Ok(Step { event: step.event.clone(), filters: self.filters(&step.filters)? })
+    }
+
+    /// A digest of a condition on history, as long as the workspace's settings and definitions stay.
     fn fingerprint(&self, definition: &Definition) -> u128 {
         let text = match definition {
-            Definition::Activity(activity) => activity.to_json().to_string(),
+            Definition::Activity(_) | Definition::Sequence(_) | Definition::Entered(_) => {
+                definition.to_json().to_string()
+            }
             Definition::Spent(spending) => {
                 let currency = spending.currency.clone().or_else(|| Some(self.currency.to_owned()));
                 ast::Spending { currency, ..spending.clone() }.to_json().to_string()
@@ -68,17 +168,22 @@ impl Compiler<'_> {
         digest.iter().take(16).fold(0, |sum, byte| (sum << 8) | u128::from(*byte))
     }
 
-    fn activity(&self, activity: &ast::Activity) -> Compiled<Activity> {
-        let mut filters = Vec::new();
-        for filter in &activity.filters {
-            filters.push(match filter {
+    fn filters(&self, filters: &[ast::Filter]) -> Compiled<Vec<Filter>> {
+        let mut compiled = Vec::new();
+        for filter in filters {
+            compiled.push(match filter {
                 ast::Filter::Property(test) => Filter::Property(test.name.clone(), self.test(&test.test)?),
                 ast::Filter::Item(tests) => {
-                    let compiled = tests.iter().map(|test| Ok((test.name.clone(), self.test(&test.test)?)));
-                    Filter::Item(compiled.collect::<Compiled<Vec<_>>>()?)
+                    let tests = tests.iter().map(|test| Ok((test.name.clone(), self.test(&test.test)?)));
+                    Filter::Item(tests.collect::<Compiled<Vec<_>>>()?)
                 }
             });
         }
+        Ok(compiled)
+    }
+
+    fn activity(&self, activity: &ast::Activity) -> Compiled<Activity> {
+        let filters = self.filters(&activity.filters)?;
         let measure = match &activity.measure {
             ast::Measure::Once => Measure::Count(Bounds { low: Some((Decimal::ONE, true)), high: None }),
             ast::Measure::Count(bounds) => Measure::Count(*bounds),
@@ -126,4 +231,12 @@ impl Compiler<'_> {
             ast::Test::Anniversary(span) => Test::Anniversary(*span),
         })
     }
+}
+
+/// How many of the 2^64 values of a hash make a percentage.
+fn sample_below(percent: Decimal) -> u128 {
+    let mut percent = percent;
+    percent.rescale(PERCENT_SCALE);
+    let whole = 100 * 10u128.pow(PERCENT_SCALE);
+    percent.mantissa().unsigned_abs() * (1 << 64) / whole
 }

@@ -3,10 +3,12 @@
 
 mod compile;
 mod constants;
+mod sequence;
 mod touched;
 
-pub use compile::compile;
+pub use compile::{Refer, Referred, compile};
 pub use constants::Constants;
+pub use sequence::{Next, Sequence, Step};
 pub use touched::TouchedBy;
 
 use crate::language::Definition;
@@ -14,12 +16,20 @@ use crate::language::ast::{Bounds, Calendar, Direction, Figure, Span};
 use jiff::tz::TimeZone;
 use model::Time;
 use regex::Regex;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// A definition ready to be evaluated.
 #[derive(Debug)]
 pub struct Plan {
-    /// The tree.
-    pub root: Node,
+    /// The tree. Plans of segments that refer to this one share it.
+    pub root: Arc<Node>,
+    /// Whether those for whom it holds when it comes into force stay members.
+    pub frozen: bool,
+    /// The segments that it refers to, directly.
+    pub refers_to: BTreeSet<String>,
+    /// Whether it asks for entries into a segment: then the past changes with that segment's definition.
+    pub asks_entries: bool,
     /// The workspace's zone.
     pub zone: TimeZone,
     /// The workspace's currency, upper case.
@@ -63,7 +73,50 @@ pub enum Kind {
     /// Something happened.
     Activity(Activity),
     /// Money was spent.
-    Spent(Bounds, String, Window),
+    Spent(Spending),
+    /// One thing happened after another, or not.
+    Sequence(Sequence),
+    /// Somebody is a member of another segment for whom this holds; what can't be decided there is no member.
+    Member(Arc<Node>),
+    /// Somebody is a member of another segment whose members are held as they are.
+    Held(String),
+    /// This came to hold within a window.
+    Entered(Arc<Node>, Window),
+    /// A part of those for whom something holds.
+    Sample(Sample),
+}
+
+/// Money spent, in one currency.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Spending {
+    /// How much.
+    pub bounds: Bounds,
+    /// ISO 4217 code, upper case.
+    pub currency: String,
+    /// What is left out of each amount.
+    pub without: Without,
+    /// When.
+    pub window: Window,
+}
+
+/// What is left out of an amount of money.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct Without {
+    /// The tax that it states.
+    pub tax: bool,
+    /// The shipping that it states.
+    pub shipping: bool,
+}
+
+/// A stable part of those for whom something holds.
+#[derive(Debug)]
+pub struct Sample {
+    /// Of the 2^64 values of the hash those below it are in.
+    pub below: u128,
+    /// Goes into the hash.
+    pub salt: String,
+    /// Of whom.
+    pub of: Box<Node>,
 }
 
 /// A test of a value.

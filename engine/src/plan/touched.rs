@@ -22,6 +22,8 @@ pub struct TouchedBy {
     pub properties: BTreeSet<String>,
     /// Time alone.
     pub timed: bool,
+    /// How many conditions and groups there are, those of other segments included.
+    pub nodes: usize,
 }
 
 impl TouchedBy {
@@ -33,6 +35,7 @@ impl TouchedBy {
     }
 
     fn add(&mut self, node: &Node) {
+        self.nodes += 1;
         match &node.kind {
             Kind::All(children) | Kind::Any(children) => children.iter().for_each(|child| self.add(child)),
             Kind::Not(child) => self.add(child),
@@ -45,24 +48,43 @@ impl TouchedBy {
                 self.timed |= age || looks_at_the_clock(test);
             }
             Kind::Activity(activity) => self.add_activity(activity),
-            Kind::Spent(_, _, window) => {
+            Kind::Spent(spending) => {
                 self.orders = true;
-                self.timed |= !matches!(window, Window::Range(..));
+                self.timed |= !matches!(spending.window, Window::Range(..));
             }
+            Kind::Sequence(sequence) => {
+                sequence.steps().for_each(|step| self.add_event(step.event.as_deref()));
+                // Most wait for something, and retention takes their steps in the end.
+                self.timed = true;
+            }
+            Kind::Member(node) => self.add(node),
+            // Whoever changes what is held looks at those who refer to it.
+            Kind::Held(_) => {}
+            Kind::Entered(node, _) => {
+                self.add(node);
+                // What holds of somebody of whom nothing is known came to hold when they were first seen.
+                self.properties.insert("first_seen".to_owned());
+                self.timed = true;
+            }
+            Kind::Sample(sample) => self.add(&sample.of),
         }
     }
 
-    fn add_activity(&mut self, activity: &Activity) {
-        match &activity.event {
+    fn add_event(&mut self, name: Option<&str>) {
+        match name {
             Some(name) => {
-                self.events.insert(name.clone());
+                self.events.insert(name.to_owned());
                 // What was added and removed follows from carts, too.
-                if [PRODUCT_ADDED, PRODUCT_REMOVED].contains(&name.as_str()) {
+                if [PRODUCT_ADDED, PRODUCT_REMOVED].contains(&name) {
                     self.events.insert(CART_UPDATED.to_owned());
                 }
             }
             None => self.any_event = true,
         }
+    }
+
+    fn add_activity(&mut self, activity: &Activity) {
+        self.add_event(activity.event.as_deref());
         let windows = match &activity.measure {
             Measure::First(window) | Measure::Last(window) => [&activity.window, window],
             _ => [&activity.window, &activity.window],

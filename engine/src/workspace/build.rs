@@ -5,23 +5,17 @@ use super::settle::Scope;
 use super::{Applied, When, Workspace};
 use crate::effect::Effect;
 use crate::eval::{Tri, evaluate};
-use crate::language;
 use crate::person::view::View;
-use crate::plan::{Plan, compile};
 use crate::storage::{BitmapKey, BitmapKind, PersonNo, Storage, StorageError};
 use model::{ListDefinition, SegmentDefinition, SegmentId};
 use roaring::RoaringBitmap;
 use std::collections::BTreeSet;
 
 impl<S: Storage> Workspace<S> {
-    /// Compiles a definition for this workspace.
-    pub(super) fn compile(&self, definition: &str) -> Result<Plan, String> {
-        let parsed = language::parse(definition).map_err(|error| error.to_string())?;
-        let (currency, retention_days) = (&self.settings.currency, self.settings.retention_days);
-        compile(&parsed, self.zone.clone(), currency, retention_days).map_err(|error| error.to_string())
-    }
-
     pub(super) fn put_segment(&mut self, definition: &SegmentDefinition) -> Applied {
+        if self.check_references(&definition.id, &definition.definition).is_err() {
+            return Applied::Refused("bad_definition");
+        }
         let Ok(plan) = self.compile(&definition.definition) else { return Applied::Refused("bad_definition") };
         let slots = self.segments.slots.get(&definition.id).copied().unwrap_or_default();
         let newest = [slots.active, slots.building].into_iter().flatten();
@@ -32,15 +26,7 @@ impl<S: Storage> Workspace<S> {
         }
         self.segments.next_bitmap += 1;
         let bitmap = self.segments.next_bitmap;
-        let built = Version {
-            segment: definition.id.clone(),
-            version,
-            definition: definition.clone(),
-            plan: Ok(plan),
-            members: RoaringBitmap::new(),
-            unknown: RoaringBitmap::new(),
-            built_to: Some(0),
-        };
+        let built = Version::new(version, definition.clone(), Ok(plan), Some(0));
         self.segments.versions.insert(bitmap, built);
         self.segments.slots.insert(definition.id.clone(), Slots { building: Some(bitmap), ..slots });
         self.segments.index();
@@ -141,10 +127,13 @@ impl<S: Storage> Workspace<S> {
         let new = self.segments.versions.get(&bitmap).map(|version| version.members.clone()).unwrap_or_default();
         self.segments.slots.insert(id.clone(), Slots { active: Some(bitmap), building: None });
         self.switch(id, Some(bitmap), slots.active, &new, when, effects)?;
+        let old = slots.active.and_then(|bitmap| self.segments.versions.get(&bitmap));
+        let changed = old.map_or_else(|| new.clone(), |old| &old.members ^ &new);
         if let Some(old) = slots.active {
             self.drop_version(old);
         }
         self.segments.index();
+        self.follow(id, &changed, when, effects)?;
         self.definitions_changed = true;
         Ok(Applied::Changed { person: None })
     }
@@ -196,7 +185,8 @@ impl<S: Storage> Workspace<S> {
         effects: &mut Vec<Effect>,
     ) -> Result<Applied, StorageError> {
         let Some(slots) = self.segments.slots.get(id).copied() else { return Ok(Applied::Refused("no_such_segment")) };
-        if self.lists.values().any(|list| list.segment == *id) {
+        let referred_to = self.referring(id).iter().any(|other| other != id);
+        if referred_to || self.lists.values().any(|list| list.segment == *id) {
             return Ok(Applied::Refused("segment_in_use"));
         }
         self.switch(id, None, slots.active, &RoaringBitmap::new(), when, effects)?;
@@ -211,7 +201,19 @@ impl<S: Storage> Workspace<S> {
 
     fn drop_version(&mut self, bitmap: u32) {
         let Some(version) = self.segments.versions.remove(&bitmap) else { return };
-        for (kind, bits) in [(BitmapKind::Members, version.members), (BitmapKind::Unknown, version.unknown)] {
+        self.drop_bits(bitmap, (version.members, version.unknown));
+    }
+
+    /// A version that is being built begins again.
+    pub(super) fn build_again(&mut self, bitmap: u32) {
+        let Some(version) = self.segments.versions.get_mut(&bitmap) else { return };
+        version.built_to = Some(0);
+        let bits = (std::mem::take(&mut version.members), std::mem::take(&mut version.unknown));
+        self.drop_bits(bitmap, bits);
+    }
+
+    fn drop_bits(&mut self, bitmap: u32, (members, unknown): (RoaringBitmap, RoaringBitmap)) {
+        for (kind, bits) in [(BitmapKind::Members, members), (BitmapKind::Unknown, unknown)] {
             let uppers: BTreeSet<u16> = bits.iter().map(|no| (no >> 16) as u16).collect();
             self.dirty_bitmaps.extend(uppers.into_iter().map(|upper| BitmapKey { kind, bitmap, upper }));
         }

@@ -80,6 +80,7 @@ impl<S: Storage> Workspace<S> {
         for segment in definitions.segments {
             workspace.open_segment(segment);
         }
+        workspace.recompile(&workspace.segments.versions.keys().copied().collect());
         workspace.open_bitmaps(bitmaps);
         workspace.segments.index();
         workspace
@@ -88,14 +89,12 @@ impl<S: Storage> Workspace<S> {
     fn open_segment(&mut self, record: SegmentRecord) {
         let mut open = |found: Option<(u32, u32, SegmentDefinition)>, building: bool| {
             let (bitmap, version, definition) = found?;
-            let plan = self.compile(&definition.definition);
-            let segment = definition.id.clone();
-            let built_to = building.then_some(0);
-            let (members, unknown) = (RoaringBitmap::new(), RoaringBitmap::new());
-            let slot = self.segments.slots.entry(segment.clone()).or_default();
+            let slot = self.segments.slots.entry(definition.id.clone()).or_default();
             let place = if building { &mut slot.building } else { &mut slot.active };
             *place = Some(bitmap);
-            let built = Version { segment, version, definition, plan, members, unknown, built_to };
+            // Compiled when all are there that it may refer to.
+            let plan = Err("not compiled yet".to_owned());
+            let built = Version::new(version, definition, plan, building.then_some(0));
             self.segments.versions.insert(bitmap, built)
         };
         open(record.active, false);

@@ -55,23 +55,11 @@ impl<S: Storage> Workspace<S> {
         self.zone = zone;
         self.definitions_changed = true;
         if !fresh && !same {
-            self.recompile();
+            self.recompile(&self.segments.versions.keys().copied().collect());
+            self.segments.index();
             self.reevaluate_all(when, effects)?;
         }
         Ok(Applied::Changed { person: None })
-    }
-
-    /// Compiles every version anew for changed settings.
-    fn recompile(&mut self) {
-        let bitmaps: Vec<u32> = self.segments.versions.keys().copied().collect();
-        for bitmap in bitmaps {
-            let text = self.segments.versions.get(&bitmap).map(|version| version.definition.definition.clone());
-            let plan = text.map(|text| self.compile(&text));
-            if let (Some(plan), Some(version)) = (plan, self.segments.versions.get_mut(&bitmap)) {
-                version.plan = plan;
-            }
-        }
-        self.segments.index();
     }
 
     fn put_source(&mut self, source: &Source, when: When, effects: &mut Vec<Effect>) -> Result<Applied, StorageError> {

@@ -5,7 +5,7 @@ use super::history::shown_events;
 use crate::person::Person;
 use crate::person::names::Names;
 use crate::person::orders::Words;
-use crate::person::view::Context;
+use crate::person::view::{Context, NoSegments};
 use crate::storage::{PersonNo, Storage, StorageError};
 use model::{Channel, ConsentState, Source, Time};
 use serde_json::{Value, json};
@@ -141,6 +141,7 @@ impl Export {
     fn tell_events(&self, take: &mut TakePiece<'_>) -> bool {
         let (rates, zone) = (BTreeMap::new(), jiff::tz::TimeZone::UTC);
         let context = Context {
+            held: &NoSegments,
             names: &self.names,
             words: &self.words,
             sources: &self.sources,

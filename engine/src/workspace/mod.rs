@@ -7,9 +7,11 @@ mod define;
 mod erase;
 mod event;
 pub mod export;
+mod held;
 pub mod history;
 mod people;
 pub mod query;
+mod references;
 mod retention;
 mod segments;
 mod settle;
@@ -223,6 +225,7 @@ impl<S: Storage> Workspace<S> {
             zone: &self.zone,
             currency: &self.settings.currency,
             forgotten: self.forgotten_at(at),
+            held: &self.segments,
         }
     }
 }

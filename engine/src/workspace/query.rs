@@ -9,6 +9,7 @@ use crate::person::view::View;
 use crate::plan::Plan;
 use crate::storage::{PersonNo, Storage, StorageError};
 use model::{Identity, IdentityKey, ListId, SegmentId, Time};
+use std::collections::BTreeSet;
 
 /// How a person is named in a question.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -38,6 +39,8 @@ pub struct SegmentState {
     pub members: u64,
     /// People for whom it can't be decided.
     pub unknown: u64,
+    /// The segments that the version in force, or one being built, refers to.
+    pub refers_to: BTreeSet<SegmentId>,
 }
 
 /// What is known of a person.
@@ -98,12 +101,14 @@ impl<S: Storage> Workspace<S> {
             building: building.map(|version| (version.version, built(version.built_to.unwrap_or(u32::MAX)))),
             members: active.map_or(0, |version| version.members.len()),
             unknown: active.map_or(0, |version| version.unknown.len()),
+            refers_to: active.iter().chain(&waiting).flat_map(|version| version.refers_to().iter().cloned()).collect(),
         })
     }
 
-    /// Checks a definition; its canonical JSON text, or what is wrong with it.
-    pub fn check_definition(&self, definition: &str) -> Result<String, String> {
+    /// Checks a segment's definition; its canonical JSON text, or what is wrong with it.
+    pub fn check_definition(&self, id: &SegmentId, definition: &str) -> Result<String, String> {
         let parsed = language::parse(definition).map_err(|error| error.to_string())?;
+        self.check_references(id, definition)?;
         self.compile(definition)?;
         Ok(parsed.to_json().to_string())
     }
@@ -260,7 +265,7 @@ impl<S: Storage> Workspace<S> {
 }
 
 /// The identity key inside a stable id.
-fn key_of(id: &str) -> Option<IdentityKey> {
+pub(super) fn key_of(id: &str) -> Option<IdentityKey> {
     let hex = id.strip_prefix("p_").filter(|hex| hex.len() == 32 && hex.is_ascii())?;
     let mut key = [0u8; 16];
     for (place, byte) in key.iter_mut().enumerate() {

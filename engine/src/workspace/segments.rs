@@ -2,18 +2,22 @@
 //! it could change.
 
 use super::Workspace;
+use super::references::refers_to;
 use crate::person::fact::Fact;
+use crate::person::view::Held;
 use crate::plan::Plan;
 use crate::storage::{PersonNo, Storage};
 use model::{Event, EventKind, SegmentDefinition, SegmentId, names};
 use roaring::RoaringBitmap;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One version of a definition with the people it holds.
 pub(super) struct Version {
     pub(super) segment: SegmentId,
     pub(super) version: u32,
     pub(super) definition: SegmentDefinition,
+    /// The segments that it refers to, directly.
+    refers_to: BTreeSet<SegmentId>,
     /// Why it can't be compiled any more, after an upgrade: then it keeps its members as they are.
     pub(super) plan: Result<Plan, String>,
     pub(super) members: RoaringBitmap,
@@ -23,9 +27,46 @@ pub(super) struct Version {
 }
 
 impl Version {
+    /// A version that holds nobody yet. `built_to` is `None` when it is in force.
+    pub(super) fn new(
+        version: u32,
+        definition: SegmentDefinition,
+        plan: Result<Plan, String>,
+        built_to: Option<PersonNo>,
+    ) -> Version {
+        Version {
+            segment: definition.id.clone(),
+            version,
+            refers_to: refers_to(&definition.definition),
+            definition,
+            plan,
+            members: RoaringBitmap::new(),
+            unknown: RoaringBitmap::new(),
+            built_to,
+        }
+    }
+
     /// Whether a person is to be evaluated for it now.
     pub(super) fn covers(&self, no: PersonNo) -> bool {
-        self.plan.is_ok() && self.built_to.is_none_or(|built_to| no < built_to)
+        !self.is_held() && self.built_to.is_none_or(|built_to| no < built_to)
+    }
+
+    /// Whether its members are held as they are: it is frozen, or can't be evaluated.
+    pub(super) fn is_held(&self) -> bool {
+        self.plan.as_ref().map_or(true, |plan| plan.frozen && self.built_to.is_none())
+    }
+
+    /// The segments that it refers to, directly.
+    pub(super) fn refers_to(&self) -> &BTreeSet<SegmentId> {
+        &self.refers_to
+    }
+}
+
+impl Held for Segments {
+    fn holds(&self, segment: &str, no: PersonNo) -> Option<bool> {
+        let slots = self.slots.get(&SegmentId::from(segment))?;
+        let active = slots.active.and_then(|bitmap| self.versions.get(&bitmap));
+        Some(active.is_some_and(|version| version.members.contains(no)))
     }
 }
 
@@ -48,6 +89,8 @@ pub(super) struct Segments {
     by_property: BTreeMap<String, Vec<u32>>,
     /// Versions whose answer can change by time alone.
     pub(super) timed: Vec<u32>,
+    /// Versions in force whose members are held as they are.
+    pub(super) held: Vec<u32>,
     /// Whether a version asks for consent.
     pub(super) asks_consent: bool,
     /// Whether a version asks for money spent.
@@ -67,9 +110,14 @@ impl Segments {
         self.by_order.clear();
         self.by_property.clear();
         self.timed.clear();
+        self.held.clear();
         self.asks_consent = false;
         self.asks_money = false;
         for (bitmap, version) in &self.versions {
+            if version.is_held() {
+                self.held.extend(version.built_to.is_none().then_some(*bitmap));
+                continue;
+            }
             let Ok(plan) = &version.plan else { continue };
             let touched = plan.touched_by();
             for name in &touched.events {

@@ -1,12 +1,14 @@
 //! After a change: who is in which segment now, and what lists should hold.
 
+use super::held::HeldBefore;
+use super::query::key_of;
 use super::segments::Version;
 use super::{When, Workspace};
 use crate::effect::{Desired, Effect, Transition};
 use crate::eval::{Memo, Outcome, Tri, evaluate_with};
 use crate::person::view::View;
 use crate::storage::{BitmapKey, BitmapKind, PersonNo, Storage, StorageError};
-use model::{Channel, ConsentState, Identity, IdentityKind, ListDefinition, ListId, ListIdentifier, Time};
+use model::{Channel, ConsentState, Identity, IdentityKey, IdentityKind, ListDefinition, ListId, ListIdentifier, Time};
 use roaring::RoaringBitmap;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -42,6 +44,16 @@ impl Touched {
     /// A cluster that came into being.
     pub(super) fn insert_new(&mut self, no: PersonNo) {
         self.before.entry(no).or_default();
+    }
+
+    /// Every touched cluster.
+    pub(super) fn all(&self) -> impl Iterator<Item = PersonNo> + '_ {
+        self.before.keys().copied()
+    }
+
+    /// Every touched person with the identity from which their id comes.
+    pub(super) fn people(&self) -> impl Iterator<Item = (PersonNo, IdentityKey)> + '_ {
+        self.before.iter().filter_map(|(no, before)| Some((*no, key_of(before.stable_id.as_ref()?)?)))
     }
 
     /// How many people there were before.
@@ -145,6 +157,7 @@ impl<S: Storage> Workspace<S> {
         let (mut held_before, mut held_after) = (Held::new(), Held::new());
         let mut wanted_before = Wanted::new();
         let mut after: Vec<(PersonNo, Arc<str>)> = Vec::new();
+        let passed_on = self.pass_on(&touched)?;
         for (no, before) in &touched.before {
             if touched.addresses
                 && let Some(id) = &before.stable_id
@@ -154,7 +167,15 @@ impl<S: Storage> Workspace<S> {
             let alive = self.people.ensure(*no, &self.words)?;
             let now_id = if alive { self.stable_id(*no) } else { None };
             let renamed = before.stable_id != now_id;
-            self.update_people(*no, before, now_id.as_ref(), renamed, &scope, (&mut held_before, &mut held_after))?;
+            self.update_people(
+                *no,
+                before,
+                now_id.as_ref(),
+                renamed,
+                &scope,
+                &passed_on,
+                (&mut held_before, &mut held_after),
+            )?;
             after.extend(now_id.map(|id| (*no, id)));
         }
         let changed = self.transitions(&held_before, &held_after, when, effects);
@@ -180,6 +201,7 @@ impl<S: Storage> Workspace<S> {
         now_id: Option<&Arc<str>>,
         renamed: bool,
         scope: &Scope,
+        passed_on: &HeldBefore,
         (held_before, held_after): (&mut Held, &mut Held),
     ) -> Result<(), StorageError> {
         let everyone: Vec<u32>;
@@ -204,8 +226,8 @@ impl<S: Storage> Workspace<S> {
         for bitmap in looked_at.iter().copied() {
             let outcome = outcomes.next_if(|(of, _)| *of == bitmap);
             let kept = || {
-                // One that can't be evaluated keeps those who are still there.
-                let keeps = |version: &Version| version.plan.is_err() && version.members.contains(no);
+                // Held as they are, as far as they are still there.
+                let keeps = |version: &Version| version.is_held() && version.members.contains(no);
                 now_id.is_some() && self.segments.versions.get(&bitmap).is_some_and(keeps)
             };
             let value = match outcome {
@@ -214,6 +236,7 @@ impl<S: Storage> Workspace<S> {
                 None => Tri::False,
             };
             let was = self.set_bit(BitmapKind::Members, bitmap, no, value == Tri::True);
+            let was = passed_on.get(&(bitmap, no)).copied().unwrap_or(was);
             self.set_bit(BitmapKind::Unknown, bitmap, no, value == Tri::Unknown);
             let same = !renamed && was == (value == Tri::True);
             if same || !self.segments.is_active(bitmap) {

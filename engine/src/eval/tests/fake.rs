@@ -2,8 +2,8 @@
 
 use crate::eval::subject::{Happening, Spent, Subject};
 use crate::eval::{Outcome, Tri, evaluate};
-use crate::language::parse;
-use crate::plan::{Plan, compile};
+use crate::language::{DefinitionError, parse};
+use crate::plan::{Plan, Referred, Without, compile};
 use jiff::tz::TimeZone;
 use model::{Map, Time, Value};
 use rust_decimal::Decimal;
@@ -46,6 +46,8 @@ pub struct Fake {
     pub did: Vec<Did>,
     pub spent: Vec<Spent>,
     pub rates: Vec<(&'static str, &'static str, Decimal)>,
+    /// The stable id.
+    pub id: String,
     /// How often history was asked for.
     pub asked: std::cell::Cell<usize>,
 }
@@ -62,6 +64,11 @@ impl Fake {
 
     pub fn did_with(mut self, name: &str, at: &str, property: &str, value: Value) -> Fake {
         self.push(name, at, Map::from([(property.to_owned(), value)]));
+        self
+    }
+
+    pub fn did_all(mut self, name: &str, at: &str, properties: Map) -> Fake {
+        self.push(name, at, properties);
         self
     }
 
@@ -97,7 +104,7 @@ impl Subject for Fake {
         self.did.iter().filter(wanted).all(|did| visit(did));
     }
 
-    fn spent(&self, from: Time, until: Time, visit: &mut dyn FnMut(&Spent)) {
+    fn spent(&self, from: Time, until: Time, _: Without, visit: &mut dyn FnMut(&Spent)) {
         let inside = |spent: &&Spent| from <= spent.time && spent.time < until && spent.time <= self.now;
         self.spent.iter().filter(inside).for_each(visit);
     }
@@ -107,11 +114,28 @@ impl Subject for Fake {
     }
 
     fn stable_id(&self) -> &str {
-        "p_1"
+        &self.id
     }
 
     fn in_segment(&self, _segment: &str) -> Option<bool> {
         None
+    }
+
+    fn walk(&self, from: Time, visit: &mut dyn FnMut(&dyn Subject, Time) -> Time) -> Option<Time> {
+        let mut at = from;
+        while at <= self.now {
+            // What is past its retention now is not known of earlier instants either.
+            let mut then = self.at(at);
+            then.did
+                .retain(|did| did.kept || self.now < did.time.plus_micros(i64::from(RETENTION_DAYS) * 86_400_000_000));
+            let look_again = visit(&then, at);
+            let times = self.did.iter().map(|did| did.time).chain(self.spent.iter().map(|spent| spent.time));
+            let next = times.filter(|time| *time > at).min().unwrap_or(Time::MAX);
+            at = next.min(look_again).max(at.plus_micros(1));
+        }
+        let kept =
+            |did: &&Did| !did.kept && self.now < did.time.plus_micros(i64::from(RETENTION_DAYS) * 86_400_000_000);
+        self.did.iter().filter(kept).map(|did| did.time).min()
     }
 }
 
@@ -124,8 +148,17 @@ pub fn time(text: &str) -> Time {
     Time::parse(text).or_else(|| Time::parse(&format!("{text}T00:00:00Z"))).unwrap()
 }
 
+/// Who has played in the last 10 days; every other segment is held.
+fn refer(id: &str) -> Result<Referred, DefinitionError> {
+    if id != "players" {
+        return Ok(Referred::Held);
+    }
+    let players = parse(r#"{"event": "Played", "window": {"last": "10d"}}"#)?;
+    Ok(Referred::Plan(compile(&players, TimeZone::UTC, "MXN", RETENTION_DAYS, &refer)?.root))
+}
+
 pub fn plan_in(zone: &str, definition: &str) -> Plan {
-    compile(&parse(definition).unwrap(), TimeZone::get(zone).unwrap(), "MXN", RETENTION_DAYS).unwrap()
+    compile(&parse(definition).unwrap(), TimeZone::get(zone).unwrap(), "MXN", RETENTION_DAYS, &refer).unwrap()
 }
 
 pub fn plan(definition: &str) -> Plan {

@@ -6,4 +6,5 @@ mod fake;
 mod money;
 mod promise;
 mod properties;
+mod sequences;
 mod why;

@@ -36,6 +36,10 @@ const MEASURES: &[&str] = &[
     r#""distinct":{"exactly":2},"of":"n""#,
 ];
 
+/// How one thing follows another.
+const FOLLOWS: &[&str] =
+    &["", r#","within":"36h""#, r#","within":"1mo""#, r#","same":["n"]"#, r#","same":["n"],"within":"5d""#];
+
 fn leaf() -> impl Strategy<Value = String> {
     let pick = |texts: &'static [&'static str]| prop::sample::select(texts);
     let event = || prop::sample::select(&["Order Completed", "Played", "*"][..]);
@@ -49,7 +53,19 @@ fn leaf() -> impl Strategy<Value = String> {
         )),
         (0..5u32, pick(WINDOWS), pick(&["at_least", "less_than"]))
             .prop_map(|(n, window, operator)| format!(r#"{{"spent":{{"{operator}":"{n}"}},"window":{window}}}"#)),
+        (event(), pick(&["then", "then_not"]), event(), pick(FOLLOWS), pick(WINDOWS)).prop_map(
+            |(first, follow, second, how, window)| format!(
+                r#"{{"event":"{first}","window":{window},"{follow}":{{"event":"{second}"{how}}}}}"#
+            )
+        ),
+        (pick(&["then", "then_not"]), pick(FOLLOWS)).prop_map(|(follow, how)| format!(
+            r#"{{"event":"*","of":"last","then":{{"event":"Played","within":"9d","{follow}":{{"event":"*"{how}}}}}}}"#
+        )),
+        pick(WINDOWS).prop_map(|window| format!(r#"{{"entered":"players","window":{window}}}"#)),
         pick(&[
+            r#"{"segment":"players"}"#,
+            r#"{"entered":"players"}"#,
+            r#"{"sample":50,"of":{"segment":"players"}}"#,
             r#"{"property":"age","at_least":18}"#,
             r#"{"property":"birthday","anniversary":{"next":"7d"}}"#,
             r#"{"property":"birthday","within":{"last":"20y"}}"#,

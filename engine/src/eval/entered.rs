@@ -1,0 +1,42 @@
+//! Entries: when something came to hold, over what is known today.
+
+use super::frame::{Frame, kept_until};
+use super::subject::Subject;
+use super::{Memo, Outcome, Tri, node};
+use crate::plan::{Node, Plan, Window};
+use model::Time;
+
+/// Whether a condition came to hold within a window, and until when that holds.
+pub(super) fn entered(plan: &Plan, asked: &Node, window: Window, subject: &dyn Subject, now: Time) -> Outcome {
+    let frame = Frame::new(plan, window, now);
+    let (entries, looked_until) = entries(plan, asked, frame.from, subject);
+    let mut answer = Outcome::fixed(false);
+    for at in entries {
+        frame.found();
+        if let Some(leaves) = frame.leaves(at, true) {
+            answer = answer.or(Outcome::during(Time::MIN, leaves, now));
+        }
+    }
+    answer.until(frame.window_holds_until()).until(looked_until)
+}
+
+/// The instants from `from` on at which a condition came to hold, and when the next may come if nothing happens.
+pub(super) fn entries(plan: &Plan, asked: &Node, from: Time, subject: &dyn Subject) -> (Vec<Time>, Time) {
+    let mut entries = Vec::new();
+    let (mut held, mut until) = (false, Time::MAX);
+    // The instant before tells whether it held already.
+    let before = Time(from.0.saturating_sub(1));
+    let oldest = subject.walk(before, &mut |then, at| {
+        let outcome = node(plan, asked, then, at, &mut Memo::default());
+        let holds = outcome.value == Tri::True;
+        if holds && !held && at >= from {
+            entries.push(at);
+        }
+        held = holds;
+        until = outcome.until;
+        until
+    });
+    // What passes its retention is not known of the past either.
+    let passes = oldest.map_or(Time::MAX, |oldest| kept_until(plan, oldest));
+    (entries, until.min(passes))
+}

@@ -1,0 +1,118 @@
+//! One thing after another, or not; and when that changes by time alone.
+
+use super::Outcome;
+use super::activity::matching_step;
+use super::calendar::forward;
+use super::frame::Frame;
+use super::subject::{Happening, Subject};
+use super::values::equal;
+use crate::person::bag::descend;
+use crate::plan::{Next, Plan, Sequence, Step, Window};
+use model::{Time, Value};
+
+/// The values of the properties that tie a step to another: of the event, or of one of its line items.
+type Tie = Vec<Value>;
+
+/// A happening that may be a step.
+pub(super) struct Found {
+    /// When.
+    pub(super) time: Time,
+    /// When it leaves its window or is no longer kept.
+    leaves: Time,
+    /// What ties it to the step before, and to the one after.
+    before: Vec<Tie>,
+    after: Vec<Tie>,
+    /// Whether what follows it is as asked.
+    pub(super) answer: Outcome,
+}
+
+/// Evaluates a sequence: for each step, from the last to the first, whether the rest follows.
+pub(super) fn sequence(plan: &Plan, asked: &Sequence, subject: &dyn Subject, now: Time) -> Outcome {
+    let (first, holds_until) = first_steps(plan, asked, subject, now);
+    let answers = first.iter().map(|found| found.answer.and(Outcome::during(Time::MIN, found.leaves, now)));
+    answers.fold(Outcome::fixed(false), Outcome::or).until(holds_until)
+}
+
+/// The first steps that count, in order of time, each with its answer; and until when they are these.
+pub(super) fn first_steps(plan: &Plan, asked: &Sequence, subject: &dyn Subject, now: Time) -> (Vec<Found>, Time) {
+    let frame = Frame::new(plan, asked.window, now);
+    let mut first = found(&frame, &asked.first, (&[], ties(&asked.then, 0)), subject);
+    let mut holds_until = frame.holds_until();
+    if asked.last {
+        let latest = first.last().map(|found| found.time);
+        first.retain(|found| Some(found.time) == latest);
+    }
+    let Some(begins) = first.first().map(|found| found.time) else { return (first, holds_until) };
+    let mut steps = vec![first];
+    for (place, next) in asked.then.iter().enumerate() {
+        let mut ever = Frame::new(plan, Window::EVER, now);
+        ever.from = begins;
+        steps.push(found(&ever, &next.step, (&next.same, ties(&asked.then, place + 1)), subject));
+        holds_until = holds_until.min(ever.holds_until());
+    }
+    let mut later = steps.pop().unwrap_or_default();
+    for (place, next) in asked.then.iter().enumerate().rev() {
+        let not = asked.not && place + 1 == asked.then.len();
+        let mut these = steps.pop().unwrap_or_default();
+        these.iter_mut().for_each(|one| one.answer = followed(plan, one, next, &later, not, now));
+        later = these;
+    }
+    (later, holds_until)
+}
+
+fn ties(then: &[Next], place: usize) -> &[String] {
+    then.get(place).map_or(&[], |next| &next.same)
+}
+
+/// Whether what comes after a step is as asked.
+fn followed(plan: &Plan, step: &Found, next: &Next, later: &[Found], not: bool, now: Time) -> Outcome {
+    let last = next.within.map_or(Time::MAX, |within| forward(step.time, within, &plan.zone));
+    let from = later.partition_point(|other| other.time <= step.time);
+    let mut answer = Outcome::fixed(false);
+    for other in later.get(from..).unwrap_or_default().iter().take_while(|other| other.time <= last) {
+        if next.same.is_empty() || tied(&step.after, &other.before) {
+            answer = answer.or(other.answer.and(Outcome::during(Time::MIN, other.leaves, now)));
+            if answer == Outcome::fixed(true) {
+                break;
+            }
+        }
+    }
+    match (not, next.within) {
+        (false, _) => answer,
+        (true, None) => answer.not(),
+        // Until the time is over it may still happen.
+        (true, Some(_)) => answer.not().and(Outcome::during(last, Time::MAX, now)),
+    }
+}
+
+fn tied(left: &[Tie], right: &[Tie]) -> bool {
+    let same = |left: &Tie, right: &Tie| left.iter().zip(right).all(|(left, right)| equal(left, right));
+    left.iter().any(|left| right.iter().any(|right| same(left, right)))
+}
+
+fn found(frame: &Frame<'_>, step: &Step, (before, after): (&[String], &[String]), subject: &dyn Subject) -> Vec<Found> {
+    let mut all = Vec::new();
+    matching_step(frame, step.event.as_deref(), &step.filters, subject, &mut |happening, leaves| {
+        let (before, after) = (ties_of(happening, before), ties_of(happening, after));
+        all.push(Found { time: happening.time(), leaves, before, after, answer: Outcome::fixed(true) });
+        true
+    });
+    all
+}
+
+/// The values under some names: of the event, and of each line item with what it lacks from the event. A
+/// missing one ties nothing.
+fn ties_of(happening: &dyn Happening, names: &[String]) -> Vec<Tie> {
+    if names.is_empty() {
+        return Vec::new();
+    }
+    let own: Vec<Option<Value>> = names.iter().map(|name| happening.property(name)).collect();
+    let mut ties: Vec<Tie> = own.iter().cloned().collect::<Option<Tie>>().into_iter().collect();
+    if let Some(Value::List(items)) = happening.property("products") {
+        for item in items.iter().filter(|item| matches!(item, Value::Map(_))) {
+            let values = names.iter().zip(&own).map(|(name, own)| descend(item, name).or_else(|| own.clone()));
+            ties.extend(values.collect::<Option<Tie>>());
+        }
+    }
+    ties
+}
