@@ -36,7 +36,7 @@ impl Core for KnowsDesired {
     async fn segment(&self, _: &WorkspaceId, _: &SegmentId) -> Result<AsOf<SegmentInfo>, QueryError> {
         unasked()
     }
-    async fn check_definition(&self, _: &WorkspaceId, _: &str) -> Result<String, QueryError> {
+    async fn check_definition(&self, _: &WorkspaceId, _: &SegmentId, _: &str) -> Result<String, QueryError> {
         unasked()
     }
     async fn members(
