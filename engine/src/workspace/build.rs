@@ -124,6 +124,7 @@ impl<S: Storage> Workspace<S> {
         let building = self.segments.building(&slots).filter(wanted);
         let Some(bitmap) = building else { return Ok(Applied::Refused("no_such_version")) };
         while !self.build(bitmap, 1_024)? {}
+        self.settle_frozen(bitmap)?;
         let new = self.segments.versions.get(&bitmap).map(|version| version.members.clone()).unwrap_or_default();
         self.segments.slots.insert(id.clone(), Slots { active: Some(bitmap), building: None });
         self.switch(id, Some(bitmap), slots.active, &new, when, effects)?;
@@ -136,6 +137,18 @@ impl<S: Storage> Workspace<S> {
         self.follow(id, &changed, when, effects)?;
         self.definitions_changed = true;
         Ok(Applied::Changed { person: None })
+    }
+
+    /// What a frozen version holds when it comes into force is what holds then, for whom a timer is due in
+    /// this very instant too.
+    fn settle_frozen(&mut self, bitmap: u32) -> Result<(), StorageError> {
+        let plan = self.segments.versions.get(&bitmap).and_then(|version| version.plan.as_ref().ok());
+        if plan.is_some_and(|plan| plan.frozen) {
+            for no in self.timers.at(self.now) {
+                self.build_one(bitmap, no)?;
+            }
+        }
+        Ok(())
     }
 
     /// Exchanges what a segment holds and tells who entered and who left.

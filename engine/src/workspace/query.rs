@@ -170,6 +170,9 @@ impl<S: Storage> Workspace<S> {
         if !self.people.ensure(no, &self.words)? {
             return Ok(None);
         }
+        if let Some(held) = self.explain_held(bitmap, no) {
+            return Ok(Some(held));
+        }
         let foreign = self.foreign_consent(no)?;
         let outcome = self.evaluate(no, std::iter::once(bitmap), foreign).pop();
         let (Some((_, outcome)), Some(person)) = (outcome, self.people.get(no)) else { return Ok(None) };
@@ -180,6 +183,19 @@ impl<S: Storage> Workspace<S> {
         let tree = explain(plan, &view, self.now);
         let changes = self.next_change(plan, &view, outcome);
         Ok(Some((stable_id.to_string(), outcome.value, changes, tree)))
+    }
+
+    /// The reasons of a version whose members are held as they are.
+    fn explain_held(&self, bitmap: u32, no: PersonNo) -> Option<Reasons> {
+        let version = self.segments.versions.get(&bitmap).filter(|version| version.is_held())?;
+        let stable_id = self.people.get(no)?.stable_id()?;
+        let value = version.members.contains(no);
+        let why = match &version.plan {
+            Ok(_) => "frozen: whoever matched when the definition came into force stays a member",
+            Err(why) => why,
+        };
+        let tree = serde_json::json!({"value": if value { "true" } else { "false" }, "held": why});
+        Some((stable_id.to_string(), if value { Tri::True } else { Tri::False }, Time::MAX, tree))
     }
 
     /// When an outcome turns by time alone: a timer may come before it and find nothing changed.

@@ -9,12 +9,12 @@ use rust_decimal::Decimal;
 use serde_json::{Map as JsonMap, Value as Json};
 use std::collections::BTreeSet;
 
-type Object = JsonMap<String, Json>;
+pub type Object = JsonMap<String, Json>;
 
 /// Something that happened, as definitions see it.
-struct Happening {
-    time: Time,
-    properties: Map,
+pub struct Happening {
+    pub time: Time,
+    pub properties: Map,
 }
 
 impl View {
@@ -34,10 +34,20 @@ impl View {
         } else if let Some(name) = node.get("property") {
             let value = self.property(person, name.as_str().expect("a name"));
             Some(self.operators(node, value.as_ref()))
+        } else if node.contains_key("then") || node.contains_key("then_not") {
+            Some(self.sequence_holds(node, person))
+        } else if let Some(entered) = node.get("entered") {
+            Some(self.has_entered(entered.as_str().expect("a name"), node.get("window"), person))
+        } else if let Some(percent) = node.get("sample") {
+            let salt = node.get("salt").and_then(Json::as_str).unwrap_or_default();
+            match self.is_sampled(percent, salt, person) {
+                true => self.holds(&node["of"], person),
+                false => Some(false),
+            }
         } else if let Some(event) = node.get("event") {
             Some(self.activity_holds(event.as_str().expect("a name"), node, person))
         } else if let Some(spent) = node.get("spent") {
-            self.spent_holds(spent.as_object().expect("an object"), node.get("window"), person)
+            self.spent_holds(spent.as_object().expect("an object"), node, person)
         } else if let Some(segment) = node.get("segment") {
             Some(self.in_segment(segment.as_str().expect("a name"), person) == Some(true))
         } else {
@@ -52,10 +62,8 @@ impl View {
     }
 
     fn activity_holds(&self, event: &str, node: &Object, person: usize) -> bool {
-        let mut happenings = self.happenings(event, person);
+        let mut happenings = self.matching(event, node, person);
         happenings.retain(|happening| self.in_window(happening.time, node.get("window")));
-        let filters = node.get("where").and_then(Json::as_array).into_iter().flatten().collect::<Vec<_>>();
-        happenings.retain(|happening| filters.iter().all(|filter| self.filter(filter, &happening.properties)));
         let times = || happenings.iter().map(|happening| happening.time);
         for (key, value) in node {
             let found = match key.as_str() {
@@ -70,6 +78,14 @@ impl View {
             return found;
         }
         !happenings.is_empty()
+    }
+
+    /// What happened under a name and passes the filters.
+    pub fn matching(&self, event: &str, node: &Object, person: usize) -> Vec<Happening> {
+        let mut happenings = self.happenings(event, person);
+        let filters = node.get("where").and_then(Json::as_array).into_iter().flatten().collect::<Vec<_>>();
+        happenings.retain(|happening| filters.iter().all(|filter| self.filter(filter, &happening.properties)));
+        happenings
     }
 
     /// What happened to a person under a name, or under any; orders as they count.
@@ -117,13 +133,16 @@ impl View {
     }
 
     /// Sums what was spent; `None` when a part of it can't be converted.
-    fn spent_holds(&self, spent: &Object, window: Option<&Json>, person: usize) -> Option<bool> {
+    fn spent_holds(&self, spent: &Object, node: &Object, person: usize) -> Option<bool> {
+        let window = node.get("window");
+        let without = node.get("without").and_then(Json::as_array).into_iter().flatten();
+        let without: Vec<&str> = without.filter_map(Json::as_str).collect();
         let currency = match spent.get("currency").and_then(Json::as_str) {
             Some(code) => code.to_uppercase(),
             None => self.known.currency.to_uppercase(),
         };
         let mut sum = Decimal::ZERO;
-        for order in self.orders(person) {
+        for order in self.orders_without(person, &without) {
             if order.spent.is_zero() || !self.in_window(order.time, window) {
                 continue;
             }

@@ -7,9 +7,10 @@ use super::people::{self, Clusters, anchor};
 use super::profile::address_of;
 use model::{Channel, Command, ConsentChange, Event, EventKind, Identity, ListDefinition, Map, Record, Source, Time};
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 /// A segment as the records left it.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Segment {
     /// The definition in force.
     pub active: Option<serde_json::Value>,
@@ -28,7 +29,7 @@ pub struct Known {
     pub sources: BTreeMap<String, Source>,
     /// (from, to) -> date -> rate, the last put of a date.
     pub rates: BTreeMap<(String, String), BTreeMap<String, rust_decimal::Decimal>>,
-    pub segments: BTreeMap<String, Segment>,
+    pub segments: Rc<BTreeMap<String, Segment>>,
     pub lists: BTreeMap<String, ListDefinition>,
     pub facts: Vec<Event>,
     /// What removed facts said of who belongs to whom, as far as it may be known on.
@@ -62,7 +63,7 @@ impl Known {
             crowded_links_max: 10,
             sources: BTreeMap::new(),
             rates: BTreeMap::new(),
-            segments: BTreeMap::new(),
+            segments: Rc::default(),
             lists: BTreeMap::new(),
             facts: Vec::new(),
             ties: Vec::new(),
@@ -101,16 +102,16 @@ impl Known {
             }
             Command::SegmentPut(put) => {
                 let definition = serde_json::from_str(&put.definition).expect("a definition");
-                self.segments.entry(put.id.0.clone()).or_default().building = Some(definition);
+                Rc::make_mut(&mut self.segments).entry(put.id.0.clone()).or_default().building = Some(definition);
             }
             Command::SegmentActivate { id, .. } => {
-                if let Some(segment) = self.segments.get_mut(&id.0)
+                if let Some(segment) = Rc::make_mut(&mut self.segments).get_mut(&id.0)
                     && let Some(built) = segment.building.take()
                 {
                     segment.active = Some(built);
                 }
             }
-            Command::SegmentDelete { id } => drop(self.segments.remove(&id.0)),
+            Command::SegmentDelete { id } => drop(Rc::make_mut(&mut self.segments).remove(&id.0)),
             Command::ListPut(list) => drop(self.lists.insert(list.id.0.clone(), list.clone())),
             Command::ListDelete { id, .. } => drop(self.lists.remove(&id.0)),
             Command::Erase { identity } => self.erase(identity, record.time),
@@ -158,6 +159,24 @@ impl Known {
             event.identities = vec![cart];
         }
         self.facts.push(event);
+    }
+
+    /// The same settings and definitions over other facts.
+    pub fn with_facts(&self, facts: Vec<Event>) -> Known {
+        Known {
+            time_zone: self.time_zone.clone(),
+            currency: self.currency.clone(),
+            sources: self.sources.clone(),
+            rates: self.rates.clone(),
+            segments: Rc::clone(&self.segments),
+            facts,
+            lists: BTreeMap::new(),
+            ties: Vec::new(),
+            unlinked: BTreeSet::new(),
+            seen: BTreeSet::new(),
+            tombstones: BTreeMap::new(),
+            ..*self
+        }
     }
 
     /// Who is who among what is known.

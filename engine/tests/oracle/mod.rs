@@ -10,22 +10,27 @@
 
 mod carts;
 mod condition;
+mod entered;
 mod known;
 mod orders;
 mod people;
 mod profile;
+mod sequence;
 mod values;
 mod windows;
 
 use known::Known;
-use model::{ListIdentifier, Record, Time};
+use model::{Command, ListIdentifier, Record, Time};
 use people::{Cluster, Clusters};
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 /// Every record there was.
 #[derive(Clone, Default)]
 pub struct Oracle {
     records: Vec<Record>,
+    /// The members of frozen segments, by their ids now.
+    frozen: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Oracle {
@@ -36,14 +41,32 @@ impl Oracle {
     /// Adds a record to the history.
     pub fn record(&mut self, record: &Record) {
         self.records.push(record.clone());
+        if let Command::SegmentDelete { id } | Command::SegmentActivate { id, .. } = &record.command {
+            self.frozen.remove(id.as_str());
+        }
+        let activated = match &record.command {
+            Command::SegmentActivate { id, .. } => Some(id.as_str()),
+            _ => None,
+        };
+        if self.frozen.is_empty() && activated.is_none() {
+            return;
+        }
+        let view = self.at(record.time);
+        self.frozen.values_mut().for_each(|members| {
+            *members = members.iter().filter_map(|id| view.id_now(id)).collect();
+        });
+        let definition = activated.and_then(|id| view.known.segments[id].active.as_ref()?.get("frozen"));
+        if let (Some(id), Some(definition)) = (activated, definition) {
+            self.frozen.insert(id.to_owned(), view.who(|person| view.holds(definition, person) == Some(true)));
+        }
     }
 
     /// What is known at `t`, worked out from all records up to and including `t`.
     pub fn at(&self, t: Time) -> View {
         let known = Known::of(self.records.iter().filter(|record| record.time <= t));
-        let clusters = known.clusters();
+        let clusters = Rc::new(known.clusters());
         let belongs = people::belonging(&known.facts, &clusters);
-        View { t, known, clusters, belongs }
+        View { t, known, clusters, belongs, frozen: self.frozen.clone() }
     }
 
     /// The members of a segment at `t`, and the people for whom it can't be decided.
@@ -66,9 +89,11 @@ impl Oracle {
 pub struct View {
     t: Time,
     known: Known,
-    clusters: Clusters,
+    clusters: Rc<Clusters>,
     /// For each fact the cluster to which it belongs.
     belongs: Vec<Option<usize>>,
+    /// The members of frozen segments.
+    frozen: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl View {
@@ -126,7 +151,22 @@ impl View {
         self.in_segment(segment, self.index_of(person).expect("a person"))
     }
 
+    /// The ids of the people for whom something holds.
+    fn who(&self, holds: impl Fn(usize) -> bool) -> BTreeSet<String> {
+        let people = self.clusters.all.iter().enumerate().filter_map(|(index, one)| Some((index, one.person_id()?)));
+        people.filter(|(index, _)| holds(*index)).map(|(_, id)| id).collect()
+    }
+
+    /// The id of who now has the identity from which an id came.
+    fn id_now(&self, id: &str) -> Option<String> {
+        let has = |cluster: &&Cluster| cluster.identities.iter().any(|identity| format!("p_{}", identity.key()) == id);
+        self.clusters.all.iter().find(has)?.person_id()
+    }
+
     fn in_segment(&self, segment: &str, person: usize) -> Option<bool> {
+        if let Some(members) = self.frozen.get(segment) {
+            return Some(self.clusters.all[person].person_id().is_some_and(|id| members.contains(&id)));
+        }
         match self.known.segments.get(segment).and_then(|segment| segment.active.as_ref()) {
             Some(definition) => self.holds(definition, person),
             None => Some(false),

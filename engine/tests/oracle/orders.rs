@@ -60,8 +60,17 @@ pub fn amount(value: Option<&Value>) -> Option<Decimal> {
     number(value?).filter(|amount| !amount.is_sign_negative() || amount.is_zero())
 }
 
-/// `total`, else `revenue`, else what the products come to.
-fn amount_of(properties: &Map) -> Option<Decimal> {
+/// Parts of an amount that are left out of it: tax, shipping.
+pub type Without<'a> = &'a [&'a str];
+
+/// An amount without what it states of these parts.
+fn lean(amount: Decimal, properties: &Map, without: Without) -> Decimal {
+    let parts: Decimal = without.iter().filter_map(|part| self::amount(properties.get(*part))).sum();
+    (amount - parts).max(Decimal::ZERO)
+}
+
+/// `total`, else `revenue`, else what the products come to. Only the total has tax and shipping in it.
+fn amount_of(properties: &Map, without: Without) -> Option<Decimal> {
     let product = |product: &Value| {
         let Value::Map(product) = product else { return None };
         let quantity = amount(product.get("quantity")).unwrap_or(Decimal::ONE);
@@ -71,7 +80,8 @@ fn amount_of(properties: &Map) -> Option<Decimal> {
         Some(Value::List(products)) => products.iter().filter_map(product).reduce(|sum, next| sum + next),
         _ => None,
     };
-    amount(properties.get("total")).or_else(|| amount(properties.get("revenue"))).or_else(of_products)
+    let total = amount(properties.get("total")).map(|total| lean(total, properties, without));
+    total.or_else(|| amount(properties.get("revenue"))).or_else(of_products)
 }
 
 /// Whether a version carries nothing but the order's id: it says when, and not what.
@@ -80,7 +90,7 @@ fn is_bare(fact: &Event) -> bool {
 }
 
 /// What was given back of an order that brought in `received`.
-fn refunded(facts: &[&Event], received: Decimal) -> Decimal {
+fn refunded(facts: &[&Event], received: Decimal, without: Without) -> Decimal {
     let mut refunds: BTreeMap<(bool, String), &Event> = BTreeMap::new();
     for fact in facts.iter().filter(|fact| activity(fact) == Some(names::ORDER_REFUNDED)) {
         let key = match id_text(fact.properties.get("refund_id")) {
@@ -92,10 +102,10 @@ fn refunded(facts: &[&Event], received: Decimal) -> Decimal {
             *newest = fact;
         }
     }
-    refunds.values().map(|refund| amount_of(&refund.properties).unwrap_or(received)).sum()
+    refunds.values().map(|refund| amount_of(&refund.properties, without).unwrap_or(received)).sum()
 }
 
-fn counted(facts: &[&Event], by_platform: bool) -> Option<Order> {
+fn counted(facts: &[&Event], by_platform: bool, without: Without) -> Option<Order> {
     let named = |name: &'static str| facts.iter().filter(move |fact| activity(fact) == Some(name));
     let first = named(names::ORDER_COMPLETED).min_by_key(|fact| fact.time)?;
     if named(names::ORDER_CANCELLED).next().is_some() {
@@ -106,8 +116,9 @@ fn counted(facts: &[&Event], by_platform: bool) -> Option<Order> {
     let versions = if telling.is_empty() { bare } else { telling };
     let newest = versions.into_iter().max_by_key(|fact| (fact.time, fact.message_id.clone()))?;
     let cash = amount(newest.properties.get("received")).filter(|_| by_platform);
-    let received = cash.or_else(|| amount_of(&newest.properties)).unwrap_or_default();
-    let spent = (received - refunded(facts, received)).max(Decimal::ZERO);
+    let cash = cash.map(|cash| lean(cash, &newest.properties, without));
+    let received = cash.or_else(|| amount_of(&newest.properties, without)).unwrap_or_default();
+    let spent = (received - refunded(facts, received, without)).max(Decimal::ZERO);
     let currency = match newest.properties.get("currency") {
         Some(Value::Text(code)) => code.trim().to_uppercase(),
         _ => String::new(),
@@ -132,6 +143,11 @@ impl View {
 
     /// A person's counted orders.
     pub fn orders(&self, person: usize) -> Vec<Order> {
+        self.orders_without(person, &[])
+    }
+
+    /// A person's counted orders, with amounts that leave some parts out.
+    pub fn orders_without(&self, person: usize, without: Without) -> Vec<Order> {
         let mut orders: BTreeMap<OrderKey, Vec<&Event>> = BTreeMap::new();
         for fact in self.facts(person).filter(|fact| self.orders_count(fact.source.as_str())) {
             if let Some(key) = order_key(fact) {
@@ -141,7 +157,7 @@ impl View {
         let by_platform = |(source, _, _): &OrderKey| {
             self.known.sources.get(source).is_some_and(|source| source.kind == SourceKind::Platform)
         };
-        orders.iter().filter_map(|(key, facts)| counted(facts, by_platform(key))).collect()
+        orders.iter().filter_map(|(key, facts)| counted(facts, by_platform(key), without)).collect()
     }
 
     /// The worth of one `from` in `to` on the day of `at`.

@@ -10,7 +10,7 @@ pub fn anchor(event: &Event) -> Option<&Identity> {
 }
 
 /// Identities that are one and the same person, or one weak identity of nobody.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Cluster {
     pub identities: BTreeSet<Identity>,
 }
@@ -31,6 +31,7 @@ impl Cluster {
 }
 
 /// All clusters.
+#[derive(Clone)]
 pub struct Clusters {
     pub all: Vec<Cluster>,
 }

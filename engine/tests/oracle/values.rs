@@ -22,6 +22,11 @@ fn plain_decimal(text: &str) -> Option<Decimal> {
     if plain { text.parse().ok() } else { None }
 }
 
+/// A number that a definition gives.
+pub fn plain_number(json: &Json) -> Decimal {
+    number(&from_json(json)).expect("a number")
+}
+
 /// A value as definitions write it.
 pub fn from_json(json: &Json) -> Value {
     match json {

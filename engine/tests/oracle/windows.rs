@@ -39,7 +39,7 @@ impl View {
     }
 
     /// An instant moved by a length such as `30d` or `2mo`, forwards or backwards.
-    fn shifted(&self, from: Time, length: &str, sign: i64) -> Time {
+    pub fn shifted(&self, from: Time, length: &str, sign: i64) -> Time {
         let digits = length.trim_end_matches(|c: char| !c.is_ascii_digit());
         let n = sign * digits.parse::<i64>().expect("a number");
         let calendar = |span: Span| {

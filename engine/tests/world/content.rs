@@ -22,6 +22,10 @@ pub fn properties(dice: &mut Dice, now: Time) -> Json {
     if dice.chance(20) {
         properties["due"] = json!(definitions::instant(dice, now));
     }
+    if dice.chance(30) {
+        properties["product_id"] = dice.one(&[json!(1), json!("1"), json!("2")]);
+        properties["sku"] = json!(dice.pick(&["A1", "b2"]));
+    }
     if dice.chance(20) {
         properties["page"] = json!({"kind": dice.pick(&["home", "Shop"]), "n": dice.below(3)});
     }
@@ -41,7 +45,10 @@ pub fn order(dice: &mut Dice) -> Json {
     let products = if products.is_empty() { Json::Null } else { json!(products) };
     let revenue = if dice.chance(50) { Json::Null } else { revenue };
     let received = if dice.chance(70) { Json::Null } else { dice.one(&totals) };
-    json!({"order_id": id, "total": total, "revenue": revenue, "currency": currency, "refund_id": refund,
+    let part =
+        |dice: &mut Dice| if dice.chance(75) { Json::Null } else { dice.one(&[json!(4), json!("1.5"), json!(-1)]) };
+    let (tax, shipping) = (part(dice), part(dice));
+    json!({"order_id": id, "tax": tax, "shipping": shipping, "total": total, "revenue": revenue, "currency": currency, "refund_id": refund,
         "products": products, "received": received})
 }
 

@@ -1,6 +1,7 @@
 //! Made-up definitions over the whole language.
 
 use super::dice::Dice;
+use super::ordered;
 use super::script::time;
 use model::Time;
 use serde_json::{Value as Json, json};
@@ -8,7 +9,7 @@ use serde_json::{Value as Json, json};
 const LENGTHS: &[&str] = &["1m", "90m", "36h", "1d", "2d", "7d", "30d", "1w", "2w", "1mo", "2mo", "13mo", "1y"];
 const CALENDAR: &[&str] =
     &["today", "yesterday", "this_week", "last_week", "this_month", "last_month", "this_year", "last_year"];
-const ACTIVITIES: &[&str] = &[
+pub(super) const ACTIVITIES: &[&str] = &[
     "Order Completed",
     "Order Cancelled",
     "Order Updated",
@@ -25,7 +26,8 @@ const ACTIVITIES: &[&str] = &[
 
 /// A definition; `now` is what its absolute windows lie around, `others` the segments it may ask for.
 pub fn definition(dice: &mut Dice, now: Time, others: &[&str]) -> Json {
-    group(dice, now, others, 3)
+    let definition = group(dice, now, others, 3);
+    if dice.chance(6) { json!({"frozen": definition}) } else { definition }
 }
 
 fn group(dice: &mut Dice, now: Time, others: &[&str], depth: usize) -> Json {
@@ -42,11 +44,15 @@ fn group(dice: &mut Dice, now: Time, others: &[&str], depth: usize) -> Json {
 }
 
 fn leaf(dice: &mut Dice, now: Time, others: &[&str]) -> Json {
-    match dice.below(20) {
+    match dice.below(24) {
         0..8 => characteristic(dice, now),
-        8..15 => activity(dice, now),
-        15..18 => spent(dice, now),
+        8..14 => activity(dice, now),
+        14..17 => spent(dice, now),
+        17..20 => ordered::sequence(dice, now),
+        20 => json!({"sample": dice.one(&[json!(50), json!("33.3"), json!(10)]), "salt": dice.pick(&["", "a"]),
+            "of": characteristic(dice, now)}),
         _ if others.is_empty() => characteristic(dice, now),
+        21 => ordered::entered(dice, now, others),
         _ => json!({"segment": dice.pick(others)}),
     }
 }
@@ -153,7 +159,7 @@ pub fn instant(dice: &mut Dice, now: Time) -> String {
     }
 }
 
-fn window(dice: &mut Dice, now: Time) -> Json {
+pub(super) fn window(dice: &mut Dice, now: Time) -> Json {
     match dice.below(10) {
         0..6 => json!({"last": dice.pick(LENGTHS)}),
         6 => json!({"since": instant(dice, now)}),
@@ -171,7 +177,7 @@ fn window(dice: &mut Dice, now: Time) -> Json {
     }
 }
 
-fn filters(dice: &mut Dice, now: Time, event: &str) -> Option<Json> {
+pub(super) fn filters(dice: &mut Dice, now: Time, event: &str) -> Option<Json> {
     if !dice.chance(30) {
         return None;
     }
@@ -245,6 +251,9 @@ fn spent(dice: &mut Dice, now: Time) -> Json {
     let mut condition = json!({"spent": amount});
     if dice.chance(70) {
         condition["window"] = window(dice, now);
+    }
+    if dice.chance(25) {
+        condition["without"] = dice.one(&[json!(["tax"]), json!(["shipping"]), json!(["tax", "shipping"])]);
     }
     condition
 }

@@ -13,9 +13,6 @@ const MINUTE: i64 = 60_000_000;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
-/// Whether the language knows `{"segment": "vip"}` yet.
-const SEGMENTS_ASK_FOR_SEGMENTS: bool = false;
-
 const ZONES: &[&str] = &[
     "UTC",
     "America/Mexico_City",
@@ -167,7 +164,13 @@ impl Maker {
     }
 
     fn segment(&mut self, id: &str) {
-        let others: &[&str] = if SEGMENTS_ASK_FOR_SEGMENTS && matches!(id, "s2" | "s3") { &["s0", "s1"] } else { &[] };
+        // A segment may ask for those before it: never in a cycle.
+        let others: &[&str] = match id {
+            "s1" => &["s0"],
+            "s2" => &["s0", "s1"],
+            "s3" => &["s0", "s1", "s2"],
+            _ => &[],
+        };
         let definition = definitions::definition(&mut self.dice, self.script.now, others);
         self.script.put_segment(id, &definition);
     }

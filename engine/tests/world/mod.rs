@@ -7,6 +7,7 @@ mod definitions;
 mod dice;
 pub mod generate;
 pub mod memory;
+mod ordered;
 pub mod play;
 pub mod script;
 pub mod shorten;
