@@ -9,6 +9,7 @@ mod event;
 pub mod export;
 mod held;
 pub mod history;
+pub mod past;
 mod people;
 pub mod query;
 mod references;

@@ -5,7 +5,7 @@ use super::history::shown_events;
 use crate::eval::{Outcome, Tri, evaluate, explain};
 use crate::language;
 use crate::person::Person;
-use crate::person::view::View;
+use crate::person::view::{Context, View};
 use crate::plan::Plan;
 use crate::storage::{PersonNo, Storage, StorageError};
 use model::{Identity, IdentityKey, ListId, SegmentId, Time};
@@ -199,13 +199,15 @@ impl<S: Storage> Workspace<S> {
     }
 
     /// When an outcome turns by time alone: a timer may come before it and find nothing changed.
-    fn next_change(&self, plan: &Plan, view: &View<'_>, now: Outcome) -> Time {
+    pub(super) fn next_change(&self, plan: &Plan, view: &View<'_>, now: Outcome) -> Time {
         let mut until = now.until;
         for _ in 0..(LOOKS_FACTS_MAX / (view.person.facts.len() + 1)).clamp(1, LOOKS_MAX) {
             if until > view.now.plus_micros(HORIZON) {
                 return Time::MAX;
             }
-            let then = View { person: view.person, context: self.context_at(until), now: until, ..*view };
+            let context = self.context_at(until);
+            let context = Context { forgotten: context.forgotten.max(view.context.forgotten), ..context };
+            let then = View { person: view.person, context, now: until, ..*view };
             let outcome = evaluate(plan, &then, until);
             if outcome.value != now.value {
                 break;

@@ -41,7 +41,14 @@ impl View {
         let (facts, belongs) =
             self.known.facts.iter().zip(&self.belongs).filter(mine).map(|(f, b)| (f.clone(), *b)).unzip();
         let known = self.known.with_facts(facts);
-        View { t: self.t, known, clusters: Rc::clone(&self.clusters), belongs, frozen: self.frozen.clone() }
+        View {
+            t: self.t,
+            known,
+            clusters: Rc::clone(&self.clusters),
+            belongs,
+            frozen: self.frozen.clone(),
+            absent: BTreeSet::new(),
+        }
     }
 
     /// What is known today of an instant: what happened by then, but for what has passed its retention by now.
@@ -54,7 +61,14 @@ impl View {
         let (facts, belongs) = by_then.map(|(fact, belongs)| (fact.clone(), *belongs)).unzip();
         let mut known = self.known.with_facts(facts);
         known.forgotten = known.forgotten.max(super::windows::days_before(self.t, known.retention_days));
-        Some(View { t: at, known, clusters: Rc::clone(&self.clusters), belongs, frozen: self.frozen.clone() })
+        Some(View {
+            t: at,
+            known,
+            clusters: Rc::clone(&self.clusters),
+            belongs,
+            frozen: self.frozen.clone(),
+            absent: BTreeSet::new(),
+        })
     }
 
     /// Every instant up to now at which a definition may have come to another answer.

@@ -66,7 +66,24 @@ impl Oracle {
         let known = Known::of(self.records.iter().filter(|record| record.time <= t));
         let clusters = Rc::new(known.clusters());
         let belongs = people::belonging(&known.facts, &clusters);
-        View { t, known, clusters, belongs, frozen: self.frozen.clone() }
+        View { t, known, clusters, belongs, frozen: self.frozen.clone(), absent: BTreeSet::new() }
+    }
+
+    /// What is known at `now` of `then`: the facts that happened by then. Who is who, to whom an order
+    /// belongs, settings and definitions are as they are now, and what has passed its retention is gone.
+    pub fn past(&self, now: Time, then: Time) -> View {
+        let View { mut known, clusters, belongs, .. } = self.at(now);
+        known.forgotten = known.forgotten.max(windows::days_before(now, known.retention_days));
+        let times = |person: usize| {
+            let facts = known.facts.iter().zip(&belongs);
+            facts.filter(move |(_, belongs)| **belongs == Some(person)).map(|(fact, _)| fact.time)
+        };
+        let later = |person: &usize| times(*person).min().is_some_and(|first| first > then);
+        let absent: BTreeSet<usize> = (0..clusters.all.len()).filter(later).collect();
+        let facts = std::mem::take(&mut known.facts).into_iter().zip(belongs);
+        let (facts, belongs) = facts.filter(|(fact, _)| fact.time <= then).unzip();
+        known.facts = facts;
+        View { t: then, known, clusters, belongs, frozen: self.frozen.clone(), absent }
     }
 
     /// The members of a segment at `t`, and the people for whom it can't be decided.
@@ -94,6 +111,8 @@ pub struct View {
     belongs: Vec<Option<usize>>,
     /// The members of frozen segments.
     frozen: BTreeMap<String, BTreeSet<String>>,
+    /// Clusters of which nothing had happened yet: they are in no segment.
+    absent: BTreeSet<usize>,
 }
 
 impl View {
@@ -168,6 +187,7 @@ impl View {
             return Some(self.clusters.all[person].person_id().is_some_and(|id| members.contains(&id)));
         }
         match self.known.segments.get(segment).and_then(|segment| segment.active.as_ref()) {
+            _ if self.absent.contains(&person) => Some(false),
             Some(definition) => self.holds(definition, person),
             None => Some(false),
         }

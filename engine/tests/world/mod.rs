@@ -6,6 +6,7 @@ mod content;
 mod definitions;
 mod dice;
 pub mod generate;
+mod look_back;
 pub mod memory;
 mod ordered;
 pub mod play;

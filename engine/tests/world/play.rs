@@ -1,5 +1,6 @@
 //! Plays a world through the engine and the oracle, and compares what they say.
 
+use super::look_back::look_back;
 use super::memory::Memory;
 use super::steps::{Action, World};
 use crate::oracle::{Oracle, View};
@@ -25,11 +26,11 @@ pub struct Failure {
     pub story: String,
 }
 
-fn failure(kind: &'static str, story: String) -> Failure {
+pub(super) fn failure(kind: &'static str, story: String) -> Failure {
     Failure { kind, story }
 }
 
-fn compare<T: PartialEq + Debug>(
+pub(super) fn compare<T: PartialEq + Debug>(
     kind: &'static str,
     of: &str,
     at: Time,
@@ -240,6 +241,7 @@ impl Play {
         compare("people", "", at, &self.engine.people_count(), &(view.people().len() as u64))?;
         self.look_at_people(&view)?;
         self.look_at_reasons(&view)?;
+        look_back(&self.engine, &self.oracle, &self.log, at)?;
         for id in view.segments() {
             let (members, unknown) = view.members(&id);
             compare("members", &id, at, &self.members(&id), &members)?;

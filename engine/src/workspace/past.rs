@@ -1,0 +1,124 @@
+//! What is known today of an earlier instant: who was in a segment then, and why.
+
+use super::Workspace;
+use super::query::Reasons;
+use crate::eval::{Outcome, Tri, evaluate, explain};
+use crate::person::Person;
+use crate::person::past::Past;
+use crate::person::view::{Context, View};
+use crate::plan::Plan;
+use crate::storage::{PersonNo, Storage, StorageError};
+use model::{Channel, ConsentState, SegmentId, Time};
+
+/// People and facts looked at for one page: a shard must not be held up.
+const PEOPLE_LOOKED_AT_MAX: usize = 1_024;
+const FACTS_LOOKED_AT_MAX: usize = 50_000;
+
+/// Who was a member: stable ids, and where to go on. A page may be short or empty and not the last.
+pub type PastMembers = (Vec<String>, Option<PersonNo>);
+
+/// Why somebody was or was not a member, and whether anything is known of them by then.
+pub type PastReasons = (Reasons, bool);
+
+impl<S: Storage> Workspace<S> {
+    /// What happened after this instant is known; of what happened before, orders, properties and
+    /// consent alone.
+    pub fn events_known_after(&self) -> Time {
+        self.forgotten()
+    }
+
+    /// Up to `limit` people after a number who were in a segment at an instant not after now, by its
+    /// definition in force and what is known today. Looks at 1,024 people or some 50,000 facts at most.
+    pub fn members_at(
+        &self,
+        id: &SegmentId,
+        at: Time,
+        after: Option<PersonNo>,
+        limit: usize,
+    ) -> Result<Option<PastMembers>, StorageError> {
+        let Some((_, version)) = self.segments.active(id) else { return Ok(None) };
+        let Ok(plan) = &version.plan else { return Ok(None) };
+        let (mut found, mut facts) = (Vec::new(), 0);
+        let from = after.map_or(0, |after| after.saturating_add(1));
+        for (looked_at, no) in self.is_person.range(from..).enumerate() {
+            if looked_at >= PEOPLE_LOOKED_AT_MAX || facts >= FACTS_LOOKED_AT_MAX || found.len() >= limit {
+                return Ok(Some((found, no.checked_sub(1))));
+            }
+            let looked = self.with_person(no, |person, workspace| {
+                let then = workspace.then(plan, person, at, |_| ());
+                then.map(|(outcome, _)| (person.facts.len(), outcome.value == Tri::True, person.stable_id()))
+            })?;
+            let Some((had, is_member, stable_id)) = looked.transpose()? else { continue };
+            facts += had;
+            found.extend(stable_id.filter(|_| is_member).map(|id| id.to_string()));
+        }
+        Ok(Some((found, None)))
+    }
+
+    /// Why a person was or was not in a segment at an instant, by its definition in force and what is
+    /// known today; `None` without a definition in force that can be evaluated, or without the person.
+    pub fn explain_at(&self, id: &SegmentId, no: PersonNo, at: Time) -> Result<Option<PastReasons>, StorageError> {
+        let Some((_, version)) = self.segments.active(id) else { return Ok(None) };
+        let Ok(plan) = &version.plan else { return Ok(None) };
+        let told = self.with_person(no, |person, workspace| {
+            let tell = |view: &View<'_>| {
+                let outcome = evaluate(plan, view, at);
+                (explain(plan, view, at), workspace.next_change(plan, view, outcome))
+            };
+            let (outcome, (tree, changes)) = workspace.then(plan, person, at, tell)?;
+            let Some(stable_id) = person.stable_id() else { return Ok(None) };
+            Ok(Some(((stable_id.to_string(), outcome.value, changes, tree), person.was_there(at))))
+        })?;
+        Ok(told.transpose()?.flatten())
+    }
+
+    /// What a plan says of a person at an instant, and what `tell` makes of the person then. Who was
+    /// not there yet is no member of anything.
+    fn then<T>(
+        &self,
+        plan: &Plan,
+        person: &Person,
+        at: Time,
+        tell: impl FnOnce(&View<'_>) -> T,
+    ) -> Result<(Outcome, T), StorageError> {
+        let mut past = Past::new(person, &self.words);
+        let then = past.advance(at);
+        let stable_id = person.stable_id().unwrap_or_default();
+        let foreign = self.foreign_consent_at(plan, then, at)?;
+        let view = View { person: then, context: self.past_context(), now: at, foreign, stable_id: &stable_id };
+        let outcome = match person.was_there(at) {
+            true => evaluate(plan, &view, at),
+            false => Outcome::fixed(false),
+        };
+        Ok((outcome, tell(&view)))
+    }
+
+    /// The workspace as it is today: what has passed its retention by now is gone for every instant.
+    pub(super) fn past_context(&self) -> Context<'_> {
+        self.context()
+    }
+
+    /// Consent at an instant of a person's addresses that another cluster holds.
+    pub(super) fn foreign_consent_at(
+        &self,
+        plan: &Plan,
+        then: &Person,
+        at: Time,
+    ) -> Result<[Option<ConsentState>; 2], StorageError> {
+        let mut foreign = [None, None];
+        if !plan.touched_by().properties.iter().any(|name| name.starts_with("consent_")) {
+            return Ok(foreign);
+        }
+        for (channel, slot) in [Channel::Email, Channel::Sms].into_iter().zip(&mut foreign) {
+            let Some(identity) = then.address(channel, &self.past_context()) else { continue };
+            if then.nodes.contains_key(&identity.key()) {
+                continue;
+            }
+            if let Some(holder) = self.people.holder(&identity.key())? {
+                let said = self.with_person(holder, |person, _| person.consent_by(channel, &identity.value, at))?;
+                *slot = said.flatten();
+            }
+        }
+        Ok(foreign)
+    }
+}
