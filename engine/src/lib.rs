@@ -13,4 +13,5 @@ pub mod language;
 pub mod person;
 pub mod plan;
 pub mod storage;
+pub mod stored;
 pub mod workspace;

@@ -114,13 +114,21 @@ impl Bag {
     }
 
     fn entries(&self) -> impl Iterator<Item = (u32, &[u8])> {
-        let mut rest: &[u8] = &self.0;
-        std::iter::from_fn(move || {
-            let number = take_number(&mut rest)?;
-            let payload = take_slice(&mut rest)?;
-            Some((number as u32, payload))
-        })
+        entries(&self.0)
     }
+}
+
+fn entries(mut rest: &[u8]) -> impl Iterator<Item = (u32, &[u8])> {
+    std::iter::from_fn(move || {
+        let number = take_number(&mut rest)?;
+        let payload = take_slice(&mut rest)?;
+        Some((number as u32, payload))
+    })
+}
+
+/// The numbers of the names of properties that are still in stored bytes.
+pub(crate) fn numbers_in(bytes: &[u8]) -> impl Iterator<Item = u32> {
+    entries(bytes).map(|(number, _)| number)
 }
 
 /// A value inside an object by a dotted path.

@@ -4,6 +4,7 @@ pub mod bag;
 pub mod carts;
 pub mod consent;
 pub mod fact;
+pub mod glance;
 pub mod names;
 pub mod orders;
 pub mod past;

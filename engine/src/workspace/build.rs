@@ -70,7 +70,7 @@ impl<S: Storage> Workspace<S> {
         Ok(to >= self.next_person)
     }
 
-    fn build_one(&mut self, bitmap: u32, no: PersonNo) -> Result<(), StorageError> {
+    pub(super) fn build_one(&mut self, bitmap: u32, no: PersonNo) -> Result<(), StorageError> {
         let outcome = match self.people.get(no) {
             Some(_) => {
                 let foreign = self.foreign_consent(no)?;
@@ -234,6 +234,7 @@ impl<S: Storage> Workspace<S> {
 
     /// Evaluates every version for everybody: after the zone, a rate or a source changed.
     pub(super) fn reevaluate_all(&mut self, when: When, effects: &mut Vec<Effect>) -> Result<(), StorageError> {
+        self.void_surveys();
         let everybody: Vec<PersonNo> = self.is_person.iter().collect();
         for no in everybody {
             let mut touched = super::settle::Touched::new(true);

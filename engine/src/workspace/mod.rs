@@ -1,5 +1,6 @@
 //! One merchant's audience: applies records in order and answers questions about now.
 
+pub mod backfill;
 mod build;
 mod checkpoint;
 mod connect;
@@ -16,6 +17,7 @@ mod references;
 mod retention;
 mod segments;
 mod settle;
+pub mod survey;
 mod timers;
 mod told;
 

@@ -1,5 +1,6 @@
 //! People in memory: what changed since the last checkpoint, and a bounded cache of the rest.
 
+use super::survey::Watches;
 use crate::person::orders::Words;
 use crate::person::retention::Rewritten;
 use crate::person::{NODE_BYTES, Node, Person};
@@ -76,6 +77,8 @@ pub(super) struct People<S> {
     /// Number of the checkpoint that changes go into now, and of the newest that the storage holds.
     checkpoint: u64,
     written: u64,
+    /// Who asks everybody something in the background is told who changes meanwhile.
+    pub(super) watches: Watches,
 }
 
 impl<S: Storage> People<S> {
@@ -95,6 +98,7 @@ impl<S: Storage> People<S> {
             dirty: Vec::new(),
             checkpoint: 1,
             written: 0,
+            watches: Watches::default(),
         }
     }
 
@@ -164,6 +168,7 @@ impl<S: Storage> People<S> {
     /// A cluster in memory, to be changed.
     pub(super) fn get_mut(&mut self, no: PersonNo) -> Option<&mut Person> {
         let slot = self.loaded.get_mut(&no)?;
+        self.watches.changes(no, Some(&slot.person));
         slot.used = true;
         if slot.changed != self.checkpoint {
             slot.changed = self.checkpoint;
@@ -195,12 +200,18 @@ impl<S: Storage> People<S> {
 
     /// Takes a cluster out of memory, to be put back changed or dropped.
     pub(super) fn take(&mut self, no: PersonNo) -> Option<Person> {
+        let person = self.unload(no)?;
+        self.watches.changes(no, Some(&person));
+        Some(Arc::unwrap_or_clone(person))
+    }
+
+    fn unload(&mut self, no: PersonNo) -> Option<Arc<Person>> {
         let slot = self.loaded.remove(&no)?;
         self.bytes = self.bytes.saturating_sub(slot.person.bytes);
         for key in slot.person.nodes.keys() {
             self.known.remove(key);
         }
-        Some(Arc::unwrap_or_clone(slot.person))
+        Some(slot.person)
     }
 
     /// Puts a changed or new cluster into memory and records that it holds its identities.
@@ -208,6 +219,7 @@ impl<S: Storage> People<S> {
         for key in person.nodes.keys() {
             self.holders.fresh.insert(*key, Some(person.no));
         }
+        self.watches.changes(person.no, None);
         self.dirty.push(person.no);
         self.insert(person, self.checkpoint);
     }
@@ -242,11 +254,17 @@ impl<S: Storage> People<S> {
                 continue;
             }
             if self.known.len() > KNOWN_MAX {
-                self.take(no);
+                self.unload(no);
             } else if let Some(slot) = self.loaded.remove(&no) {
                 self.bytes = self.bytes.saturating_sub(slot.person.bytes);
             }
         }
+    }
+
+    /// The clusters that the storage does not hold as they are.
+    pub(super) fn unwritten(&self) -> BTreeMap<PersonNo, Arc<Person>> {
+        let unwritten = self.loaded.iter().filter(|(_, slot)| slot.changed > self.written);
+        unwritten.map(|(no, slot)| (*no, Arc::clone(&slot.person))).collect()
     }
 
     /// About how many changed clusters wait for the next checkpoint.

@@ -97,11 +97,13 @@ impl<S: Storage> Workspace<S> {
 
     /// Consent of a person's addresses that are cut from the person and held by another cluster.
     pub(super) fn foreign_consent(&mut self, no: PersonNo) -> Result<[Option<ConsentState>; 2], StorageError> {
-        let mut foreign = [None, None];
         let asked = self.segments.asks_consent || self.lists.values().any(|list| list.consent.is_some());
-        if !asked {
-            return Ok(foreign);
-        }
+        if asked { self.look_up_consent(no) } else { Ok([None, None]) }
+    }
+
+    /// The same whether somebody asks or not.
+    pub(super) fn look_up_consent(&mut self, no: PersonNo) -> Result<[Option<ConsentState>; 2], StorageError> {
+        let mut foreign = [None, None];
         for (channel, slot) in [Channel::Email, Channel::Sms].into_iter().zip(&mut foreign) {
             let Some(person) = self.people.get(no) else { continue };
             let Some(identity) = person.address(channel, &self.context()) else { continue };
@@ -163,6 +165,10 @@ impl<S: Storage> Workspace<S> {
                 && let Some(id) = &before.stable_id
             {
                 self.wanted(*no, id, &before.wants, &mut wanted_before);
+            }
+            if touched.addresses {
+                // Also of one whose consent somebody else holds: what a survey knows of them is old.
+                self.people.watches.changes(*no, None);
             }
             let alive = self.people.ensure(*no, &self.words)?;
             let now_id = if alive { self.stable_id(*no) } else { None };

@@ -68,6 +68,16 @@ impl Memory {
         self.0.borrow().persons.get(&no).cloned().unwrap_or_default()
     }
 
+    /// A cluster's record as a store keeps it.
+    pub fn person_bytes(&self, no: PersonNo) -> Option<Vec<u8>> {
+        self.0.borrow().persons.get(&no).map(|record| postcard::to_allocvec(record).expect("plain data"))
+    }
+
+    /// A chunk's record as a store keeps it.
+    pub fn chunk_bytes(&self, id: u64) -> Option<Vec<u8>> {
+        self.0.borrow().chunks.get(&id).map(|record| postcard::to_allocvec(record).expect("plain data"))
+    }
+
     /// Puts another definition in the place of a segment's, as an upgrade may find it.
     pub fn redefine(&self, segment: &str, definition: &str) {
         for record in &mut self.0.borrow_mut().definitions.segments {

@@ -2,6 +2,7 @@
 
 #![allow(dead_code)]
 
+mod asking;
 mod content;
 mod definitions;
 mod dice;

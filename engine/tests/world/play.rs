@@ -1,5 +1,6 @@
 //! Plays a world through the engine and the oracle, and compares what they say.
 
+use super::asking::{Builder, Count};
 use super::look_back::look_back;
 use super::memory::Memory;
 use super::steps::{Action, World};
@@ -71,6 +72,9 @@ struct Play {
     /// Who is in by the transitions.
     entered: BTreeMap<SegmentId, BTreeSet<String>>,
     now: Time,
+    /// A survey that builds, and one that counts.
+    builder: Builder,
+    count: Option<Count>,
 }
 
 fn open(memory: &Memory, cache_bytes: usize) -> Workspace<Memory> {
@@ -90,6 +94,8 @@ impl Play {
             held: BTreeMap::new(),
             entered: BTreeMap::new(),
             now: Time::MIN,
+            builder: Builder::default(),
+            count: None,
         }
     }
 
@@ -186,8 +192,13 @@ impl Play {
     }
 
     fn build_some(&mut self, steps: u8) -> Result<(), Failure> {
-        for _ in 0..steps {
-            self.engine.build_step(BUILD_PEOPLE).map_err(|error| failure("store", error.to_string()))?;
+        for step in 0..steps {
+            // In most worlds as a daemon does, with what happens between its looks and its takes.
+            if self.cache_bytes == 0 && step % 2 == 0 {
+                self.engine.build_step(BUILD_PEOPLE).map_err(|error| failure("store", error.to_string()))?;
+            } else {
+                self.builder.step(&mut self.engine, &self.memory);
+            }
         }
         Ok(())
     }
@@ -227,6 +238,7 @@ impl Play {
     /// they are not followed.
     fn reopen(&mut self) -> Result<(), Failure> {
         self.engine = open(&self.memory, self.cache_bytes);
+        (self.builder, self.count) = (Builder::default(), None);
         let from = self.engine.position();
         let mut effects = Vec::new();
         for record in self.log.iter().filter(|record| record.position > from) {
@@ -250,7 +262,18 @@ impl Play {
             let entered = self.entered.get(&SegmentId::from(id.as_str())).cloned().unwrap_or_default();
             compare("transitions", &id, at, &entered, &members)?;
         }
-        view.lists().iter().try_for_each(|id| self.look_at_list(id, &view))
+        view.lists().iter().try_for_each(|id| self.look_at_list(id, &view))?;
+        let segments = view.segments().iter().map(|id| SegmentId::from(id.as_str())).collect();
+        self.count_again(segments).map_err(|story| failure("survey", story))
+    }
+
+    /// Who was counted at the look before has to be found once more.
+    fn count_again(&mut self, segments: Vec<SegmentId>) -> Result<(), String> {
+        if let Some(count) = self.count.take() {
+            count.end(&mut self.engine, &self.memory)?;
+        }
+        self.count = Some(Count::begin(&mut self.engine, &self.memory, segments)?);
+        Ok(())
     }
 
     fn look_at_people(&self, view: &View) -> Result<(), Failure> {

@@ -1,0 +1,144 @@
+//! A look at a stored person for what some plans ask, and at nothing else.
+
+use crate::person::Node;
+use crate::person::Person;
+use crate::person::bag::{Bag, numbers_in};
+use crate::person::fact::Fact;
+use crate::person::names::Names;
+use crate::person::orders::Words;
+use crate::person::small_map::SmallMap;
+use crate::plan::{Kind, Node as PlanNode, Plan};
+use crate::storage::PersonNo;
+use crate::stored::{StoredChunk, StoredFact, StoredNode};
+use model::{Time, names};
+use std::collections::BTreeSet;
+
+/// Which parts of a history some plans look at. What is not named here can't change their answers.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Needs {
+    /// Everything that happened.
+    every_event: bool,
+    /// Names of what happened.
+    events: BTreeSet<u32>,
+    /// The facts of orders.
+    orders: bool,
+    /// The facts of carts.
+    carts: bool,
+    /// Names of traits.
+    traits: BTreeSet<u32>,
+    /// Statements of consent.
+    pub(crate) consent: bool,
+    /// The identities.
+    identities: bool,
+}
+
+/// Properties that follow from a person's addresses.
+const OF_ADDRESSES: [&str; 5] = ["email", "phone", "email_domain", "consent_email", "consent_sms"];
+
+impl Needs {
+    /// Of plans of one workspace.
+    pub(crate) fn of<'a>(plans: impl Iterator<Item = &'a Plan>, names: &Names) -> Needs {
+        let mut needs = Needs::default();
+        for plan in plans {
+            needs.add(plan, names);
+        }
+        needs
+    }
+
+    fn add(&mut self, plan: &Plan, names: &Names) {
+        let touched = plan.touched_by();
+        self.every_event |= touched.any_event;
+        self.events.extend(touched.events.iter().filter_map(|name| names.number(name)));
+        self.orders |= touched.orders || touched.events.contains(names::ORDER_COMPLETED);
+        self.carts |= touched.events.contains(names::CART_UPDATED);
+        self.identities |= asks_who(&plan.root);
+        for property in &touched.properties {
+            self.consent |= property.starts_with("consent_");
+            if OF_ADDRESSES.contains(&property.as_str()) {
+                self.identities = true;
+                self.traits.extend(["email", "phone"].into_iter().filter_map(|name| names.number(name)));
+            }
+            let heads = property.match_indices('.').filter_map(|(dot, _)| property.get(..dot));
+            self.traits.extend(heads.chain([property.as_str()]).filter_map(|name| names.number(name)));
+        }
+    }
+
+    fn fact(&self, fact: &StoredFact<'_>, words: &Words) -> bool {
+        let of_order = fact.name.is_some_and(|name| words.is_order(name));
+        self.every_event
+            || fact.name.is_some_and(|name| self.events.contains(&name))
+            || (self.orders && of_order)
+            || (self.carts && !of_order && fact.order.is_some())
+            || (self.consent && !fact.consent.is_empty())
+            || (!fact.traits.is_empty()
+                && !self.traits.is_empty()
+                && numbers_in(fact.traits).any(|number| self.traits.contains(&number)))
+    }
+}
+
+/// Whether a plan asks who a person is: of kinds of conditions that are not known here, rather yes.
+fn asks_who(node: &PlanNode) -> bool {
+    match &node.kind {
+        Kind::All(children) | Kind::Any(children) => children.iter().any(asks_who),
+        Kind::Not(child) => asks_who(child),
+        kind => !matches!(kind, Kind::Property(..) | Kind::Activity(_) | Kind::Spent(..)),
+    }
+}
+
+/// A stored person that is being looked at.
+#[derive(Debug, Default)]
+pub struct Glance {
+    person: Person,
+    first_seen: Option<i64>,
+}
+
+impl Glance {
+    /// Begins with a person's identities.
+    pub(crate) fn begin(no: PersonNo, nodes: &[StoredNode<'_>], needs: &Needs) -> Glance {
+        let mut person = Person { no, ..Person::default() };
+        if needs.identities {
+            let node = |node: &StoredNode<'_>| {
+                let identity = node.identity.to_identity();
+                (identity.key(), Node { identity, links: SmallMap::default() })
+            };
+            person.nodes = nodes.iter().map(node).collect();
+        }
+        Glance { person, first_seen: None }
+    }
+
+    /// Adds what is needed of a chunk.
+    pub(crate) fn add(&mut self, chunk: &StoredChunk<'_>, needs: &Needs, words: &Words) {
+        // Facts whose anchor is not there can't be placed and are left out, as they are when they are loaded.
+        let placed = |fact: &&StoredFact<'_>| chunk.anchors.len() > fact.anchor.max(fact.own_anchor) as usize;
+        for fact in chunk.facts.iter().filter(placed) {
+            self.first_seen = Some(self.first_seen.map_or(fact.time, |first| first.min(fact.time)));
+            if needs.fact(fact, words) {
+                self.person.facts.extend(copied(fact, chunk));
+            }
+        }
+    }
+
+    /// The person, as far as it is needed.
+    pub(crate) fn finish(self, words: &Words) -> Person {
+        let mut person = self.person;
+        person.index(words);
+        person.first_seen = self.first_seen.map(Time);
+        person
+    }
+}
+
+fn copied(fact: &StoredFact<'_>, chunk: &StoredChunk<'_>) -> Option<Fact> {
+    Some(Fact {
+        anchor: *chunk.anchors.get(fact.anchor as usize)?,
+        own_anchor: *chunk.anchors.get(fact.own_anchor as usize)?,
+        message: fact.message,
+        source: fact.source,
+        name: fact.name,
+        time: Time(fact.time),
+        received: Time(fact.time.wrapping_add(fact.delay)),
+        properties: Bag::from_bytes(fact.properties.to_vec()),
+        traits: Bag::from_bytes(fact.traits.to_vec()),
+        consent: fact.consent.iter().map(|said| said.to_change()).collect(),
+        order: fact.order.as_ref().map(|(key, message)| Box::new((*key, (*message).to_owned()))),
+    })
+}

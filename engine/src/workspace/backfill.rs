@@ -1,0 +1,100 @@
+//! Building versions of segments from surveys.
+
+use super::Workspace;
+use super::survey::{Asked, Part, Survey, VERSIONS_MAX};
+use crate::storage::{BitmapKey, BitmapKind, PersonNo, Storage, StorageError};
+use roaring::RoaringBitmap;
+
+/// What came of a part of a survey.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Taken {
+    /// Its versions hold for these people now, and are kept up to date.
+    Built,
+    /// Things have changed for everybody, or nothing of it is being built any more: begin another survey.
+    Void,
+}
+
+impl<S: Storage> Workspace<S> {
+    /// Begins to ask everybody for the versions that are being built; `None` when none is. Who changes
+    /// meanwhile is noted until [`Workspace::drop_survey`].
+    pub fn begin_build(&mut self) -> Option<Survey> {
+        let building: Vec<u32> =
+            self.segments.slots.values().filter_map(|slots| self.segments.building(slots)).collect();
+        let unbuilt = building.into_iter().filter_map(|bitmap| {
+            let version = self.segments.versions.get(&bitmap)?;
+            let unbuilt = version.built_to.is_some_and(|built_to| built_to < self.next_person);
+            let plan = self.compile(&version.definition.definition).ok().filter(|_| unbuilt)?;
+            Some((version.built_to, Asked { bitmap, plan }))
+        });
+        let mut unbuilt: Vec<(Option<PersonNo>, Asked)> = unbuilt.take(VERSIONS_MAX).collect();
+        // Those at one place go together, the hindmost first.
+        let from = unbuilt.iter().map(|(from, _)| *from).min()??;
+        unbuilt.retain(|(at, _)| *at == Some(from));
+        let mut survey = self.survey(unbuilt.into_iter().map(|(_, asked)| asked).collect(), false);
+        survey.from = from;
+        Some(survey)
+    }
+
+    /// Takes what a survey found out about the people next in turn, and looks anew at those who changed
+    /// since it began, or whose answers ended.
+    pub fn take_part(&mut self, survey: &Survey, part: Part) -> Result<Taken, StorageError> {
+        let Some(changed) = self.people.watches.changed(survey.id) else { return Ok(Taken::Void) };
+        let mut again = changed.clone();
+        again.remove_range(..part.people.start);
+        again.remove_range(part.people.end..);
+        again |= survey.left(&part);
+        again.extend(part.until.iter().filter(|(_, until)| *until <= self.now).map(|(no, _)| *no));
+        let mut taken = Taken::Void;
+        let again_in_order: Vec<PersonNo> = again.iter().collect();
+        for (place, asked) in survey.asked.iter().enumerate() {
+            let Some(version) = self.segments.versions.get_mut(&asked.bitmap) else { continue };
+            if version.built_to != Some(part.people.start) {
+                continue;
+            }
+            taken = Taken::Built;
+            version.built_to = Some(part.people.end);
+            let (Some(matches), Some(unknown)) = (part.matches(place), part.unknown(place)) else { continue };
+            let found = [(BitmapKind::Members, matches), (BitmapKind::Unknown, unknown)];
+            for (kind, found) in found {
+                self.add_bits(kind, asked.bitmap, &(found - &again));
+            }
+            for no in &again_in_order {
+                if self.is_person.contains(*no) {
+                    self.build_one(asked.bitmap, *no)?;
+                }
+            }
+        }
+        if taken == Taken::Built {
+            for (no, until) in part.until {
+                if until > self.now && !again.contains(no) {
+                    self.timers.lower(no, until);
+                }
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Sets bits that were not set.
+    fn add_bits(&mut self, kind: BitmapKind, bitmap: u32, found: &RoaringBitmap) {
+        let Some(version) = self.segments.versions.get_mut(&bitmap) else { return };
+        match kind {
+            BitmapKind::Unknown => version.unknown |= found,
+            _ => version.members |= found,
+        }
+        let (Some(first), Some(last)) = (found.min(), found.max()) else { return };
+        let uppers = (first >> 16) as u16..=(last >> 16) as u16;
+        self.dirty_bitmaps.extend(uppers.map(|upper| BitmapKey { kind, bitmap, upper }));
+    }
+
+    /// Whether everybody whom a survey asks about has been taken for a version that is still being built.
+    pub fn next_of(&self, survey: &Survey) -> Option<PersonNo> {
+        self.people.watches.changed(survey.id)?;
+        let built_to = |asked: &Asked| self.segments.versions.get(&asked.bitmap)?.built_to;
+        survey.asked.iter().filter_map(built_to).filter(|built_to| *built_to < survey.range().end).min()
+    }
+
+    /// What is known of everybody has another meaning from now on: surveys for building are void.
+    pub(super) fn void_surveys(&mut self) {
+        self.people.watches.void_builds();
+    }
+}

@@ -1,0 +1,389 @@
+//! Everybody's answers to some definitions as of one instant, worked out away from the workspace.
+//!
+//! A [`Survey`] is what a workspace knew at its instant, shared by as many threads as one likes: they
+//! hand it people as they lie in the storage, part by part, and the workspace goes on meanwhile.
+//! Whom the storage does not hold as they were is in the survey itself; who changes later is noted
+//! by the workspace, which looks at them again when it takes the parts.
+
+use super::{Settings, Workspace};
+use crate::eval::{Memo, Outcome, Tri, evaluate_with};
+use crate::person::Person;
+use crate::person::glance::{Glance, Needs};
+use crate::person::names::Names;
+use crate::person::orders::Words;
+use crate::person::view::{Context, View};
+use crate::plan::Plan;
+use crate::storage::{PersonNo, Storage, StorageError};
+use crate::stored::{StoredChunk, StoredPerson};
+use model::{Channel, SegmentId, Source, Time};
+use roaring::RoaringBitmap;
+use rust_decimal::Decimal;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Versions that one survey looks at: more wait for the next.
+pub(super) const VERSIONS_MAX: usize = 256;
+
+/// A definition that a survey asks about.
+pub(super) struct Asked {
+    /// The version that is built from the answers; 0 for none.
+    pub(super) bitmap: u32,
+    pub(super) plan: Plan,
+}
+
+/// What is asked of everybody, and what a workspace knew at one instant.
+pub struct Survey {
+    pub(super) id: u64,
+    /// Whom it is about: numbers from the first below the second.
+    pub(super) from: PersonNo,
+    end: PersonNo,
+    position: u64,
+    now: Time,
+    pub(super) asked: Vec<Asked>,
+    needs: Needs,
+    settings: Settings,
+    zone: jiff::tz::TimeZone,
+    names: Names,
+    words: Words,
+    sources: Vec<Source>,
+    rates: BTreeMap<(String, String), BTreeMap<i64, Decimal>>,
+    forgotten: Time,
+    everyone: RoaringBitmap,
+    unwritten: BTreeMap<PersonNo, Arc<Person>>,
+    segments: BTreeMap<SegmentId, RoaringBitmap>,
+}
+
+/// What was found out about a run of people.
+#[derive(Clone, Debug, Default)]
+pub struct Part {
+    /// Whom it is about, by number.
+    pub people: Range<PersonNo>,
+    /// For each definition who matches, and for whom it can't be decided.
+    found: Vec<(RoaringBitmap, RoaringBitmap)>,
+    /// Until when the answers about a person hold, if not for good.
+    pub(super) until: Vec<(PersonNo, Time)>,
+    /// Who was looked at.
+    looked: RoaringBitmap,
+}
+
+impl Part {
+    /// Who matches a definition, by its place in the survey.
+    pub fn matches(&self, place: usize) -> Option<&RoaringBitmap> {
+        self.found.get(place).map(|(matches, _)| matches)
+    }
+
+    /// For whom a definition can't be decided.
+    pub fn unknown(&self, place: usize) -> Option<&RoaringBitmap> {
+        self.found.get(place).map(|(_, unknown)| unknown)
+    }
+
+    /// Who was looked at.
+    pub fn looked_at(&self) -> &RoaringBitmap {
+        &self.looked
+    }
+
+    /// Puts what was found out about other people beside it.
+    pub fn absorb(&mut self, other: Part) {
+        self.looked |= other.looked;
+        self.until.extend(other.until);
+        for (mine, (matches, unknown)) in self.found.iter_mut().zip(other.found) {
+            mine.0 |= matches;
+            mine.1 |= unknown;
+        }
+        let from = self.people.start.min(other.people.start);
+        self.people = from..self.people.end.max(other.people.end);
+    }
+
+    fn forget(&mut self, no: PersonNo) {
+        self.looked.remove(no);
+        for (matches, unknown) in &mut self.found {
+            matches.remove(no);
+            unknown.remove(no);
+        }
+    }
+}
+
+/// A number that follows from that of a person like a random one, always the same.
+fn scattered(no: PersonNo) -> u64 {
+    let mixed = (u64::from(no) ^ 0x5851_f42d_4c95_7f2d).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed = (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed ^ (mixed >> 32)
+}
+
+impl Survey {
+    /// The position of the log as of which it asks.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The instant as of which it asks.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// How many people there were.
+    pub fn people(&self) -> u64 {
+        self.everyone.len()
+    }
+
+    /// Numbers of those whom it is about, and of others.
+    pub fn range(&self) -> Range<PersonNo> {
+        self.from..self.end
+    }
+
+    /// Those of a part about whom nothing could be found out.
+    pub(super) fn left(&self, part: &Part) -> RoaringBitmap {
+        let mut left: RoaringBitmap = self.everyone.range(part.people.clone()).collect();
+        left -= &part.looked;
+        left
+    }
+
+    /// Who was in a segment that was asked for when the survey began.
+    pub fn members(&self, segment: &SegmentId) -> Option<&RoaringBitmap> {
+        self.segments.get(segment)
+    }
+
+    /// Whether a person is to be looked up in the storage.
+    pub fn wants(&self, no: PersonNo) -> bool {
+        self.everyone.contains(no) && !self.unwritten.contains_key(&no)
+    }
+
+    /// A sample of the people: the same ones each time as long as they are people, in an order that
+    /// says nothing of them.
+    pub fn sample(&self, count: usize) -> Vec<PersonNo> {
+        let mut scattered: Vec<(u64, PersonNo)> = self.everyone.iter().map(|no| (scattered(no), no)).collect();
+        if count < scattered.len() {
+            scattered.select_nth_unstable(count);
+            scattered.truncate(count);
+        }
+        scattered.sort_unstable();
+        scattered.into_iter().map(|(_, no)| no).collect()
+    }
+
+    /// Nothing is known yet of these.
+    pub fn part(&self, people: Range<PersonNo>) -> Part {
+        let found = self.asked.iter().map(|_| Default::default()).collect();
+        Part { people, found, ..Part::default() }
+    }
+
+    /// Begins to look at a person of the storage.
+    pub fn begin(&self, no: PersonNo, stored: &StoredPerson<'_>) -> Glance {
+        Glance::begin(no, &stored.nodes, &self.needs)
+    }
+
+    /// Goes on with a chunk: every one in their order, then the tail.
+    pub fn add(&self, glance: &mut Glance, chunk: &StoredChunk<'_>) {
+        glance.add(chunk, &self.needs, &self.words);
+    }
+
+    /// Decides about a person who is complete.
+    pub fn decide(&self, glance: Glance, part: &mut Part) {
+        self.decide_person(&glance.finish(&self.words), part);
+    }
+
+    /// Decides about those of a part whom the storage does not hold as they were.
+    pub fn decide_unwritten(&self, part: &mut Part) {
+        for (no, person) in self.unwritten.range(part.people.clone()) {
+            if self.everyone.contains(*no) {
+                self.decide_person(person, part);
+            }
+        }
+    }
+
+    /// Decides about one person whom the storage does not hold as they were, if it is one of those.
+    pub fn decide_if_unwritten(&self, no: PersonNo, part: &mut Part) {
+        if let Some(person) = self.unwritten.get(&no).filter(|_| self.everyone.contains(no)) {
+            self.decide_person(person, part);
+        }
+    }
+
+    /// Decides anew about people as they were when they changed.
+    pub fn correct(&self, kept: &Kept, part: &mut Part) {
+        for (no, person) in kept.people.iter().filter(|(no, _)| self.everyone.contains(**no)) {
+            part.forget(*no);
+            self.decide_person(person, part);
+        }
+    }
+
+    fn context(&self) -> Context<'_> {
+        Context {
+            names: &self.names,
+            words: &self.words,
+            sources: &self.sources,
+            rates: &self.rates,
+            zone: &self.zone,
+            currency: &self.settings.currency,
+            forgotten: self.forgotten,
+        }
+    }
+
+    fn decide_person(&self, person: &Person, part: &mut Part) {
+        let context = self.context();
+        // What somebody else holds only the workspace can look up.
+        if self.needs.consent
+            && [Channel::Email, Channel::Sms].iter().any(|channel| is_foreign(person, *channel, &context))
+        {
+            return;
+        }
+        let stable_id = person.stable_id();
+        let stable_id = stable_id.as_deref().unwrap_or_default();
+        let view = View { person, context, now: self.now, foreign: [None, None], stable_id };
+        let mut memo = Memo::default();
+        let answers = self.asked.iter().map(|asked| evaluate_with(&asked.plan, &view, self.now, &mut memo));
+        part.note(person.no, answers);
+    }
+}
+
+impl Part {
+    fn note(&mut self, no: PersonNo, answers: impl Iterator<Item = Outcome>) {
+        let mut until = Time::MAX;
+        for (answer, (matches, unknown)) in answers.zip(&mut self.found) {
+            until = until.min(answer.until);
+            match answer.value {
+                Tri::True => matches.insert(no),
+                Tri::Unknown => unknown.insert(no),
+                Tri::False => false,
+            };
+        }
+        self.looked.insert(no);
+        if until != Time::MAX {
+            self.until.push((no, until));
+        }
+    }
+}
+
+fn is_foreign(person: &Person, channel: Channel, context: &Context<'_>) -> bool {
+    person.address(channel, context).is_some_and(|address| !person.nodes.contains_key(&address.key()))
+}
+
+/// People as they were before they changed, while a survey went on.
+#[derive(Debug, Default)]
+pub struct Kept {
+    people: BTreeMap<PersonNo, Arc<Person>>,
+}
+
+/// What happens to people while a survey goes on.
+pub(super) struct Watch {
+    id: u64,
+    keeps: bool,
+    changed: RoaringBitmap,
+    kept: Kept,
+}
+
+/// The surveys that go on.
+#[derive(Default)]
+pub(super) struct Watches {
+    all: Vec<Watch>,
+    last: u64,
+}
+
+impl Watches {
+    fn begin(&mut self, keeps: bool) -> u64 {
+        self.last += 1;
+        self.all.push(Watch { id: self.last, keeps, changed: RoaringBitmap::new(), kept: Kept::default() });
+        self.last
+    }
+
+    /// Notes that a person changes now, who was like this before.
+    pub(super) fn changes(&mut self, no: PersonNo, before: Option<&Arc<Person>>) {
+        for watch in &mut self.all {
+            watch.changed.insert(no);
+            if let Some(before) = before.filter(|_| watch.keeps) {
+                watch.kept.people.entry(no).or_insert_with(|| Arc::clone(before));
+            }
+        }
+    }
+
+    /// Ends those that build segments: what they found out is void.
+    pub(super) fn void_builds(&mut self) {
+        self.all.retain(|watch| watch.keeps);
+    }
+
+    /// Who has changed since a survey began; `None` once it is over.
+    pub(super) fn changed(&self, id: u64) -> Option<&RoaringBitmap> {
+        self.all.iter().find(|watch| watch.id == id).map(|watch| &watch.changed)
+    }
+
+    fn end(&mut self, id: u64) -> Option<Watch> {
+        let place = self.all.iter().position(|watch| watch.id == id)?;
+        Some(self.all.swap_remove(place))
+    }
+}
+
+impl<S: Storage> Workspace<S> {
+    /// Begins to ask everybody what matches definitions, as of now, and remembers who was in some
+    /// segments. End it with [`Workspace::end_survey`]. An error says what is wrong with a definition.
+    pub fn begin_survey(&mut self, definitions: &[&str], segments: &[SegmentId]) -> Result<Survey, String> {
+        let asked = definitions.iter().map(|text| Ok(Asked { bitmap: 0, plan: self.compile(text)? }));
+        let asked = asked.collect::<Result<Vec<Asked>, String>>()?;
+        let mut survey = self.survey(asked, true);
+        for segment in segments {
+            if let Some((_, version)) = self.segments.active(segment) {
+                survey.segments.insert(segment.clone(), version.members.clone());
+            }
+        }
+        Ok(survey)
+    }
+
+    /// Ends a survey: who changed since it began, as they were. [`Survey::correct`] has to be told.
+    pub fn end_survey(&mut self, survey: &Survey) -> Kept {
+        self.people.watches.end(survey.id).map(|watch| watch.kept).unwrap_or_default()
+    }
+
+    /// Looks here and now at those of whom nothing could be said from outside: their consent is that of
+    /// an address which somebody else holds.
+    pub fn finish_survey(&mut self, survey: &Survey, part: &mut Part) -> Result<(), StorageError> {
+        for no in survey.left(part) {
+            self.people.ensure(no, &self.words)?;
+            let foreign = self.look_up_consent(no)?;
+            if let Some(person) = self.people.get(no)
+                && let Some(stable_id) = person.stable_id()
+            {
+                let view = View { person, context: self.context(), now: self.now, foreign, stable_id: &stable_id };
+                let mut memo = Memo::default();
+                let answers = survey.asked.iter().map(|asked| evaluate_with(&asked.plan, &view, self.now, &mut memo));
+                part.note(no, answers);
+            }
+            self.people.evict();
+        }
+        Ok(())
+    }
+
+    /// Forgets a survey that nobody waits for any more.
+    pub fn drop_survey(&mut self, survey: &Survey) {
+        self.people.watches.end(survey.id);
+    }
+
+    /// Stable ids of the first of some people.
+    pub fn ids_of(&self, people: &RoaringBitmap, count: usize) -> Result<Vec<String>, StorageError> {
+        let mut ids = Vec::with_capacity(count);
+        for no in people.iter().take(count) {
+            ids.extend(self.with_person(no, |person, _| person.stable_id())?.flatten().map(|id| id.to_string()));
+        }
+        Ok(ids)
+    }
+
+    pub(super) fn survey(&mut self, asked: Vec<Asked>, keeps: bool) -> Survey {
+        let needs = Needs::of(asked.iter().map(|asked| &asked.plan), &self.names);
+        Survey {
+            id: self.people.watches.begin(keeps),
+            from: 0,
+            end: self.next_person,
+            position: self.position,
+            now: self.now,
+            asked,
+            needs,
+            settings: self.settings.clone(),
+            zone: self.zone.clone(),
+            names: self.names.clone(),
+            words: self.words,
+            sources: self.sources.clone(),
+            rates: self.rates.clone(),
+            forgotten: self.forgotten(),
+            everyone: self.is_person.clone(),
+            unwritten: self.people.unwritten(),
+            segments: BTreeMap::new(),
+        }
+    }
+}
