@@ -1,7 +1,9 @@
 //! Measurements: `segmentd bench ...`. Each starts the real binary with a fresh store on
 //! loopback and compares it, in one run, with a floor that does the least possible.
 
+mod backfill;
 mod bare;
+mod filled;
 mod intake;
 mod load;
 mod memory;
@@ -11,6 +13,7 @@ mod sustained;
 mod world;
 
 use clap::Subcommand;
+use std::path::PathBuf;
 
 pub use world::segments;
 
@@ -50,6 +53,24 @@ pub enum Bench {
         #[arg(long, default_value_t = 100_000)]
         people: u64,
     },
+    /// A new segment and a count over many people and events, while intake goes on at half load.
+    Backfill {
+        /// People.
+        #[arg(long, default_value_t = 1_000_000)]
+        people: u64,
+        /// Events that they have.
+        #[arg(long, default_value_t = 10_000_000)]
+        events: u64,
+        /// Events a second that come in meanwhile.
+        #[arg(long, default_value_t = 13_000)]
+        rate: u64,
+        /// Segments that are there before.
+        #[arg(long, default_value_t = 20)]
+        segments: usize,
+        /// A data folder to use and keep; it is filled if there is no store in it. Default: a new one.
+        #[arg(long)]
+        data: Option<PathBuf>,
+    },
     /// Resident memory and disk after many events, and the restart after kill -9.
     Memory {
         /// People.
@@ -69,6 +90,9 @@ pub async fn run(bench: Bench) -> Result<(), String> {
         Bench::Intake { seconds, connections } => intake::run(seconds, &connections).await,
         Bench::Sustained { seconds, people, rate } => sustained::run(seconds, people, rate).await,
         Bench::Latency { seconds, rate, people } => sustained::latency(seconds, people, rate).await,
+        Bench::Backfill { people, events, rate, segments, data } => {
+            backfill::run(backfill::Asked { people, events, rate, segments, data }).await
+        }
         Bench::Memory { people, events } => memory::run(people, events).await,
     }
 }

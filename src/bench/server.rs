@@ -1,7 +1,7 @@
 //! The daemon under measurement: this binary, in a process and a folder of its own.
 
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ pub(super) struct Server {
     pub(super) port: u16,
     pub(super) write_key: String,
     dir: PathBuf,
+    data: PathBuf,
     child: Child,
     client: reqwest::Client,
     key: String,
@@ -20,20 +21,31 @@ pub(super) struct Server {
 impl Server {
     /// Starts one with a workspace and a source.
     pub(super) async fn start() -> Result<Server, String> {
+        Server::start_filled(None, |_| Ok(())).await
+    }
+
+    /// Starts one over a data folder that was filled before, its own if none is given.
+    pub(super) async fn start_filled(
+        data: Option<PathBuf>,
+        fill: impl FnOnce(&Path) -> Result<(), String> + Send + 'static,
+    ) -> Result<Server, String> {
         let dir = std::env::temp_dir().join(format!("segmentd-bench-{}", uuid::Uuid::now_v7()));
         std::fs::create_dir_all(&dir).map_err(|why| format!("{}: {why}", dir.display()))?;
+        let data = data.unwrap_or_else(|| dir.join("data"));
+        let filled = data.clone();
+        tokio::task::spawn_blocking(move || fill(&filled)).await.map_err(|why| why.to_string())??;
         let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let port = free.map_err(|why| why.to_string())?.port();
         let text = format!(
             "[listen]\naddress = \"127.0.0.1:{port}\"\n[data]\ndir = {:?}\n[log]\nlevel = \"warn\"\n",
-            dir.join("data")
+            data
         );
         std::fs::write(dir.join("config.toml"), text).map_err(|why| why.to_string())?;
         let child = spawn(&dir)?;
         let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build();
         let client = client.map_err(|why| why.to_string())?;
         let (key, write_key) = (String::new(), String::new());
-        let mut server = Server { port, write_key, dir, child, client, key };
+        let mut server = Server { port, write_key, dir, data, child, client, key };
         server.wait_ready().await?;
         let settings = json!({"name": "Bench", "time_zone": "America/Mexico_City", "currency": "MXN"});
         server.put("/workspaces/main", settings).await?;
@@ -47,7 +59,7 @@ impl Server {
         while began.elapsed() < READY_WAIT_MAX {
             let asked = self.client.get(format!("http://127.0.0.1:{}/readyz", self.port)).send().await;
             if asked.is_ok_and(|answer| answer.status().is_success()) {
-                let key = std::fs::read_to_string(self.dir.join("data").join(crate::daemon::ADMIN_KEY_FILE));
+                let key = std::fs::read_to_string(self.data.join(crate::daemon::ADMIN_KEY_FILE));
                 self.key = key.map_err(|why| why.to_string())?.trim().to_owned();
                 return Ok(began.elapsed());
             }
@@ -66,6 +78,15 @@ impl Server {
     pub(super) async fn put(&self, path: &str, body: Value) -> Result<Value, String> {
         let url = format!("http://127.0.0.1:{}/api/v1{path}", self.port);
         let sent = self.client.put(url).bearer_auth(&self.key).json(&body).send().await;
+        let answer = sent.map_err(|why| why.to_string())?;
+        let status = answer.status();
+        let value: Value = answer.json().await.unwrap_or_default();
+        if status.is_success() { Ok(value) } else { Err(format!("{path}: {status} {value}")) }
+    }
+
+    pub(super) async fn post(&self, path: &str, body: Value) -> Result<Value, String> {
+        let url = format!("http://127.0.0.1:{}/api/v1{path}", self.port);
+        let sent = self.client.post(url).bearer_auth(&self.key).json(&body).send().await;
         let answer = sent.map_err(|why| why.to_string())?;
         let status = answer.status();
         let value: Value = answer.json().await.unwrap_or_default();

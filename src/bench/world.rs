@@ -1,36 +1,56 @@
 //! The events and segments that are measured with.
 
+use model::Map;
+use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
+const COUNTRIES: [&str; 5] = ["MX", "US", "BR", "AR", "CO"];
+
 /// A number that follows from another like a random one.
-fn mixed(number: u64) -> u64 {
+pub(super) fn mixed(number: u64) -> u64 {
     let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     mixed ^ (mixed >> 31)
 }
 
-/// The event of a number, by one of `people`.
-pub(super) fn event(number: u64, people: u64) -> String {
+/// What happens in the event of a number: its name and properties.
+pub(super) fn happening(number: u64) -> (&'static str, Map) {
     let random = mixed(number);
-    let user = random % people.max(1);
+    let one_of = |prefix: &str, count: u64| model::Value::Text(format!("{prefix}{}", (random >> 20) % count));
+    let whole = |number: u64| model::Value::Number(Decimal::from(number));
     let (name, properties) = match (random >> 40) % 100 {
-        0..50 => ("Page Viewed", format!("{{\"page_id\":{}}}", (random >> 20) % 500)),
-        50..78 => ("Product Viewed", format!("{{\"product_id\":\"p{}\"}}", (random >> 20) % 1000)),
-        78..88 => ("Product Added", format!("{{\"product_id\":\"p{}\",\"quantity\":1}}", (random >> 20) % 1000)),
-        88..95 => ("Link Clicked", format!("{{\"link_id\":\"l{}\"}}", (random >> 20) % 100)),
+        0..50 => ("Page Viewed", vec![("page_id", whole((random >> 20) % 500))]),
+        50..78 => ("Product Viewed", vec![("product_id", one_of("p", 1_000))]),
+        78..88 => ("Product Added", vec![("product_id", one_of("p", 1_000)), ("quantity", whole(1))]),
+        88..95 => ("Link Clicked", vec![("link_id", one_of("l", 100))]),
         _ => {
-            let total = 500 + (random >> 20) % 40_000;
-            let (whole, cents) = (total / 100, total % 100);
-            (
-                "Order Completed",
-                format!("{{\"order_id\":\"o{number}\",\"total\":{whole}.{cents:02},\"currency\":\"MXN\"}}"),
-            )
+            let total = Decimal::new(500 + ((random >> 20) % 40_000) as i64, 2);
+            let (order, currency) = (model::Value::Text(format!("o{number}")), model::Value::text("MXN"));
+            let total = model::Value::Number(total);
+            ("Order Completed", vec![("order_id", order), ("total", total), ("currency", currency)])
         }
     };
+    (name, properties.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+}
+
+/// The event of a number, by one of `people`.
+pub(super) fn event(number: u64, people: u64) -> String {
+    let user = mixed(number) % people.max(1);
+    let (name, properties) = happening(number);
+    let properties: serde_json::Map<String, Value> =
+        properties.into_iter().map(|(name, value)| (name, value.to_json())).collect();
+    let properties = Value::Object(properties);
     format!(
         "{{\"type\":\"track\",\"userId\":\"u{user}\",\"event\":\"{name}\",\"messageId\":\"m{number}\",\"properties\":{properties}}}"
     )
+}
+
+/// Country and gender of a person.
+pub(super) fn profile(person: u64) -> (&'static str, &'static str) {
+    let random = mixed(person);
+    let country = COUNTRIES.get((random % 5) as usize).copied().unwrap_or("MX");
+    (country, if random & 64 == 0 { "female" } else { "male" })
 }
 
 /// A batch of events from a number on.
@@ -41,11 +61,8 @@ pub(super) fn batch(from: u64, count: u64, people: u64) -> String {
 
 /// A batch of identify calls.
 pub(super) fn identify(from: u64, count: u64) -> String {
-    const COUNTRIES: [&str; 5] = ["MX", "US", "BR", "AR", "CO"];
     let calls = (from..from + count).map(|number| {
-        let random = mixed(number);
-        let country = COUNTRIES.get((random % 5) as usize).copied().unwrap_or("MX");
-        let gender = if random & 64 == 0 { "female" } else { "male" };
+        let (country, gender) = profile(number);
         format!(
             "{{\"type\":\"identify\",\"userId\":\"u{number}\",\"messageId\":\"i{number}\",\"traits\":\
              {{\"email\":\"u{number}@example.com\",\"country\":\"{country}\",\"gender\":\"{gender}\"}}}}"

@@ -36,17 +36,27 @@ pub async fn segments(target: &Target, task: Option<&SegmentTask>) -> Done {
         }
         SegmentTask::Preview { file } => {
             let (_, definition) = definition(file)?;
-            let answer = target.ask(Method::POST, &["preview"], Some(&json!({ "definition": definition }))).await?;
-            if target.json {
-                return show::json(&answer);
-            }
-            show::line(&format!(
-                "{} of {} people match",
-                show::cell(answer.get("count")),
-                show::cell(answer.get("people"))
-            ))
+            preview(target, &definition).await
         }
     }
+}
+
+/// Tells an estimate at once and the exact count after it.
+async fn preview(target: &Target, definition: &Value) -> Done {
+    let mut body = json!({ "definition": definition, "exact": target.json });
+    let mut answer = target.ask(Method::POST, &["preview"], Some(&body)).await?;
+    if target.json {
+        return show::json(&answer);
+    }
+    let number = |answer: &Value, name: &str| show::cell(answer.get(name));
+    if answer.get("exact").and_then(Value::as_bool) == Some(false) {
+        let (count, people) = (number(&answer, "count"), number(&answer, "people"));
+        let (low, high) = (number(&answer, "low"), number(&answer, "high"));
+        show::line(&format!("about {count} of {people} people match ({low} to {high}); counting ..."))?;
+        body = json!({ "definition": definition, "exact": true });
+        answer = target.ask(Method::POST, &["preview"], Some(&body)).await?;
+    }
+    show::line(&format!("{} of {} people match", number(&answer, "count"), number(&answer, "people")))
 }
 
 /// Reads a definition, or an object of name and definition; `-` is standard input.

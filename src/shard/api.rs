@@ -135,11 +135,19 @@ pub struct Explanation {
 /// What would match a definition.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Preview {
-    /// People who match now.
+    /// Whether everybody was looked at.
+    pub exact: bool,
+    /// People who match; if it is not exact, the most likely number.
     pub count: u64,
-    /// People looked at.
+    /// It is at least this: for sure if it is exact, else in 95 of 100 cases, both bounds taken together.
+    pub low: u64,
+    /// It is at most this.
+    pub high: u64,
+    /// People there are.
     pub people: u64,
-    /// Some of them.
+    /// People looked at: a sample that stays the same.
+    pub looked_at: u64,
+    /// Some of those who match.
     pub sample: Vec<String>,
 }
 
@@ -347,8 +355,14 @@ pub trait Core: Send + Sync + 'static {
         segment: &SegmentId,
         person: &PersonKey,
     ) -> Result<AsOf<Explanation>, QueryError>;
-    /// Counts who would match.
-    async fn preview(&self, workspace: &WorkspaceId, definition: &str) -> Result<AsOf<Preview>, QueryError>;
+    /// Counts who would match: an estimate from a sample in less than a tenth of a second, or all of
+    /// them if it is to be exact. Both are of the instant at which they are asked for.
+    async fn preview(
+        &self,
+        workspace: &WorkspaceId,
+        definition: &str,
+        exact: bool,
+    ) -> Result<AsOf<Preview>, QueryError>;
     /// One person.
     async fn person(&self, workspace: &WorkspaceId, person: &PersonKey) -> Result<AsOf<PersonInfo>, QueryError>;
     /// A page of a person's events, newest first; `after` is the `next` of the page before.

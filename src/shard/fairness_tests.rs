@@ -69,7 +69,7 @@ async fn building_and_counting_in_a_big_workspace_hold_nobody_up() {
     let definition = r#"{"event":"Page Viewed","window":{"last":"30d"}}"#.to_owned();
     let put = SegmentDefinition { id: "viewed".into(), name: "Viewed".to_owned(), definition: definition.clone() };
     world.shards.submit(&big, vec![Command::SegmentPut(put)]).await.unwrap();
-    let (preview, slowest) = tokio::join!(world.shards.preview(&big, &definition), async {
+    let (preview, slowest) = tokio::join!(world.shards.preview(&big, &definition, true), async {
         let mut slowest = Duration::ZERO;
         for n in 0..50 {
             slowest = slowest.max(send(&world.shards, &shop(), vec![event(n, n, START)]).await);

@@ -18,6 +18,8 @@ pub(super) enum Notice {
     Checkpointed(CheckpointMark),
     /// A checkpoint could not be written; it is tried again.
     CheckpointFailed,
+    /// There is more to take for a segment that is being built.
+    Found,
     /// Somebody waits for a checkpoint of everything applied so far.
     Checkpoint(std::sync::mpsc::Sender<CheckpointMark>),
 }

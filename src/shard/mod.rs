@@ -6,12 +6,15 @@
 
 mod answers;
 pub mod api;
+mod backfill;
 mod checkpoint;
 pub mod clock;
 pub mod export;
 mod inbox;
 mod journal;
+mod lookers;
 pub mod options;
+mod preview;
 mod pulse;
 mod runner;
 pub mod shards;

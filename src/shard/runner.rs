@@ -2,6 +2,7 @@
 //! segments, takes checkpoints.
 
 use super::api::ShardStats;
+use super::backfill::Wake;
 use super::checkpoint::Job;
 use super::clock::{Clock, LeapWatch};
 use super::inbox::{Awaits, Ending, Inbox, Notice, Work};
@@ -19,8 +20,6 @@ use tokio::sync::{oneshot, watch};
 
 /// Records applied between two looks at everything else.
 const SLICE_RECORDS: usize = 256;
-/// People evaluated at a time for a segment that is being built.
-const BUILD_PEOPLE: usize = 32;
 /// Time given to building in one turn while records wait, and while none do.
 const BUILD_TURN_BUSY: Duration = Duration::from_millis(1);
 const BUILD_TURN_IDLE: Duration = Duration::from_millis(10);
@@ -105,6 +104,8 @@ pub(super) struct Runner {
     applying: Option<Applying>,
     underway: Vec<Underway>,
     rest_until: Option<Instant>,
+    /// Called by threads that have found something out for a segment that is being built.
+    wake: Wake,
     /// When the figures were shown last.
     shown: Instant,
 }
@@ -141,6 +142,8 @@ impl Runner {
     pub fn new(tenants: Tenants, parts: Parts) -> Runner {
         let mark = parts.mark;
         parts.applied.send_replace(mark.position);
+        let inbox = parts.inbox.clone();
+        let wake: Wake = Arc::new(move || inbox.tell(Notice::Found));
         Runner {
             shard: parts.shard,
             tenants,
@@ -165,6 +168,7 @@ impl Runner {
             applying: None,
             underway: Vec::new(),
             rest_until: None,
+            wake,
             shown: Instant::now(),
         }
     }
@@ -238,12 +242,12 @@ impl Runner {
             return Ok(if more { None } else { ending });
         }
         self.fire();
-        self.build(busy || self.inbox.has_group())?;
+        let builds = self.build(busy || self.inbox.has_group())?;
         self.checkpoint_if_due();
         if self.shown.elapsed() >= FIGURES_EVERY {
             self.show_figures();
         }
-        if idle && !busy && self.tenants.building.is_empty() {
+        if idle && !busy && !builds {
             let awaits = Awaits { groups: !self.too_dirty(), questions: !self.tick_is_awaited() };
             self.inbox.wait(self.sleep(), awaits);
         }
@@ -353,26 +357,26 @@ impl Runner {
         }
     }
 
-    fn build(&mut self, busy: bool) -> Result<(), ShardError> {
-        let (begin, turn) = (Instant::now(), if busy { BUILD_TURN_BUSY } else { BUILD_TURN_IDLE });
+    /// Builds segments for a while; whether there is more to do at once.
+    fn build(&mut self, busy: bool) -> Result<bool, ShardError> {
+        let until = Instant::now() + if busy { BUILD_TURN_BUSY } else { BUILD_TURN_IDLE };
+        let mut more = false;
         let building: Vec<u32> = self.tenants.building.iter().copied().collect();
         for number in building {
             let Some(tenant) = self.tenants.by_number(number) else { continue };
             let workspace = tenant.engine.id().clone();
-            let mut complete = tenant.engine.build_step(BUILD_PEOPLE)?;
-            while complete.is_empty() && begin.elapsed() < turn {
-                complete = tenant.engine.build_step(BUILD_PEOPLE)?;
-            }
+            let turn = self.tenants.build(number, until, &self.wake)?;
             self.tenants.built(number);
-            for (id, version) in complete {
+            more |= !turn.waits;
+            for (id, version) in turn.complete {
                 let own = Own::Activate(number, id.clone(), version);
                 self.put_own(own, &workspace, Command::SegmentActivate { id, version });
             }
         }
-        if !busy && (self.rests() || !self.underway.is_empty()) {
+        if more && !busy && (self.rests() || !self.underway.is_empty()) {
             self.inbox.wait(OWN_RECORD_LOOK, Awaits { groups: true, questions: true });
         }
-        Ok(())
+        Ok(more)
     }
 
     fn too_dirty(&self) -> bool {
@@ -411,7 +415,7 @@ impl Runner {
                     self.progress.writing = None;
                     self.tenants.changes_written();
                 }
-                Notice::CheckpointFailed => {}
+                Notice::CheckpointFailed | Notice::Found => {}
                 Notice::Checkpoint(reply) => self.progress.waiting.push((self.applied(), reply)),
             }
         }

@@ -5,6 +5,7 @@ use super::api::*;
 use super::clock::{Clock, LeapWatch};
 use super::inbox::{Ending, Notice};
 use super::options::{ShardAlerts, ShardError, ShardOptions};
+use super::preview;
 use super::runner::Runner;
 use super::start::{Common, Shard, start};
 use super::state::Tenant;
@@ -19,7 +20,7 @@ use model::{Command, ListId, SegmentId, SourceId, Time, WorkspaceId};
 use std::collections::HashSet;
 use std::sync::{Arc, MutexGuard, PoisonError, RwLock, mpsc};
 use std::time::Duration;
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::{Semaphore, broadcast, oneshot};
 
 /// What clients are told to wait for when a shard has stopped, seconds.
 const STOPPED_RETRY_S: u32 = 60;
@@ -27,16 +28,14 @@ const STOPPED_RETRY_S: u32 = 60;
 pub const MEMBERS_MAX: usize = 1_000;
 /// Transitions on one page.
 pub const TRANSITIONS_MAX: usize = 10_000;
-/// People looked at between two turns of a shard while a preview is counted.
-const PREVIEW_PEOPLE: usize = 200;
-/// People shown of a preview.
-const PREVIEW_SAMPLE: usize = 10;
 
 /// All shards of the daemon.
 pub struct Shards {
     shards: Vec<Shard>,
     common: Common,
     known: RwLock<HashSet<WorkspaceId>>,
+    /// Turns for estimates and for exact counts.
+    counting: [Semaphore; 2],
 }
 
 impl Shards {
@@ -74,7 +73,8 @@ impl Shards {
             shards.iter().for_each(|shard| shard.end(Ending::Abandon));
             return Err(error);
         }
-        Ok(Shards { shards, common, known: RwLock::new(known) })
+        let counting = [preview::ESTIMATES_MAX, preview::COUNTS_MAX].map(Semaphore::new);
+        Ok(Shards { shards, common, known: RwLock::new(known), counting })
     }
 
     /// Accepts nothing more, applies what is durable, writes a last checkpoint, and ends.
@@ -176,6 +176,59 @@ impl Shards {
         });
         asked.await?.ok_or_else(unknown)?
     }
+}
+
+impl Shards {
+    /// Counts who matches a definition: everybody, or as many as can be looked at in a moment.
+    async fn count(
+        &self,
+        workspace: &WorkspaceId,
+        definition: &str,
+        exact: bool,
+    ) -> Result<AsOf<Preview>, QueryError> {
+        let [estimates, counts] = &self.counting;
+        let _turn = if exact { counts } else { estimates }.acquire().await.map_err(answers::unavailable)?;
+        let unknown = || QueryError::NotFound { what: "workspace", id: workspace.0.clone() };
+        let shard = self.shard(workspace).ok_or_else(unknown)?;
+        let (id, text, store) = (workspace.clone(), definition.to_owned(), shard.store.clone());
+        let begun = self.ask_shard(shard, move |runner| {
+            let at = runner.as_of();
+            let tenant = runner.tenants.get(&id)?;
+            let survey = tenant.engine.begin_survey(&[&text], &[], at).map_err(QueryError::Refused);
+            Some(survey.map(|survey| (at, survey, store.people(tenant.number))))
+        });
+        let (at, survey, people) = begun.await?.ok_or_else(unknown)??;
+        let asked = preview::Asked::new(shard, workspace, survey, people);
+        let (part, whole) = match exact {
+            false => blocking(asked.sample()).await?,
+            true => (blocking(asked.everybody()).await?, true),
+        };
+        let survey = asked.survey.clone();
+        let ended = self.ask(workspace, move |tenant| Ok(tenant.engine.end_survey(&survey)));
+        let (kept, survey, mut part) = (ended.await?.answer, asked.survey.clone(), part);
+        let corrected = blocking(move || {
+            survey.correct_looked(&kept, &mut part, whole);
+            Ok(part)
+        });
+        let (survey, mut part) = (asked.survey.clone(), corrected.await?);
+        let answer = self.ask(workspace, move |tenant| {
+            if whole {
+                tenant.engine.finish_survey(&survey, &mut part).map_err(answers::unavailable)?;
+            }
+            let matches = part.matches(0).cloned().unwrap_or_default();
+            let mut told = preview::estimate(survey.people(), part.looked_at().len(), matches.len());
+            let shown = tenant.engine.ids_of(&matches, preview::SHOWN_PEOPLE);
+            told.sample = shown.map_err(answers::unavailable)?;
+            Ok(told)
+        });
+        Ok(AsOf { as_of: at.to_string(), answer: answer.await?.answer })
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, QueryError> + Send + 'static,
+) -> Result<T, QueryError> {
+    tokio::task::spawn_blocking(work).await.map_err(answers::unavailable)?
 }
 
 fn refused(error: LogError) -> SubmitError {
@@ -286,24 +339,13 @@ impl Core for Shards {
         self.ask(workspace, move |tenant| answers::explanation(&mut tenant.engine, &segment, &person)).await
     }
 
-    async fn preview(&self, workspace: &WorkspaceId, definition: &str) -> Result<AsOf<Preview>, QueryError> {
-        let mut all = Preview { count: 0, people: 0, sample: Vec::new() };
-        let mut from = 0;
-        loop {
-            let (definition, room) = (definition.to_owned(), PREVIEW_SAMPLE.saturating_sub(all.sample.len()));
-            let step = self.ask(workspace, move |tenant| {
-                let step = tenant.engine.preview(&definition, from, PREVIEW_PEOPLE, room);
-                step.map_err(answers::unavailable)?.map_err(QueryError::Refused)
-            });
-            let AsOf { as_of, answer: (count, people, sample, next) } = step.await?;
-            all.count += count;
-            all.people += people;
-            all.sample.extend(sample);
-            match next {
-                Some(next) => from = next,
-                None => return Ok(AsOf { as_of, answer: all }),
-            }
-        }
+    async fn preview(
+        &self,
+        workspace: &WorkspaceId,
+        definition: &str,
+        exact: bool,
+    ) -> Result<AsOf<Preview>, QueryError> {
+        self.count(workspace, definition, exact).await
     }
 
     async fn person(&self, workspace: &WorkspaceId, person: &PersonKey) -> Result<AsOf<PersonInfo>, QueryError> {

@@ -1,5 +1,6 @@
 //! A shard's workspaces: records go in, effects come out.
 
+use super::backfill::Backfill;
 use super::api::{EffectBatch, EffectSink, Live};
 use super::journal::transition_info;
 use super::options::ShardError;
@@ -24,12 +25,14 @@ pub(super) struct Tenant {
     pub writing: Arc<Vec<Transition>>,
     erased: BTreeSet<String>,
     pub next_timer: Time,
+    /// What looks at everybody for a segment that is being built.
+    pub backfill: Option<Backfill>,
 }
 
 /// All workspaces of a shard.
 pub(super) struct Tenants {
-    shard: u32,
-    store: Arc<ShardStore>,
+    pub(super) shard: u32,
+    pub(super) store: Arc<ShardStore>,
     sink: Arc<dyn EffectSink>,
     live: broadcast::Sender<Arc<Live>>,
     tombstone_key: [u8; 32],
@@ -83,6 +86,7 @@ impl Tenants {
             writing: Arc::default(),
             erased: BTreeSet::new(),
             next_timer: Time::MAX,
+            backfill: None,
         };
         self.all.insert(number, tenant);
         self.numbers.insert(id, number);
@@ -144,6 +148,9 @@ impl Tenants {
             Command::Erase { identity } => tenant.forget(identity)?,
             _ => Vec::new(),
         };
+        if matches!(record.command, Command::SegmentActivate { .. }) {
+            tenant.build_whole(self.shard, &self.store)?;
+        }
         let first = effects.len();
         let applied = tenant.engine.apply(record, effects)?;
         let new = effects.iter().skip(first).filter_map(|effect| match effect {

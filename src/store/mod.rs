@@ -10,6 +10,7 @@ mod frames;
 pub mod journal;
 pub mod keys;
 pub mod meta;
+pub mod people;
 pub mod redo;
 mod seal;
 pub mod seen;

@@ -195,6 +195,10 @@ impl ShardStore {
         journal::read(&self.db, &self.tree, number, page)
     }
 
+    pub(super) fn handles(&self) -> (&Db, &sled::Tree) {
+        (&self.db, &self.tree)
+    }
+
     fn get(&self, key: &[u8]) -> Result<Option<sled::IVec>, StoreError> {
         self.tree.get(key).map_err(|error| self.db.failed(error))
     }

@@ -109,7 +109,7 @@ impl Core for FakeCore {
     async fn explain(&self, _: &WorkspaceId, _: &SegmentId, _: &PersonKey) -> Result<AsOf<Explanation>, QueryError> {
         no()
     }
-    async fn preview(&self, _: &WorkspaceId, _: &str) -> Result<AsOf<Preview>, QueryError> {
+    async fn preview(&self, _: &WorkspaceId, _: &str, _: bool) -> Result<AsOf<Preview>, QueryError> {
         no()
     }
     async fn person(&self, _: &WorkspaceId, person: &PersonKey) -> Result<AsOf<PersonInfo>, QueryError> {

@@ -51,7 +51,7 @@ impl Core for KnowsDesired {
     async fn explain(&self, _: &WorkspaceId, _: &SegmentId, _: &PersonKey) -> Result<AsOf<Explanation>, QueryError> {
         unasked()
     }
-    async fn preview(&self, _: &WorkspaceId, _: &str) -> Result<AsOf<Preview>, QueryError> {
+    async fn preview(&self, _: &WorkspaceId, _: &str, _: bool) -> Result<AsOf<Preview>, QueryError> {
         unasked()
     }
     async fn person(&self, _: &WorkspaceId, _: &PersonKey) -> Result<AsOf<PersonInfo>, QueryError> {

@@ -86,7 +86,14 @@ impl<S: Storage> Workspace<S> {
         self.dirty_bitmaps.extend(uppers.map(|upper| BitmapKey { kind, bitmap, upper }));
     }
 
-    /// Whether everybody whom a survey asks about has been taken for a version that is still being built.
+    /// How many people are still to be looked at for the versions that are being built.
+    pub fn unbuilt(&self) -> u64 {
+        let building = self.segments.slots.values().filter_map(|slots| self.segments.building(slots));
+        let from = building.filter_map(|bitmap| self.segments.versions.get(&bitmap)?.built_to).min();
+        from.map_or(0, |from| self.is_person.range_cardinality(from..))
+    }
+
+    /// Whom a survey's next part has to begin with; `None` when everybody has been taken for a version that is still being built.
     pub fn next_of(&self, survey: &Survey) -> Option<PersonNo> {
         self.people.watches.changed(survey.id)?;
         let built_to = |asked: &Asked| self.segments.versions.get(&asked.bitmap)?.built_to;

@@ -66,9 +66,6 @@ pub type MemberIds = (Vec<String>, Option<PersonNo>);
 /// Why somebody is or is not a member: stable id, value, instant of the next change, tree.
 pub type Reasons = (String, Tri, Time, serde_json::Value);
 
-/// Part of a count: who matches, people looked at, some of those who match, where to go on.
-pub type Counted = (u64, u64, Vec<String>, Option<PersonNo>);
-
 /// Instants at which a reason is looked at again to find its next change, and facts gone through
 /// for that: beyond it the last of these instants is told.
 const LOOKS_MAX: usize = 1_000;
@@ -215,41 +212,6 @@ impl<S: Storage> Workspace<S> {
             until = outcome.until;
         }
         until
-    }
-
-    /// Counts who of up to `people` people from a number on match a definition: the count, people
-    /// looked at, up to `sample` of them, and where to go on.
-    pub fn preview(
-        &mut self,
-        definition: &str,
-        from: PersonNo,
-        people: usize,
-        sample: usize,
-    ) -> Result<Result<Counted, String>, StorageError> {
-        let plan = match self.compile(definition) {
-            Ok(plan) => plan,
-            Err(why) => return Ok(Err(why)),
-        };
-        let batch: Vec<PersonNo> = self.is_person.range(from..).take(people).collect();
-        let next = if batch.len() == people { batch.last().map(|last| last + 1) } else { None };
-        let (mut count, looked_at, mut found) = (0, batch.len() as u64, Vec::new());
-        for no in batch {
-            self.people.ensure(no, &self.words)?;
-            let foreign = self.foreign_consent(no)?;
-            if let Some(person) = self.people.get(no)
-                && let Some(stable_id) = person.stable_id()
-            {
-                let view = View { person, context: self.context(), now: self.now, foreign, stable_id: &stable_id };
-                if evaluate(&plan, &view, self.now).value == Tri::True {
-                    count += 1;
-                    if found.len() < sample {
-                        found.push(stable_id.to_string());
-                    }
-                }
-            }
-            self.people.evict();
-        }
-        Ok(Ok((count, looked_at, found, next)))
     }
 
     /// What is known of a person.

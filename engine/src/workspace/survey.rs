@@ -200,7 +200,16 @@ impl Survey {
 
     /// Decides anew about people as they were when they changed.
     pub fn correct(&self, kept: &Kept, part: &mut Part) {
-        for (no, person) in kept.people.iter().filter(|(no, _)| self.everyone.contains(**no)) {
+        self.correct_looked(kept, part, true);
+    }
+
+    /// The same, but for those who were not looked at unless it is about everybody.
+    pub fn correct_looked(&self, kept: &Kept, part: &mut Part, everybody: bool) {
+        // Whom the survey itself has is as it was: a checkpoint may have taken from them what retention took.
+        for (no, person) in kept.people.iter().filter(|(no, _)| self.wants(**no)) {
+            if !everybody && !part.looked.contains(*no) {
+                continue;
+            }
             part.forget(*no);
             self.decide_person(person, part);
         }
@@ -312,12 +321,15 @@ impl Watches {
 }
 
 impl<S: Storage> Workspace<S> {
-    /// Begins to ask everybody what matches definitions, as of now, and remembers who was in some
-    /// segments. End it with [`Workspace::end_survey`]. An error says what is wrong with a definition.
-    pub fn begin_survey(&mut self, definitions: &[&str], segments: &[SegmentId]) -> Result<Survey, String> {
+    /// Begins to ask everybody what matches definitions, with what is known now, and remembers who is in
+    /// some segments. It asks as of `at` if that is later than the workspace's time; nothing may be due
+    /// by then. End it with [`Workspace::end_survey`]. An error says what is wrong with a definition.
+    pub fn begin_survey(&mut self, definitions: &[&str], segments: &[SegmentId], at: Time) -> Result<Survey, String> {
         let asked = definitions.iter().map(|text| Ok(Asked { bitmap: 0, plan: self.compile(text)? }));
         let asked = asked.collect::<Result<Vec<Asked>, String>>()?;
         let mut survey = self.survey(asked, true);
+        survey.now = at.max(self.now);
+        survey.forgotten = self.forgotten_at(survey.now);
         for segment in segments {
             if let Some((_, version)) = self.segments.active(segment) {
                 survey.segments.insert(segment.clone(), version.members.clone());

@@ -78,7 +78,7 @@ impl Count {
         let definitions: Vec<String> =
             segments.iter().filter_map(|id| engine.segment(id)).map(|segment| segment.definition).collect();
         let texts: Vec<&str> = definitions.iter().map(String::as_str).collect();
-        let survey = engine.begin_survey(&texts, &segments)?;
+        let survey = engine.begin_survey(&texts, &segments, engine.now())?;
         let part = look(memory, &survey, survey.range());
         let mut all = part.clone();
         engine.finish_survey(&survey, &mut all).expect("memory never fails");
