@@ -36,10 +36,8 @@ impl Server {
         tokio::task::spawn_blocking(move || fill(&filled)).await.map_err(|why| why.to_string())??;
         let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let port = free.map_err(|why| why.to_string())?.port();
-        let text = format!(
-            "[listen]\naddress = \"127.0.0.1:{port}\"\n[data]\ndir = {:?}\n[log]\nlevel = \"warn\"\n",
-            data
-        );
+        let text =
+            format!("[listen]\naddress = \"127.0.0.1:{port}\"\n[data]\ndir = {:?}\n[log]\nlevel = \"warn\"\n", data);
         std::fs::write(dir.join("config.toml"), text).map_err(|why| why.to_string())?;
         let child = spawn(&dir)?;
         let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build();

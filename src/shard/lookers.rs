@@ -27,20 +27,18 @@ const LOOK_UP: Duration = Duration::from_millis(100);
 /// Decides about everybody with a number in a range.
 pub(super) fn look(people: &StoredPeople, survey: &Survey, range: Range<PersonNo>) -> Result<Part, StoreError> {
     let mut part = survey.part(range.clone());
-    people.each(range, |no, bytes| {
-        if survey.wants(no) { decide(people, survey, no, bytes, &mut part) } else { Ok(()) }
-    })?;
+    people.each(
+        range,
+        |no, bytes| {
+            if survey.wants(no) { decide(people, survey, no, bytes, &mut part) } else { Ok(()) }
+        },
+    )?;
     survey.decide_unwritten(&mut part);
     Ok(part)
 }
 
 /// Decides about one person.
-pub(super) fn look_at(
-    people: &StoredPeople,
-    survey: &Survey,
-    no: PersonNo,
-    part: &mut Part,
-) -> Result<(), StoreError> {
+pub(super) fn look_at(people: &StoredPeople, survey: &Survey, no: PersonNo, part: &mut Part) -> Result<(), StoreError> {
     if !survey.wants(no) {
         survey.decide_if_unwritten(no, part);
         return Ok(());

@@ -88,11 +88,7 @@ impl Drop for Asked {
     }
 }
 
-fn whole(
-    people: StoredPeople,
-    survey: Arc<Survey>,
-    ended: &dyn Fn() -> bool,
-) -> Result<Option<Part>, LookError> {
+fn whole(people: StoredPeople, survey: Arc<Survey>, ended: &dyn Fn() -> bool) -> Result<Option<Part>, LookError> {
     let mut all = survey.part(survey.range().start..survey.range().start);
     let mut lookers = Lookers::start(people, survey.clone(), Arc::new(|| ()))?;
     let end: PersonNo = survey.range().end;

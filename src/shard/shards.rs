@@ -180,12 +180,7 @@ impl Shards {
 
 impl Shards {
     /// Counts who matches a definition: everybody, or as many as can be looked at in a moment.
-    async fn count(
-        &self,
-        workspace: &WorkspaceId,
-        definition: &str,
-        exact: bool,
-    ) -> Result<AsOf<Preview>, QueryError> {
+    async fn count(&self, workspace: &WorkspaceId, definition: &str, exact: bool) -> Result<AsOf<Preview>, QueryError> {
         let [estimates, counts] = &self.counting;
         let _turn = if exact { counts } else { estimates }.acquire().await.map_err(answers::unavailable)?;
         let unknown = || QueryError::NotFound { what: "workspace", id: workspace.0.clone() };

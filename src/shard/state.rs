@@ -1,7 +1,7 @@
 //! A shard's workspaces: records go in, effects come out.
 
-use super::backfill::Backfill;
 use super::api::{EffectBatch, EffectSink, Live};
+use super::backfill::Backfill;
 use super::journal::transition_info;
 use super::options::ShardError;
 use crate::store::state::{ShardStore, WorkspaceCheckpoint, WorkspaceStorage};

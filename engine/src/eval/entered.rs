@@ -29,7 +29,8 @@ pub(super) fn entries(plan: &Plan, asked: &Node, from: Time, subject: &dyn Subje
     let oldest = subject.walk(before, &mut |then, at| {
         let outcome = node(plan, asked, then, at, &mut Memo::default());
         let holds = outcome.value == Tri::True;
-        if holds && !held && at >= from {
+        // Of whom nothing is known at all this is as it always was.
+        if holds && !held && at > before {
             entries.push(at);
         }
         held = holds;

@@ -16,6 +16,8 @@ use std::collections::BTreeSet;
 /// Which parts of a history some plans look at. What is not named here can't change their answers.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Needs {
+    /// Everything that is known.
+    everything: bool,
     /// Everything that happened.
     every_event: bool,
     /// Names of what happened.
@@ -47,6 +49,8 @@ impl Needs {
 
     fn add(&mut self, plan: &Plan, names: &Names) {
         let touched = plan.touched_by();
+        // Entries are looked for at every instant at which anything happened.
+        self.everything |= plan.asks_entries;
         self.every_event |= touched.any_event;
         self.events.extend(touched.events.iter().filter_map(|name| names.number(name)));
         self.orders |= touched.orders || touched.events.contains(names::ORDER_COMPLETED);
@@ -65,7 +69,8 @@ impl Needs {
 
     fn fact(&self, fact: &StoredFact<'_>, words: &Words) -> bool {
         let of_order = fact.name.is_some_and(|name| words.is_order(name));
-        self.every_event
+        self.everything
+            || self.every_event
             || fact.name.is_some_and(|name| self.events.contains(&name))
             || (self.orders && of_order)
             || (self.carts && !of_order && fact.order.is_some())

@@ -20,6 +20,8 @@ pub struct TouchedBy {
     pub orders: bool,
     /// Properties of the person.
     pub properties: BTreeSet<String>,
+    /// Segments whose members are held as they are. Whoever changes these looks at those who refer to them.
+    pub held: BTreeSet<String>,
     /// Time alone.
     pub timed: bool,
     /// How many conditions and groups there are, those of other segments included.
@@ -58,8 +60,9 @@ impl TouchedBy {
                 self.timed = true;
             }
             Kind::Member(node) => self.add(node),
-            // Whoever changes what is held looks at those who refer to it.
-            Kind::Held(_) => {}
+            Kind::Held(id) => {
+                self.held.insert(id.clone());
+            }
             Kind::Entered(node, _) => {
                 self.add(node);
                 // What holds of somebody of whom nothing is known came to hold when they were first seen.

@@ -38,6 +38,10 @@ impl<S: Storage> Workspace<S> {
     ) -> Result<Option<PastMembers>, StorageError> {
         let Some((_, version)) = self.segments.active(id) else { return Ok(None) };
         let Ok(plan) = &version.plan else { return Ok(None) };
+        // Of what is frozen no instant is told from the past: whoever is held now is.
+        if plan.frozen {
+            return self.members(id, after, limit);
+        }
         let (mut found, mut facts) = (Vec::new(), 0);
         let from = after.map_or(0, |after| after.saturating_add(1));
         for (looked_at, no) in self.is_person.range(from..).enumerate() {
@@ -58,8 +62,14 @@ impl<S: Storage> Workspace<S> {
     /// Why a person was or was not in a segment at an instant, by its definition in force and what is
     /// known today; `None` without a definition in force that can be evaluated, or without the person.
     pub fn explain_at(&self, id: &SegmentId, no: PersonNo, at: Time) -> Result<Option<PastReasons>, StorageError> {
-        let Some((_, version)) = self.segments.active(id) else { return Ok(None) };
+        let Some((bitmap, version)) = self.segments.active(id) else { return Ok(None) };
         let Ok(plan) = &version.plan else { return Ok(None) };
+        if plan.frozen {
+            let held = self.with_person(no, |person, workspace| {
+                Some((workspace.explain_held(bitmap, person)?, person.was_there(at)))
+            })?;
+            return Ok(held.flatten());
+        }
         let told = self.with_person(no, |person, workspace| {
             let tell = |view: &View<'_>| {
                 let outcome = evaluate(plan, view, at);

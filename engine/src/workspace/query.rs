@@ -112,7 +112,7 @@ impl<S: Storage> Workspace<S> {
 
     /// Stable ids of up to `limit` members after a cursor, and the cursor of the next page.
     pub fn members(
-        &mut self,
+        &self,
         id: &SegmentId,
         after: Option<PersonNo>,
         limit: usize,
@@ -167,7 +167,7 @@ impl<S: Storage> Workspace<S> {
         if !self.people.ensure(no, &self.words)? {
             return Ok(None);
         }
-        if let Some(held) = self.explain_held(bitmap, no) {
+        if let Some(held) = self.people.get(no).and_then(|person| self.explain_held(bitmap, person)) {
             return Ok(Some(held));
         }
         let foreign = self.foreign_consent(no)?;
@@ -183,10 +183,10 @@ impl<S: Storage> Workspace<S> {
     }
 
     /// The reasons of a version whose members are held as they are.
-    fn explain_held(&self, bitmap: u32, no: PersonNo) -> Option<Reasons> {
+    pub(super) fn explain_held(&self, bitmap: u32, person: &Person) -> Option<Reasons> {
         let version = self.segments.versions.get(&bitmap).filter(|version| version.is_held())?;
-        let stable_id = self.people.get(no)?.stable_id()?;
-        let value = version.members.contains(no);
+        let stable_id = person.stable_id()?;
+        let value = version.members.contains(person.no);
         let why = match &version.plan {
             Ok(_) => "frozen: whoever matched when the definition came into force stays a member",
             Err(why) => why,

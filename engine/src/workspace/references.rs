@@ -125,6 +125,9 @@ impl<S: Storage> Workspace<S> {
         self.recompile(&followers);
         let (in_force, building): (Vec<u32>, Vec<u32>) =
             followers.into_iter().partition(|bitmap| self.segments.is_active(*bitmap));
+        if !building.is_empty() {
+            self.void_surveys();
+        }
         building.into_iter().for_each(|bitmap| self.build_again(bitmap));
         self.segments.index();
         let plans = in_force.iter().filter_map(|bitmap| self.segments.versions.get(bitmap)?.plan.as_ref().ok());

@@ -11,7 +11,7 @@ use crate::person::Person;
 use crate::person::glance::{Glance, Needs};
 use crate::person::names::Names;
 use crate::person::orders::Words;
-use crate::person::view::{Context, View};
+use crate::person::view::{Context, Held, View};
 use crate::plan::Plan;
 use crate::storage::{PersonNo, Storage, StorageError};
 use crate::stored::{StoredChunk, StoredPerson};
@@ -52,6 +52,14 @@ pub struct Survey {
     everyone: RoaringBitmap,
     unwritten: BTreeMap<PersonNo, Arc<Person>>,
     segments: BTreeMap<SegmentId, RoaringBitmap>,
+    /// Who is in segments whose members are held as they are, and for which is asked.
+    held: BTreeMap<String, RoaringBitmap>,
+}
+
+impl Held for Survey {
+    fn holds(&self, segment: &str, no: PersonNo) -> Option<bool> {
+        self.held.get(segment).map(|members| members.contains(no))
+    }
 }
 
 /// What was found out about a run of people.
@@ -224,6 +232,7 @@ impl Survey {
             zone: &self.zone,
             currency: &self.settings.currency,
             forgotten: self.forgotten,
+            held: self,
         }
     }
 
@@ -378,6 +387,9 @@ impl<S: Storage> Workspace<S> {
 
     pub(super) fn survey(&mut self, asked: Vec<Asked>, keeps: bool) -> Survey {
         let needs = Needs::of(asked.iter().map(|asked| &asked.plan), &self.names);
+        let held = asked.iter().flat_map(|asked| &asked.plan.touched_by().held);
+        let members = |id: &String| Some((id.clone(), self.segments.active(&id.as_str().into())?.1.members.clone()));
+        let held = held.filter_map(members).collect();
         Survey {
             id: self.people.watches.begin(keeps),
             from: 0,
@@ -396,6 +408,7 @@ impl<S: Storage> Workspace<S> {
             everyone: self.is_person.clone(),
             unwritten: self.people.unwritten(),
             segments: BTreeMap::new(),
+            held,
         }
     }
 }
