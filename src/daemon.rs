@@ -72,9 +72,9 @@ pub enum DaemonError {
     /// Where alerts are told.
     #[error("{0}")]
     Alerts(String),
-    /// GeoIP.
+    /// GeoIP, or number ranges.
     #[error("{0}")]
-    Geo(String),
+    Enrich(String),
     /// It can't go on; a new start may help.
     #[error("{0}")]
     Broken(String),
@@ -189,7 +189,9 @@ fn build(config: &Config, stop: &CancellationToken) -> Result<Parts, DaemonError
         let secret_file = data.dir.join(ALERT_SECRET_FILE);
         AlertHook::open(&config.alerts.webhook_url, &secret_file).map_err(DaemonError::Alerts)?.start(&alerts);
     }
-    let enrich = Arc::new(Enrich::open(config.geoip()).map_err(DaemonError::Geo)?);
+    let enrich = Enrich::open(config.geoip(), config.phone_ranges()).map_err(DaemonError::Enrich)?;
+    let enrich = Arc::new(enrich);
+    shards.set_edge(Arc::<Enrich>::clone(&enrich));
     let ready = Arc::new(AtomicBool::new(false));
     keep_secrets_young(&control, &connections);
     let stop = stop.clone();

@@ -117,6 +117,13 @@ pub struct GeoIp {
     pub database: String,
 }
 
+/// `[phone]`
+#[derive(Clone, Debug, Deserialize)]
+pub struct Phone {
+    /// Path, or empty.
+    pub ranges: String,
+}
+
 /// `[sync]`
 #[derive(Clone, Debug, Deserialize)]
 pub struct Sync {
@@ -184,6 +191,8 @@ pub struct Config {
     pub intake: IntakeLimits,
     /// `[geoip]`
     pub geoip: GeoIp,
+    /// `[phone]`
+    pub phone: Phone,
     /// `[sync]`
     pub sync: Sync,
     /// `[connections]`
@@ -295,6 +304,7 @@ impl Config {
                 ("data", format!("{:?}", one.data)),
                 ("intake", format!("{:?}", one.intake)),
                 ("geoip", format!("{:?}", one.geoip)),
+                ("phone", format!("{:?}", one.phone)),
                 ("sync", format!("{:?}", one.sync)),
                 ("connections", format!("{:?}", one.connections)),
                 ("secrets", format!("{:?}", one.secrets)),
@@ -309,6 +319,11 @@ impl Config {
     /// Where a simulated clock begins, when one is set.
     pub fn simulated_start(&self) -> Option<Time> {
         Time::parse(&self.clock.simulated_start)
+    }
+
+    /// The file of number ranges, when one is set.
+    pub fn phone_ranges(&self) -> Option<&Path> {
+        (!self.phone.ranges.is_empty()).then(|| Path::new(&self.phone.ranges))
     }
 
     /// The GeoIP database, when one is set.

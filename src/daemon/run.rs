@@ -199,24 +199,32 @@ async fn wait(signals: &mut Signals, path: Option<&Path>, config: &Config, level
     }
 }
 
-/// Takes over what can change while running (log level, GeoIP database), and says what can't.
+/// Takes over what can change while running (log level, GeoIP database, number ranges), and says what can't.
 fn reload(current: &Config, new: Config, level: &LevelHandle, enrich: &Enrich) -> Config {
     let mut merged = current.clone();
     match logging::set_level(level, &new.log.level) {
         Ok(()) => merged.log.level.clone_from(&new.log.level),
         Err(why) => tracing::error!(%why, "log.level was not reloaded"),
     }
-    match enrich.reload(new.geoip()) {
+    match enrich.reload_geo(new.geoip()) {
         Ok(()) => merged.geoip = new.geoip.clone(),
         Err(why) => tracing::error!(%why, "geoip.database was not reloaded"),
     }
-    tracing::info!(log.level = merged.log.level, geoip.database = merged.geoip.database, "reloaded");
+    match enrich.reload_ranges(new.phone_ranges()) {
+        Ok(()) => merged.phone = new.phone.clone(),
+        Err(why) => tracing::error!(%why, "phone.ranges was not reloaded"),
+    }
+    let told = (&merged.log.level, &merged.geoip.database, &merged.phone.ranges);
+    tracing::info!(log.level = told.0, geoip.database = told.1, phone.ranges = told.2, "reloaded");
     let mut rest = new;
-    (rest.log.level, rest.geoip) = (merged.log.level.clone(), merged.geoip.clone());
+    (rest.log.level, rest.geoip, rest.phone) = (merged.log.level.clone(), merged.geoip.clone(), merged.phone.clone());
     let sections = merged.sections_that_differ(&rest);
     if !sections.is_empty() {
         let sections = sections.join(", ");
-        tracing::warn!(sections, "settings other than log.level and geoip.database changed: they need a restart");
+        tracing::warn!(
+            sections,
+            "settings other than log.level, geoip.database and phone.ranges changed: they need a restart"
+        );
     }
     merged
 }

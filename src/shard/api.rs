@@ -5,7 +5,7 @@
 pub use super::export::PersonExport;
 pub use crate::store::journal::Place;
 use engine::effect::Effect;
-use model::{Command, Identity, ListId, SegmentId, SourceId, Time, WorkspaceId};
+use model::{Command, Event, Identity, ListId, SegmentId, SourceId, Time, WorkspaceId};
 use serde::Serialize;
 use std::sync::Arc;
 use utoipa::ToSchema;
@@ -317,6 +317,12 @@ pub struct ShardStats {
 }
 
 /// The shards, to everyone else.
+/// What is told of an event at the edge, before it is logged: a replay needs no data of the day.
+pub trait Edge: Send + Sync {
+    /// Adds to an event what follows from it and from what is at hand.
+    fn tell(&self, event: &mut Event);
+}
+
 #[async_trait::async_trait]
 pub trait Core: Send + Sync + 'static {
     /// Appends commands, in order and together; returns when they are durable.

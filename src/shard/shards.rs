@@ -18,7 +18,7 @@ use crate::store::state::CheckpointMark;
 use engine::effect::Transition;
 use model::{Command, ListId, SegmentId, SourceId, Time, WorkspaceId};
 use std::collections::HashSet;
-use std::sync::{Arc, MutexGuard, PoisonError, RwLock, mpsc};
+use std::sync::{Arc, MutexGuard, OnceLock, PoisonError, RwLock, mpsc};
 use std::time::Duration;
 use tokio::sync::{Semaphore, broadcast, oneshot};
 
@@ -36,9 +36,16 @@ pub struct Shards {
     known: RwLock<HashSet<WorkspaceId>>,
     /// Turns for estimates and for exact counts.
     counting: [Semaphore; 2],
+    /// What is told of events before they are logged.
+    edge: OnceLock<Arc<dyn Edge>>,
 }
 
 impl Shards {
+    /// Has something told of every event before it is logged; the first call counts.
+    pub fn set_edge(&self, edge: Arc<dyn Edge>) {
+        drop(self.edge.set(edge));
+    }
+
     /// Opens every shard and replays its log; returns when all are up to date. Timers that
     /// came due meanwhile fire right after.
     pub fn open(
@@ -74,7 +81,7 @@ impl Shards {
             return Err(error);
         }
         let counting = [preview::ESTIMATES_MAX, preview::COUNTS_MAX].map(Semaphore::new);
-        Ok(Shards { shards, common, known: RwLock::new(known), counting })
+        Ok(Shards { shards, common, known: RwLock::new(known), counting, edge: OnceLock::new() })
     }
 
     /// Accepts nothing more, applies what is durable, writes a last checkpoint, and ends.
@@ -232,7 +239,7 @@ fn refused(error: LogError) -> SubmitError {
 
 #[async_trait::async_trait]
 impl Core for Shards {
-    async fn submit(&self, workspace: &WorkspaceId, commands: Vec<Command>) -> Result<Accepted, SubmitError> {
+    async fn submit(&self, workspace: &WorkspaceId, mut commands: Vec<Command>) -> Result<Accepted, SubmitError> {
         let unknown = || SubmitError::UnknownWorkspace(workspace.clone());
         let creates = commands.iter().any(|command| matches!(command, Command::WorkspacePut { .. }));
         if !creates && !self.is_known(workspace) {
@@ -241,6 +248,13 @@ impl Core for Shards {
         let shard = self.shard(workspace).ok_or_else(unknown)?;
         if commands.is_empty() {
             return Ok(Accepted { time: shard.appender.shown_time(), position: shard.appender.appended() });
+        }
+        if let Some(edge) = self.edge.get() {
+            for command in &mut commands {
+                if let Command::Event(event) = command {
+                    edge.tell(event);
+                }
+            }
         }
         let (submission, answer) = Submission::new(workspace, commands, false).map_err(refused)?;
         let accepted = match shard.appender.submit(submission) {

@@ -3,6 +3,7 @@
 pub mod bag;
 pub mod carts;
 pub mod consent;
+pub mod derived;
 pub mod fact;
 pub mod glance;
 pub mod names;

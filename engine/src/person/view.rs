@@ -4,6 +4,7 @@ use crate::eval::subject::{Happening, Spent, Subject};
 use crate::person::Person;
 use crate::person::bag::descend;
 use crate::person::carts::Change;
+use crate::person::derived::derived;
 use crate::person::fact::Fact;
 use crate::person::names::Names;
 use crate::person::orders::Words;
@@ -221,7 +222,7 @@ impl Subject for View<'_> {
                 let address = self.person.address(Channel::Email, &self.context)?;
                 address.value.rsplit_once('@').map(|(_, domain)| Value::text(domain))
             }
-            _ => self.person.shown(name, &self.context),
+            _ => derived(name, &|name| self.person.shown(name, &self.context)),
         }
     }
 

@@ -1,6 +1,7 @@
 //! What could change the answer of a plan.
 
 use super::{Activity, Filter, Kind, Measure, Node, Plan, Test, Window};
+use crate::person::derived;
 use model::names::{
     CART_UPDATED, ORDER_CANCELLED, ORDER_COMPLETED, ORDER_REFUNDED, ORDER_UPDATED, PRODUCT_ADDED, PRODUCT_REMOVED,
 };
@@ -43,6 +44,7 @@ impl TouchedBy {
             Kind::Not(child) => self.add(child),
             Kind::Property(name, test) => {
                 self.properties.insert(name.clone());
+                self.properties.extend(derived::inputs(name).iter().map(|name| (*name).to_owned()));
                 let age = name == "age";
                 if age {
                     self.properties.insert("birthday".to_owned());

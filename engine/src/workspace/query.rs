@@ -5,6 +5,7 @@ use super::history::shown_events;
 use crate::eval::{Outcome, Tri, evaluate, explain};
 use crate::language;
 use crate::person::Person;
+use crate::person::derived::{DERIVED, derived};
 use crate::person::view::{Context, View};
 use crate::plan::Plan;
 use crate::storage::{PersonNo, Storage, StorageError};
@@ -222,7 +223,13 @@ impl<S: Storage> Workspace<S> {
 
     fn person_state(&self, no: PersonNo, person: &Person) -> Option<PersonState> {
         let context = self.context();
-        let shown = person.all_shown(&context).iter().map(|(name, value)| (name.clone(), value.to_json())).collect();
+        let mut shown = person.all_shown(&context);
+        for name in DERIVED {
+            if let Some(value) = derived(name, &|name| person.shown(name, &context)) {
+                shown.entry(name.to_owned()).or_insert(value);
+            }
+        }
+        let shown = shown.iter().map(|(name, value)| (name.clone(), value.to_json())).collect();
         let events = shown_events(person, &context);
         let recent = events.iter().take(RECENT_EVENTS_MAX).map(|event| event.to_json(&context));
         let is_member =

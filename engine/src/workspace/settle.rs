@@ -159,13 +159,13 @@ impl<S: Storage> Workspace<S> {
         let (mut held_before, mut held_after) = (Held::new(), Held::new());
         let mut wanted_before = Wanted::new();
         let mut after: Vec<(PersonNo, Arc<str>)> = Vec::new();
-        let passed_on = self.pass_on(&touched)?;
-        for (no, before) in &touched.before {
-            if touched.addresses
-                && let Some(id) = &before.stable_id
-            {
+        for (no, before) in touched.before.iter().filter(|_| touched.addresses) {
+            if let Some(id) = &before.stable_id {
                 self.wanted(*no, id, &before.wants, &mut wanted_before);
             }
+        }
+        let passed_on = self.pass_on(&touched)?;
+        for (no, before) in &touched.before {
             if touched.addresses {
                 // Also of one whose consent somebody else holds: what a survey knows of them is old.
                 self.people.watches.changes(*no, None);

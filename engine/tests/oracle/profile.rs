@@ -43,8 +43,24 @@ impl View {
             "consent_email" => self.consent(person, Channel::Email).map(consent_text),
             "consent_sms" => self.consent(person, Channel::Sms).map(consent_text),
             "age" => self.age(person).or_else(|| self.shown(person, "age")),
-            _ => descend(&self.all_shown(person), name),
+            _ => self.said_or_derived(person, name),
         }
+    }
+
+    /// What was said; else the phone's country and operator, else where the network is.
+    fn said_or_derived(&self, person: usize, name: &str) -> Option<Value> {
+        let shown = self.all_shown(person);
+        let said = |name: &str| descend(&shown, name);
+        let country = || said("country").or_else(|| said("phone_country")).or_else(|| said("geo_country"));
+        let near =
+            |name: &str| said("geo_country").filter(|near| country().as_ref() == Some(near)).and_then(|_| said(name));
+        said(name).or_else(|| match name {
+            "country" => country(),
+            "region" => near("geo_region"),
+            "city" => near("geo_city"),
+            "mobile_operator" => said("phone_operator"),
+            _ => None,
+        })
     }
 
     pub fn all_shown(&self, person: usize) -> Map {

@@ -75,6 +75,9 @@ pub struct Count {
 impl Count {
     /// Asks who matches the segments in force now. They must match who is in them.
     pub fn begin(engine: &mut Workspace<Memory>, memory: &Memory, segments: Vec<SegmentId>) -> Result<Count, String> {
+        // A frozen segment holds who matched once, not who matches.
+        let frozen = |id: &SegmentId| engine.segment(id).is_some_and(|segment| segment.definition.contains("frozen"));
+        let segments: Vec<SegmentId> = segments.into_iter().filter(|id| !frozen(id)).collect();
         let definitions: Vec<String> =
             segments.iter().filter_map(|id| engine.segment(id)).map(|segment| segment.definition).collect();
         let texts: Vec<&str> = definitions.iter().map(String::as_str).collect();

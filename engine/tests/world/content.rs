@@ -109,7 +109,15 @@ pub fn traits(dice: &mut Dice, now: Time) -> Json {
 }
 
 fn one_trait(dice: &mut Dice, now: Time) -> (&'static str, Json) {
-    match dice.below(14) {
+    match dice.below(16) {
+        14 => (
+            dice.pick(&["geo_country", "phone_country", "geo_country"]),
+            dice.one(&[json!("MX"), json!("AR"), json!("MX"), Json::Null]),
+        ),
+        15 => (
+            dice.pick(&["geo_city", "geo_region", "region", "phone_operator", "mobile_operator"]),
+            json!(dice.pick(&["Lima", "Quito", "Telcel"])),
+        ),
         0 => ("city", json!(dice.pick(&["Lima", "lima", "Quito", "Le\u{f3}n", "Leo\u{301}n"]))),
         1 => ("country", json!(dice.pick(&["MX", "AR"]))),
         2 => ("tags", dice.one(&[json!(["vip", "new"]), json!(["Old", 7]), json!([]), json!("vip"), json!([["vip"]])])),

@@ -95,7 +95,8 @@ fn characteristic(dice: &mut Dice, now: Time) -> Json {
             }
         }
         0 => with("city", text_operator(dice, &["Lima", "LIMA", "Le\u{f3}n", "Leo\u{301}n", "Quito"])),
-        1 => with("country", text_operator(dice, &["MX", "AR", "mx"])),
+        1 if dice.chance(60) => with("country", text_operator(dice, &["MX", "AR", "mx"])),
+        1 => with(dice.pick(&["city", "region", "mobile_operator"]), text_operator(dice, &["Lima", "Quito", "Telcel"])),
         2 => with("tags", json!({dice.pick(&["is", "is_not"]): dice.pick(&["vip", "new"])})),
         3 => with("tags", json!({dice.pick(&["in", "not_in"]): ["VIP", "old"]})),
         4 => {

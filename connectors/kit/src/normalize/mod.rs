@@ -7,7 +7,7 @@ mod phone;
 
 pub use country::country;
 pub use email::email;
-pub use phone::phone;
+pub use phone::{phone, phone_country};
 
 /// An id, trimmed; `None` for what careless senders write when they have none.
 pub fn id(text: &str) -> Option<String> {

@@ -37,6 +37,12 @@ pub fn phone(text: &str, region: Option<&str>) -> Option<String> {
     phonenumber::is_valid(&number).then(|| number.format().mode(phonenumber::Mode::E164).to_string())
 }
 
+/// The country (ISO 3166 alpha-2) of a number in E.164; `None` if it is of none, or can't be told.
+pub fn phone_country(number: &str) -> Option<String> {
+    let number = phonenumber::parse(None, number).ok()?;
+    number.country().id().map(|id| id.as_ref().to_owned())
+}
+
 /// The ten digits of a Mexican number in any of its forms.
 fn mexican_number(digits: &str) -> Option<&str> {
     MEXICO_BEFORE.iter().find_map(|before| digits.strip_prefix(before).filter(|national| national.len() == 10))
@@ -51,6 +57,21 @@ fn is_extension(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_tells_its_country_also_where_several_share_a_code() {
+        for (number, country) in [
+            ("+525512345678", Some("MX")),
+            ("+12125550100", Some("US")),
+            ("+14165550100", Some("CA")),
+            ("+5491123456789", Some("AR")),
+            ("+77012345678", Some("KZ")),
+            ("+87012345678", None),
+            ("no number", None),
+        ] {
+            assert_eq!(phone_country(number).as_deref(), country, "{number}");
+        }
+    }
 
     #[test]
     fn mexican_mobile_forms_are_one_number() {
