@@ -1,7 +1,8 @@
 //! Threads that look at the people of the store for a survey, beside the shard's own.
 
+use crate::store::codec::body;
 use crate::store::db::StoreError;
-use crate::store::people::{StoredPeople, borrowed};
+use crate::store::people::StoredPeople;
 use engine::storage::PersonNo;
 use engine::stored::{StoredChunk, StoredPerson};
 use engine::workspace::survey::{Part, Survey};
@@ -56,16 +57,17 @@ fn decide(
     bytes: &[u8],
     part: &mut Part,
 ) -> Result<(), StoreError> {
-    let stored: StoredPerson<'_> = borrowed("person", bytes)?;
-    let mut glance = survey.begin(no, &stored);
-    for (id, _) in &stored.chunks {
+    let unreadable = |what| StoreError::Unreadable { what, why: "its bytes mean nothing".to_owned() };
+    let broken = || unreadable("person");
+    let stored = StoredPerson::read(body("person", bytes)?).ok_or_else(broken)?;
+    let mut glance = survey.begin(no, stored).ok_or_else(broken)?;
+    for id in stored.chunks().ok_or_else(broken)? {
         // A chunk that is gone was written anew meanwhile: its person changed, and is looked at again.
-        let Some(bytes) = people.chunk(*id)? else { return Ok(()) };
-        survey.add(&mut glance, &borrowed::<StoredChunk<'_>>("chunk of history", &bytes)?);
+        let Some(bytes) = people.chunk(id)? else { return Ok(()) };
+        let chunk = StoredChunk::read(body("chunk of history", &bytes)?);
+        chunk.and_then(|chunk| survey.add(&mut glance, &chunk)).ok_or_else(|| unreadable("chunk of history"))?;
     }
-    survey.add(&mut glance, &stored.tail);
-    survey.decide(glance, part);
-    Ok(())
+    survey.decide(glance, part).ok_or_else(broken)
 }
 
 /// Why no more parts come.

@@ -21,7 +21,7 @@ use tokio::sync::{oneshot, watch};
 /// Records applied between two looks at everything else.
 const SLICE_RECORDS: usize = 256;
 /// Time given to building in one turn while records wait, and while none do.
-const BUILD_TURN_BUSY: Duration = Duration::from_millis(1);
+const BUILD_TURN_BUSY: Duration = Duration::from_millis(3);
 const BUILD_TURN_IDLE: Duration = Duration::from_millis(10);
 /// The longest sleep: figures and the shard's time go on with it.
 const SLEEP_MAX: Duration = Duration::from_millis(200);

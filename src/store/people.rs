@@ -2,12 +2,10 @@
 //!
 //! It is no snapshot: a checkpoint that is written meanwhile shows.
 
-use super::codec::body;
 use super::db::{Db, StoreError};
 use super::keys::{self, kind};
 use super::state::ShardStore;
 use engine::storage::PersonNo;
-use serde::Deserialize;
 use std::ops::Range;
 
 /// The people of a workspace in the store.
@@ -56,12 +54,4 @@ impl StoredPeople {
     fn get(&self, kind: u8, rest: &[u8]) -> Result<Option<sled::IVec>, StoreError> {
         self.tree.get(keys::key(self.number, kind, &[rest])).map_err(|error| self.db.failed(error))
     }
-}
-
-/// Decodes a value that borrows from its bytes; every byte of it has to be used.
-pub fn borrowed<'a, T: Deserialize<'a>>(what: &'static str, bytes: &'a [u8]) -> Result<T, StoreError> {
-    let unreadable = |why| StoreError::Unreadable { what, why };
-    let read = postcard::take_from_bytes(body(what, bytes)?);
-    let (value, rest) = read.map_err(|error| unreadable(error.to_string()))?;
-    if rest.is_empty() { Ok(value) } else { Err(unreadable(format!("{} bytes too many", rest.len()))) }
 }

@@ -9,8 +9,8 @@ use crate::person::orders::Words;
 use crate::person::small_map::SmallMap;
 use crate::plan::{Kind, Node as PlanNode, Plan};
 use crate::storage::PersonNo;
-use crate::stored::{StoredChunk, StoredFact, StoredNode};
-use model::{Time, names};
+use crate::stored::{StoredChunk, StoredFact, StoredPerson};
+use model::{Identity, IdentityKey, Time, names};
 use std::collections::BTreeSet;
 
 /// Which parts of a history some plans look at. What is not named here can't change their answers.
@@ -74,7 +74,7 @@ impl Needs {
             || fact.name.is_some_and(|name| self.events.contains(&name))
             || (self.orders && of_order)
             || (self.carts && !of_order && fact.order.is_some())
-            || (self.consent && !fact.consent.is_empty())
+            || (self.consent && fact.has_consent())
             || (!fact.traits.is_empty()
                 && !self.traits.is_empty()
                 && numbers_in(fact.traits).any(|number| self.traits.contains(&number)))
@@ -91,51 +91,57 @@ fn asks_who(node: &PlanNode) -> bool {
 }
 
 /// A stored person that is being looked at.
-#[derive(Debug, Default)]
-pub struct Glance {
+#[derive(Debug)]
+pub struct Glance<'a> {
     person: Person,
+    stored: StoredPerson<'a>,
     first_seen: Option<i64>,
 }
 
-impl Glance {
-    /// Begins with a person's identities.
-    pub(crate) fn begin(no: PersonNo, nodes: &[StoredNode<'_>], needs: &Needs) -> Glance {
+impl<'a> Glance<'a> {
+    /// Begins with a person's identities. `None`: they can't be read.
+    pub(crate) fn begin(no: PersonNo, stored: StoredPerson<'a>, needs: &Needs) -> Option<Glance<'a>> {
         let mut person = Person { no, ..Person::default() };
         if needs.identities {
-            let node = |node: &StoredNode<'_>| {
-                let identity = node.identity.to_identity();
-                (identity.key(), Node { identity, links: SmallMap::default() })
-            };
-            person.nodes = nodes.iter().map(node).collect();
+            let node = |identity: Identity| (identity.key(), Node { identity, links: SmallMap::default() });
+            person.nodes = stored.identities()?.into_iter().map(node).collect();
         }
-        Glance { person, first_seen: None }
+        Some(Glance { person, stored, first_seen: None })
     }
 
-    /// Adds what is needed of a chunk.
-    pub(crate) fn add(&mut self, chunk: &StoredChunk<'_>, needs: &Needs, words: &Words) {
-        // Facts whose anchor is not there can't be placed and are left out, as they are when they are loaded.
-        let placed = |fact: &&StoredFact<'_>| chunk.anchors.len() > fact.anchor.max(fact.own_anchor) as usize;
-        for fact in chunk.facts.iter().filter(placed) {
+    /// Adds what is needed of a chunk. `None`: it can't be read.
+    pub(crate) fn add(&mut self, chunk: &StoredChunk<'_>, needs: &Needs, words: &Words) -> Option<()> {
+        chunk.each(|fact| {
+            // Facts whose anchor is not there can't be placed and are left out, as they are when they are loaded.
+            let Some(anchors) = chunk.anchor(fact.anchor).zip(chunk.anchor(fact.own_anchor)) else { return };
             self.first_seen = Some(self.first_seen.map_or(fact.time, |first| first.min(fact.time)));
             if needs.fact(fact, words) {
-                self.person.facts.extend(copied(fact, chunk));
+                self.person.facts.push(copied(fact, anchors));
             }
-        }
+        })
     }
 
-    /// The person, as far as it is needed.
-    pub(crate) fn finish(self, words: &Words) -> Person {
+    /// Adds what is not in a chunk yet, and shows the person, as far as it is needed. `None`: it can't be read.
+    pub(crate) fn finish(mut self, needs: &Needs, words: &Words) -> Option<(Person, StoredPerson<'a>)> {
+        self.add(&self.stored.tail(), needs, words)?;
         let mut person = self.person;
         person.index(words);
         person.first_seen = self.first_seen.map(Time);
-        person
+        Some((person, self.stored))
     }
 }
 
-fn copied(fact: &StoredFact<'_>, chunk: &StoredChunk<'_>) -> Option<Fact> {
-    Some(Fact {
-        anchor: *chunk.anchors.get(fact.anchor as usize)?,
-        own_anchor: *chunk.anchors.get(fact.own_anchor as usize)?,
+/// The key in a stored person's id: of its smallest strong identity.
+pub(crate) fn id_of(stored: &StoredPerson<'_>) -> Option<IdentityKey> {
+    let mut strong = stored.identities()?;
+    strong.retain(|identity| identity.kind.is_strong());
+    strong.into_iter().min_by_key(Identity::canonical).map(|identity| identity.key())
+}
+
+fn copied(fact: &StoredFact<'_>, (anchor, own_anchor): (IdentityKey, IdentityKey)) -> Fact {
+    Fact {
+        anchor,
+        own_anchor,
         message: fact.message,
         source: fact.source,
         name: fact.name,
@@ -143,7 +149,7 @@ fn copied(fact: &StoredFact<'_>, chunk: &StoredChunk<'_>) -> Option<Fact> {
         received: Time(fact.time.wrapping_add(fact.delay)),
         properties: Bag::from_bytes(fact.properties.to_vec()),
         traits: Bag::from_bytes(fact.traits.to_vec()),
-        consent: fact.consent.iter().map(|said| said.to_change()).collect(),
-        order: fact.order.as_ref().map(|(key, message)| Box::new((*key, (*message).to_owned()))),
-    })
+        consent: fact.consent().into_boxed_slice(),
+        order: fact.order.map(|(key, message)| Box::new((key, message.to_owned()))),
+    }
 }

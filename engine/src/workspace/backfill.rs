@@ -3,7 +3,18 @@
 use super::Workspace;
 use super::survey::{Asked, Part, Survey, VERSIONS_MAX};
 use crate::storage::{BitmapKey, BitmapKind, PersonNo, Storage, StorageError};
+use model::IdentityKey;
 use roaring::RoaringBitmap;
+use std::sync::Arc;
+
+/// Who enters or leaves with a version that is being built: its activation need not read them again.
+#[derive(Default)]
+pub(super) struct Entering {
+    /// The keys in their ids, in order of number.
+    pub(super) ids: Vec<(PersonNo, IdentityKey)>,
+    /// Who changed since they were looked at.
+    pub(super) watch: Option<u64>,
+}
 
 /// What came of a part of a survey.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,7 +35,8 @@ impl<S: Storage> Workspace<S> {
             let version = self.segments.versions.get(&bitmap)?;
             let unbuilt = version.built_to.is_some_and(|built_to| built_to < self.next_person);
             let plan = self.compile(&version.definition.definition).ok().filter(|_| unbuilt)?;
-            Some((version.built_to, Asked { bitmap, plan }))
+            let before = self.segments.active(&version.segment).map(|(_, before)| before.members.clone());
+            Some((version.built_to, Asked { bitmap, plan, before: before.unwrap_or_default() }))
         });
         let mut unbuilt: Vec<(Option<PersonNo>, Asked)> = unbuilt.take(VERSIONS_MAX).collect();
         // Those at one place go together, the hindmost first.
@@ -32,6 +44,13 @@ impl<S: Storage> Workspace<S> {
         unbuilt.retain(|(at, _)| *at == Some(from));
         let mut survey = self.survey(unbuilt.into_iter().map(|(_, asked)| asked).collect(), false);
         survey.from = from;
+        for asked in &survey.asked {
+            if let Some(version) = self.segments.versions.get_mut(&asked.bitmap)
+                && version.entering.watch.is_none()
+            {
+                version.entering.watch = Some(self.people.watches.begin(false));
+            }
+        }
         Some(survey)
     }
 
@@ -53,6 +72,7 @@ impl<S: Storage> Workspace<S> {
             }
             taken = Taken::Built;
             version.built_to = Some(part.people.end);
+            version.entering.ids.extend(&part.ids);
             let (Some(matches), Some(unknown)) = (part.matches(place), part.unknown(place)) else { continue };
             let found = [(BitmapKind::Members, matches), (BitmapKind::Unknown, unknown)];
             for (kind, found) in found {
@@ -98,6 +118,21 @@ impl<S: Storage> Workspace<S> {
         self.people.watches.changed(survey.id)?;
         let built_to = |asked: &Asked| self.segments.versions.get(&asked.bitmap)?.built_to;
         survey.asked.iter().filter_map(built_to).filter(|built_to| *built_to < survey.range().end).min()
+    }
+
+    /// The id of somebody who enters or leaves with a version: known from its survey unless they changed since.
+    pub(super) fn entering_id(&mut self, entering: &Entering, no: PersonNo) -> Result<Option<Arc<str>>, StorageError> {
+        if let Some(id) = self.stable_id(no) {
+            return Ok(Some(id));
+        }
+        let changed = entering.watch.and_then(|watch| self.people.watches.changed(watch));
+        if changed.is_some_and(|changed| !changed.contains(no))
+            && let Ok(place) = entering.ids.binary_search_by_key(&no, |(of, _)| *of)
+            && let Some((_, key)) = entering.ids.get(place)
+        {
+            return Ok(Some(format!("p_{key}").into()));
+        }
+        Ok(if self.people.ensure(no, &self.words)? { self.stable_id(no) } else { None })
     }
 
     /// What is known of everybody has another meaning from now on: surveys for building are void.

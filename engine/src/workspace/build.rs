@@ -167,16 +167,12 @@ impl<S: Storage> Workspace<S> {
         if let Some(version) = new_bitmap.and_then(|bitmap| self.segments.versions.get_mut(&bitmap)) {
             version.built_to = None;
         }
+        let entering = new_bitmap.and_then(|bitmap| self.segments.versions.get_mut(&bitmap));
+        let entering = entering.map(|version| std::mem::take(&mut version.entering)).unwrap_or_default();
         for (no, entered) in (&old - new).iter().map(|no| (no, false)).chain((new - &old).iter().map(|no| (no, true))) {
-            if !self.people.ensure(no, &self.words)? {
-                continue;
-            }
-            let Some(person) = self.stable_id(no) else { continue };
+            let Some(person) = self.entering_id(&entering, no)? else { continue };
             let bitmap = if entered { new_bitmap } else { new_bitmap.or(old_bitmap) };
-            let pair = BTreeSet::from([(bitmap.unwrap_or_default(), person.clone())]);
-            let none = BTreeSet::new();
-            let (before, after) = if entered { (&none, &pair) } else { (&pair, &none) };
-            self.transitions(before, after, when, effects);
+            self.transition(bitmap.unwrap_or_default(), &person, entered, when, effects);
             if !lists.is_empty() {
                 let wants = self.wants(no)?;
                 let wanted =
@@ -188,6 +184,7 @@ impl<S: Storage> Workspace<S> {
             }
             self.people.evict();
         }
+        entering.watch.map(|watch| self.people.watches.end(watch));
         Ok(())
     }
 
@@ -214,6 +211,7 @@ impl<S: Storage> Workspace<S> {
 
     fn drop_version(&mut self, bitmap: u32) {
         let Some(version) = self.segments.versions.remove(&bitmap) else { return };
+        version.entering.watch.map(|watch| self.people.watches.end(watch));
         self.drop_bits(bitmap, (version.members, version.unknown));
     }
 
@@ -221,7 +219,9 @@ impl<S: Storage> Workspace<S> {
     pub(super) fn build_again(&mut self, bitmap: u32) {
         let Some(version) = self.segments.versions.get_mut(&bitmap) else { return };
         version.built_to = Some(0);
+        let entering = std::mem::take(&mut version.entering);
         let bits = (std::mem::take(&mut version.members), std::mem::take(&mut version.unknown));
+        entering.watch.map(|watch| self.people.watches.end(watch));
         self.drop_bits(bitmap, bits);
     }
 

@@ -2,6 +2,7 @@
 //! it could change.
 
 use super::Workspace;
+use super::backfill::Entering;
 use super::references::refers_to;
 use crate::person::fact::Fact;
 use crate::person::view::Held;
@@ -24,6 +25,8 @@ pub(super) struct Version {
     pub(super) unknown: RoaringBitmap,
     /// While it is being built: people below this number are evaluated.
     pub(super) built_to: Option<PersonNo>,
+    /// While it is being built: what its activation asks for.
+    pub(super) entering: Entering,
 }
 
 impl Version {
@@ -43,6 +46,7 @@ impl Version {
             members: RoaringBitmap::new(),
             unknown: RoaringBitmap::new(),
             built_to,
+            entering: Entering::default(),
         }
     }
 

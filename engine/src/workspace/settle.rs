@@ -288,19 +288,24 @@ impl<S: Storage> Workspace<S> {
         let entered = after.difference(before).map(|pair| (pair, true));
         let count = effects.len();
         for ((bitmap, person), entered) in left.chain(entered) {
-            let Some(version) = self.segments.versions.get(bitmap) else { continue };
-            effects.push(Effect::Transition(Transition {
-                segment: version.segment.clone(),
-                version: version.version,
-                person: person.to_string(),
-                entered,
-                at: when.at,
-                found: when.found,
-                cause: when.cause,
-                position: when.position,
-            }));
+            self.transition(*bitmap, person, entered, when, effects);
         }
         effects.len() != count
+    }
+
+    /// Emits that somebody entered or left a version.
+    pub(super) fn transition(&self, bitmap: u32, id: &str, entered: bool, when: When, effects: &mut Vec<Effect>) {
+        let Some(version) = self.segments.versions.get(&bitmap) else { return };
+        effects.push(Effect::Transition(Transition {
+            segment: version.segment.clone(),
+            version: version.version,
+            person: id.to_owned(),
+            entered,
+            at: when.at,
+            found: when.found,
+            cause: when.cause,
+            position: when.position,
+        }));
     }
 
     /// What the lists hold of a person by the bits as they are.

@@ -8,14 +8,14 @@
 use super::{Settings, Workspace};
 use crate::eval::{Memo, Outcome, Tri, evaluate_with};
 use crate::person::Person;
-use crate::person::glance::{Glance, Needs};
+use crate::person::glance::{Glance, Needs, id_of};
 use crate::person::names::Names;
 use crate::person::orders::Words;
 use crate::person::view::{Context, Held, View};
 use crate::plan::Plan;
 use crate::storage::{PersonNo, Storage, StorageError};
 use crate::stored::{StoredChunk, StoredPerson};
-use model::{Channel, SegmentId, Source, Time};
+use model::{Channel, IdentityKey, SegmentId, Source, Time};
 use roaring::RoaringBitmap;
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
@@ -30,6 +30,8 @@ pub(super) struct Asked {
     /// The version that is built from the answers; 0 for none.
     pub(super) bitmap: u32,
     pub(super) plan: Plan,
+    /// Who is in the version before it.
+    pub(super) before: RoaringBitmap,
 }
 
 /// What is asked of everybody, and what a workspace knew at one instant.
@@ -73,6 +75,8 @@ pub struct Part {
     pub(super) until: Vec<(PersonNo, Time)>,
     /// Who was looked at.
     looked: RoaringBitmap,
+    /// The keys in the ids of those who enter or leave with a version that is built.
+    pub(super) ids: Vec<(PersonNo, IdentityKey)>,
 }
 
 impl Part {
@@ -175,19 +179,25 @@ impl Survey {
         Part { people, found, ..Part::default() }
     }
 
-    /// Begins to look at a person of the storage.
-    pub fn begin(&self, no: PersonNo, stored: &StoredPerson<'_>) -> Glance {
-        Glance::begin(no, &stored.nodes, &self.needs)
+    /// Begins to look at a person of the storage. `None`, here and further on: the bytes can't be read.
+    pub fn begin<'a>(&self, no: PersonNo, stored: StoredPerson<'a>) -> Option<Glance<'a>> {
+        Glance::begin(no, stored, &self.needs)
     }
 
-    /// Goes on with a chunk: every one in their order, then the tail.
-    pub fn add(&self, glance: &mut Glance, chunk: &StoredChunk<'_>) {
-        glance.add(chunk, &self.needs, &self.words);
+    /// Goes on with a chunk: every one in their order.
+    pub fn add(&self, glance: &mut Glance<'_>, chunk: &StoredChunk<'_>) -> Option<()> {
+        glance.add(chunk, &self.needs, &self.words)
     }
 
-    /// Decides about a person who is complete.
-    pub fn decide(&self, glance: Glance, part: &mut Part) {
-        self.decide_person(&glance.finish(&self.words), part);
+    /// Decides about a person all of whose chunks were seen.
+    pub fn decide(&self, glance: Glance<'_>, part: &mut Part) -> Option<()> {
+        let (person, stored) = glance.finish(&self.needs, &self.words)?;
+        if self.decide_person(&person, part)
+            && let Some(key) = id_of(&stored)
+        {
+            part.ids.push((person.no, key));
+        }
+        Some(())
     }
 
     /// Decides about those of a part whom the storage does not hold as they were.
@@ -236,13 +246,14 @@ impl Survey {
         }
     }
 
-    fn decide_person(&self, person: &Person, part: &mut Part) {
+    /// Decides about a person; whether a version that is built changes something for them.
+    fn decide_person(&self, person: &Person, part: &mut Part) -> bool {
         let context = self.context();
         // What somebody else holds only the workspace can look up.
         if self.needs.consent
             && [Channel::Email, Channel::Sms].iter().any(|channel| is_foreign(person, *channel, &context))
         {
-            return;
+            return false;
         }
         let stable_id = person.stable_id();
         let stable_id = stable_id.as_deref().unwrap_or_default();
@@ -250,6 +261,10 @@ impl Survey {
         let mut memo = Memo::default();
         let answers = self.asked.iter().map(|asked| evaluate_with(&asked.plan, &view, self.now, &mut memo));
         part.note(person.no, answers);
+        let changes = |(asked, (matches, _)): (&Asked, &(RoaringBitmap, RoaringBitmap))| {
+            asked.bitmap != 0 && matches.contains(person.no) != asked.before.contains(person.no)
+        };
+        self.asked.iter().zip(&part.found).any(changes)
     }
 }
 
@@ -297,7 +312,7 @@ pub(super) struct Watches {
 }
 
 impl Watches {
-    fn begin(&mut self, keeps: bool) -> u64 {
+    pub(super) fn begin(&mut self, keeps: bool) -> u64 {
         self.last += 1;
         self.all.push(Watch { id: self.last, keeps, changed: RoaringBitmap::new(), kept: Kept::default() });
         self.last
@@ -323,7 +338,7 @@ impl Watches {
         self.all.iter().find(|watch| watch.id == id).map(|watch| &watch.changed)
     }
 
-    fn end(&mut self, id: u64) -> Option<Watch> {
+    pub(super) fn end(&mut self, id: u64) -> Option<Watch> {
         let place = self.all.iter().position(|watch| watch.id == id)?;
         Some(self.all.swap_remove(place))
     }
@@ -334,7 +349,9 @@ impl<S: Storage> Workspace<S> {
     /// some segments. It asks as of `at` if that is later than the workspace's time; nothing may be due
     /// by then. End it with [`Workspace::end_survey`]. An error says what is wrong with a definition.
     pub fn begin_survey(&mut self, definitions: &[&str], segments: &[SegmentId], at: Time) -> Result<Survey, String> {
-        let asked = definitions.iter().map(|text| Ok(Asked { bitmap: 0, plan: self.compile(text)? }));
+        let asked = definitions
+            .iter()
+            .map(|text| Ok(Asked { bitmap: 0, plan: self.compile(text)?, before: RoaringBitmap::new() }));
         let asked = asked.collect::<Result<Vec<Asked>, String>>()?;
         let mut survey = self.survey(asked, true);
         survey.now = at.max(self.now);

@@ -18,17 +18,15 @@ pub fn look(memory: &Memory, survey: &Survey, people: Range<PersonNo>) -> Part {
     let mut part = survey.part(people.clone());
     for no in people.filter(|no| survey.wants(*no)) {
         let Some(bytes) = memory.person_bytes(no) else { continue };
-        let stored: StoredPerson<'_> = postcard::from_bytes(&bytes).expect("what was written can be read");
-        let mut glance = survey.begin(no, &stored);
-        let whole = stored.chunks.iter().all(|(id, _)| {
+        let stored = StoredPerson::read(&bytes).expect("what was written can be read");
+        let mut glance = survey.begin(no, stored).expect("what was written can be read");
+        let whole = stored.chunks().expect("what was written can be read").iter().all(|id| {
             let Some(bytes) = memory.chunk_bytes(*id) else { return false };
-            let chunk: StoredChunk<'_> = postcard::from_bytes(&bytes).expect("what was written can be read");
-            survey.add(&mut glance, &chunk);
-            true
+            let chunk = StoredChunk::read(&bytes).expect("what was written can be read");
+            survey.add(&mut glance, &chunk).is_some()
         });
         if whole {
-            survey.add(&mut glance, &stored.tail);
-            survey.decide(glance, &mut part);
+            survey.decide(glance, &mut part).expect("what was written can be read");
         }
     }
     survey.decide_unwritten(&mut part);
