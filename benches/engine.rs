@@ -1,126 +1,94 @@
-//! The engine alone: what one event costs by the length of its person's history.
+//! The engine alone: that what one event costs stays flat, whatever grows. Every ratio is of two worlds measured by
+//! turns in this one run, and each figure is the best of several rounds.
 //!
-//! `cargo bench --bench engine`. The daemon as a whole is measured by `segmentd bench`.
+//! `cargo bench --bench engine`, or with the names of parts: `cargo bench --bench engine -- history segments`. The
+//! daemon as a whole is measured by `segmentd bench`.
 
 #![allow(missing_docs)]
 
-use engine::storage::{
-    ChunkRecord, MessageKey, OrderKey, OrderRecord, PersonNo, PersonRecord, Saved, Storage, StorageError,
-};
-use engine::workspace::Workspace;
-use model::{
-    Command, Event, EventKind, Identity, IdentityKey, Map, OrderPolicy, Record, SegmentDefinition, SegmentId, Source,
-    SourceKind, Time, Value, WorkspaceId,
-};
-use std::hint::black_box;
+#[path = "engine/world.rs"]
+mod world;
+
 use std::time::Instant;
+use world::{DAY, SECOND, World};
 
-const SECOND: i64 = 1_000_000;
-const START: i64 = 1_772_323_200 * SECOND;
-const MEASURED: u64 = 20_000;
+/// Rounds of which the best counts.
+const ROUNDS: usize = 5;
 
-/// Nothing was ever checkpointed: everything is in memory.
-struct Nothing;
-
-impl Storage for Nothing {
-    fn holder(&self, _: &IdentityKey) -> Result<Option<PersonNo>, StorageError> {
-        Ok(None)
-    }
-
-    fn person(&self, _: PersonNo) -> Result<Option<PersonRecord>, StorageError> {
-        Ok(None)
-    }
-
-    fn chunk(&self, _: u64) -> Result<Option<ChunkRecord>, StorageError> {
-        Ok(None)
-    }
-
-    fn order(&self, _: &OrderKey) -> Result<Option<OrderRecord>, StorageError> {
-        Ok(None)
-    }
-
-    fn seen(&self, _: &MessageKey) -> Result<bool, StorageError> {
-        Ok(false)
-    }
-}
-
-struct World {
-    workspace: Workspace<Nothing>,
-    position: u64,
-    now: i64,
-}
-
-impl World {
-    fn new() -> World {
-        let workspace = Workspace::open(WorkspaceId::from("bench"), Nothing, Saved::default(), [7; 32], usize::MAX);
-        let mut world = World { workspace, position: 0, now: START };
-        world.apply(Command::WorkspacePut {
-            name: "Bench".to_owned(),
-            time_zone: "America/Mexico_City".to_owned(),
-            currency: "MXN".to_owned(),
-            retention_days: 1_095,
-            crowded_links_max: 10,
-        });
-        let source = Source { id: "web".into(), kind: SourceKind::Server, orders: OrderPolicy::Count };
-        world.apply(Command::SourcePut(source));
-        for (place, definition) in segmentd::bench::segments().into_iter().enumerate() {
-            let id = SegmentId::from(format!("s{place}").as_str());
-            let definition = definition.to_string();
-            world.apply(Command::SegmentPut(SegmentDefinition { id: id.clone(), name: String::new(), definition }));
-            world.apply(Command::SegmentActivate { id, version: 1 });
+/// Microseconds that one step takes in each of several worlds: the best of some rounds, by turns.
+fn by_turns(worlds: &mut [World], steps: u64, step: &mut dyn FnMut(&mut World, u64)) -> Vec<f64> {
+    let mut best = vec![f64::MAX; worlds.len()];
+    for round in 0..ROUNDS as u64 {
+        for (world, best) in worlds.iter_mut().zip(&mut best) {
+            let began = Instant::now();
+            (0..steps).for_each(|number| step(world, round * steps + number));
+            *best = best.min(began.elapsed().as_secs_f64() * 1e6 / steps as f64);
         }
-        world
     }
+    best
+}
 
-    fn apply(&mut self, command: Command) {
-        self.position += 1;
-        let workspace = WorkspaceId::from("bench");
-        let record = Record { position: self.position, time: Time(self.now), workspace, command };
-        let mut effects = Vec::new();
-        let applied = self.workspace.apply(&record, &mut effects).expect("the storage holds nothing that could fail");
-        black_box((applied, effects));
-    }
-
-    fn event(&mut self, person: u64, number: u64) {
-        self.now += SECOND / 100;
-        let names = ["Page Viewed", "Product Viewed", "Product Added", "Link Clicked", "Order Completed"];
-        let name = names[(number % 5) as usize];
-        let properties = [
-            ("order_id".to_owned(), Value::text(&format!("o{person}-{number}"))),
-            ("total".to_owned(), Value::text("120.50")),
-            ("product_id".to_owned(), Value::text(&format!("p{}", number % 50))),
-        ];
-        self.apply(Command::Event(Box::new(Event {
-            source: "web".into(),
-            message_id: format!("m{person}-{number}"),
-            kind: EventKind::Activity(name.to_owned()),
-            time: Time(self.now),
-            received: Time(self.now),
-            identities: vec![Identity::user("web", &format!("u{person}"))],
-            properties: Map::from(properties),
-            traits: Map::new(),
-            consent: Vec::new(),
-        })));
+fn print(what: &[String], micros: &[f64]) {
+    let first = micros.first().copied().unwrap_or(1.0);
+    for (what, micros) in what.iter().zip(micros) {
+        println!("  {what:<44} {micros:>9.1} us, {:>6.2} of the first", micros / first);
     }
 }
 
-fn main() {
-    println!("one event, 20 segments, everything in memory");
-    let mut shortest = None;
-    for history in [10, 100, 1_000, 5_000] {
-        let mut world = World::new();
-        // Several people share the measured events, so that nobody's history grows by much.
-        let people = if history < 1_000 { 2_000 } else { 4 };
-        for number in 0..history {
-            (0..people).for_each(|person| world.event(person, number));
-        }
+/// One event of a person with a short and a long past, in order and late.
+fn history() {
+    let lengths: Vec<u64> = match std::env::var("SEGMENTD_BENCH_HISTORY").ok().and_then(|text| text.parse().ok()) {
+        Some(longest) => vec![10, longest],
+        None => vec![10, 1_000, 10_000, 100_000],
+    };
+    println!("one event by the length of the person's past, 20 segments");
+    let mut worlds: Vec<World> = lengths.iter().map(|length| World::with_past(*length, 20)).collect();
+    let what: Vec<String> = lengths.iter().map(|length| format!("a past of {length}, in order")).collect();
+    // A person with a past of ten is another one each time, or the past would not stay that short.
+    let in_order = by_turns(&mut worlds, 400, &mut |world, number| world.event_of_past(number, 0));
+    print(&what, &in_order);
+    let what: Vec<String> = lengths.iter().map(|length| format!("a past of {length}, two hours late")).collect();
+    let late = by_turns(&mut worlds, 400, &mut |world, number| world.event_of_past(10_000 + number, 7_200 * SECOND));
+    print(&what, &late);
+}
+
+/// One event with 20 and with 10,000 segments, of which it can change 20 in either.
+fn segments() {
+    println!("one event that can change 20 segments, of so many");
+    let mut worlds: Vec<World> = [20, 10_000].iter().map(|count| World::with_past(10, *count)).collect();
+    let what: Vec<String> = ["20 segments", "10,000 segments"].map(str::to_owned).to_vec();
+    let known = by_turns(&mut worlds, 2_000, &mut |world, number| world.event_of_past(number, 0));
+    print(&what, &known);
+    println!("the event that makes a new person");
+    print(&what, &by_turns(&mut worlds, 500, &mut |world, number| world.new_person(number)));
+    println!("a timer of a person");
+    let fired = by_turns(&mut worlds, 10, &mut |world, _| world.let_pass(3_600 * SECOND));
+    let timers: Vec<f64> = worlds.iter().map(|world| world.fired as f64 / (10 * ROUNDS) as f64).collect();
+    let each: Vec<f64> = fired.iter().zip(timers).map(|(micros, timers)| micros / timers.max(1.0)).collect();
+    print(&what, &each);
+}
+
+/// A day of timers at once, as after a day without the daemon; and all at one instant.
+fn timers() {
+    for (what, spread) in [("spread over a day", DAY), ("at one instant", 1)] {
+        let mut world = World::with_renewals(200_000, spread);
         let began = Instant::now();
-        let measured = if history < 1_000 { MEASURED } else { MEASURED / 20 };
-        for number in 0..measured {
-            world.event(number % people, history + number / people);
-        }
-        let micros = began.elapsed().as_secs_f64() * 1e6 / measured as f64;
-        let ratio = micros / *shortest.get_or_insert(micros);
-        println!("  history of {history:>6}: {micros:>8.1} us an event, {ratio:.2} of the shortest");
+        world.let_pass(3 * DAY);
+        let seconds = began.elapsed().as_secs_f64();
+        println!("{} timers {what}: {:.0} a second", world.fired, world.fired as f64 / seconds);
+    }
+}
+
+pub fn main() {
+    let asked: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let wanted = |name: &str| asked.is_empty() || asked.iter().any(|one| one == name);
+    if wanted("history") {
+        history();
+    }
+    if wanted("segments") {
+        segments();
+    }
+    if wanted("timers") {
+        timers();
     }
 }

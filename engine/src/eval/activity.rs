@@ -2,18 +2,23 @@
 
 use super::figures::{figure_holds, measurable, money_holds};
 use super::frame::Frame;
-use super::subject::{Happening, Subject};
+use super::indexed;
+use super::subject::{Happening, Spent, Subject};
 use super::values::test;
 use super::{Outcome, Tri};
 use crate::language::ast::{Bounds, Figure};
 use crate::person::bag::descend;
-use crate::plan::{Activity, Filter, Measure, Plan, Spending, Window};
+use crate::plan::{Activity, Filter, Measure, Plan, Spending, Test, Window};
+use jiff::tz::TimeZone;
 use model::{Time, Value};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
 /// Evaluates a condition on what happened.
 pub(super) fn activity(plan: &Plan, asked: &Activity, subject: &dyn Subject, now: Time) -> Outcome {
+    if let Some(known) = asked.line.and_then(|line| indexed::activity(plan, asked, line, subject, now)) {
+        return known;
+    }
     let frame = Frame::new(plan, asked.window, now);
     match &asked.measure {
         Measure::Count(bounds) => count(&frame, asked, bounds, subject),
@@ -36,11 +41,15 @@ pub(super) fn measured(
 ) -> Vec<(Time, Value)> {
     let mut values = Vec::new();
     matching(frame, asked, subject, &mut |happening, leaves| {
-        let value = happening.property(of).and_then(|value| measurable(figure, value));
-        values.extend(value.map(|value| (leaves, value)));
+        values.extend(measured_value(figure, happening, of).map(|value| (leaves, value)));
         true
     });
     values
+}
+
+/// The value of a property of a happening, as a figure takes it.
+pub(crate) fn measured_value(figure: Figure, happening: &dyn Happening, of: &str) -> Option<Value> {
+    happening.property(of).and_then(|value| measurable(figure, value))
 }
 
 /// Visits what matches in the window, in order of time, each with the instant at which it leaves,
@@ -72,11 +81,19 @@ pub(super) fn matching_step(
 }
 
 fn passes(frame: &Frame<'_>, filters: &[Filter], happening: &dyn Happening) -> bool {
-    let holds = |value: Option<&Value>, asked| {
+    all_pass(filters, happening, &|value, asked| {
         let outcome = test(value, asked, frame.now, &frame.plan.zone);
         frame.filter_holds_until(outcome.until);
         outcome.value == Tri::True
-    };
+    })
+}
+
+/// Whether filters hold that do not look at the clock.
+pub(crate) fn matches_ever(filters: &[Filter], happening: &dyn Happening, zone: &TimeZone) -> bool {
+    all_pass(filters, happening, &|value, asked| test(value, asked, Time::MIN, zone).value == Tri::True)
+}
+
+fn all_pass(filters: &[Filter], happening: &dyn Happening, holds: &dyn Fn(Option<&Value>, &Test) -> bool) -> bool {
     filters.iter().all(|filter| match filter {
         Filter::Property(name, asked) => holds(happening.property(name).as_ref(), asked),
         Filter::Item(tests) => match happening.property("products") {
@@ -133,7 +150,11 @@ fn edge(plan: &Plan, asked: &Activity, window: Window, subject: &dyn Subject, no
         !first
     });
     let Some((time, gone)) = found else { return Outcome::fixed(false).until(ever.holds_until()) };
-    let gone = gone.min(ever.holds_until());
+    edge_in(&frame, time, gone.min(ever.holds_until()))
+}
+
+/// Whether a first or last time, known until it is `gone`, lies in a window.
+pub(super) fn edge_in(frame: &Frame<'_>, time: Time, gone: Time) -> Outcome {
     match frame.leaves(time, true) {
         Some(leaves) => Outcome::fixed(true).until(leaves).until(gone),
         None if time < frame.from => Outcome::fixed(false).until(gone),
@@ -143,6 +164,9 @@ fn edge(plan: &Plan, asked: &Activity, window: Window, subject: &dyn Subject, no
 
 /// Evaluates a condition on money spent.
 pub(super) fn spent(plan: &Plan, asked: &Spending, subject: &dyn Subject, now: Time) -> Outcome {
+    if let Some(known) = indexed::spent(plan, asked, subject, now) {
+        return known;
+    }
     let frame = Frame::new(plan, asked.window, now);
     let amounts = amounts(&frame, asked, subject, &mut |_| ());
     money_holds(&asked.bounds, amounts).until(frame.window_holds_until())
@@ -165,14 +189,19 @@ pub(super) fn amounts(
         if order.amount.is_zero() {
             return;
         }
-        let from = if order.currency.is_empty() { frame.plan.currency.as_str() } else { order.currency.as_str() };
-        let rate = match from.eq_ignore_ascii_case(&asked.currency) {
-            true => Some(Decimal::ONE),
-            false => subject.rate(from, &asked.currency, order.time),
-        };
-        amounts.push((leaves, rate.and_then(|rate| order.amount.checked_mul(rate))));
+        amounts.push((leaves, converted(order, &asked.currency, &frame.plan.currency, subject)));
     });
     amounts
+}
+
+/// What was spent on an order in a currency, given that of the workspace; `None` when it can't be converted.
+pub(crate) fn converted(order: &Spent, currency: &str, home: &str, subject: &dyn Subject) -> Option<Decimal> {
+    let from = if order.currency.is_empty() { home } else { order.currency.as_str() };
+    let rate = match from.eq_ignore_ascii_case(currency) {
+        true => Some(Decimal::ONE),
+        false => subject.rate(from, currency, order.time),
+    };
+    order.amount.checked_mul(rate?)
 }
 
 /// A figure as people read it: whole numbers as numbers, others as decimal text.

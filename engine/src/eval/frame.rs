@@ -1,6 +1,6 @@
 //! A window as it lies now.
 
-use super::calendar::{earliest, fixed_micros, forward, word_range};
+use super::calendar::{back, earliest, fixed_micros, forward, word_range};
 use crate::language::ast::Span;
 use crate::plan::{Plan, Window};
 use model::Time;
@@ -53,6 +53,10 @@ impl<'a> Frame<'a> {
         if time < self.from || time >= self.until {
             return None;
         }
+        Some(self.until_gone(time, kept_for_good)).filter(|leaves| self.now < *leaves)
+    }
+
+    fn until_gone(&self, time: Time, kept_for_good: bool) -> Time {
         let expires = match self.span {
             None => self.shifts,
             Some(span) => match fixed_micros(span) {
@@ -61,7 +65,36 @@ impl<'a> Frame<'a> {
             },
         };
         let gone = if kept_for_good { Time::MAX } else { kept_until(self.plan, time) };
-        Some(expires.min(gone)).filter(|leaves| self.now < *leaves)
+        expires.min(gone)
+    }
+
+    /// Whether a happening, by its time alone, lies before the window, or has left it or passed its retention.
+    pub(super) fn has_left(&self, time: Time, kept_for_good: bool) -> bool {
+        time < self.from || self.until_gone(time, kept_for_good) <= self.now
+    }
+
+    /// The length of a window that moves all the time.
+    pub(super) fn span(&self) -> Option<Span> {
+        self.span
+    }
+
+    /// Whether happenings between two instants, and near them, leave in order of time: by calendar months they
+    /// may not, where a month is shorter than another and where clocks change.
+    pub(super) fn keeps_order(&self, from: Time, to: Time) -> bool {
+        let Some(span) = self.span.filter(|span| fixed_micros(*span).is_none()) else { return true };
+        let zone = &self.plan.zone;
+        let (first, last) = (forward(from, span, zone), forward(to, span, zone));
+        let offset = |at: Time| at.to_timestamp().map(|at| zone.to_offset(at));
+        last.0.checked_sub(first.0) == to.0.checked_sub(from.0)
+            && offset(from) == offset(to)
+            && offset(first) == offset(last)
+    }
+
+    /// Between which instants it must be seen one by one what has left: so far around those that leave now.
+    pub(super) fn disorder_at_edge(&self, around: i64) -> Option<(Time, Time)> {
+        let edge = back(self.now, self.span?, &self.plan.zone);
+        let (from, to) = (edge.plus_micros(-around), edge.plus_micros(around));
+        (!self.keeps_order(from, to)).then_some((from, to))
     }
 
     /// Notes until when the answer of a filter holds.

@@ -10,6 +10,8 @@ mod entered;
 mod explain;
 mod figures;
 mod frame;
+mod indexed;
+pub mod line;
 mod memo;
 #[cfg(test)]
 #[path = "tests/mod.rs"]
@@ -19,6 +21,7 @@ mod sequence;
 pub mod subject;
 pub mod values;
 
+pub(crate) use activity::{converted, matches_ever, measured_value};
 pub use explain::explain;
 pub use memo::Memo;
 

@@ -1,5 +1,6 @@
 //! What evaluation sees of a person.
 
+use super::line::{Ready, Wanted};
 use crate::plan::Without;
 use model::{Time, Value};
 use rust_decimal::Decimal;
@@ -48,6 +49,11 @@ pub trait Subject {
 
     /// The value of one unit of `from` in `to` on the day of `at`; `None` when unknown.
     fn rate(&self, from: &str, to: &str, at: Time) -> Option<Decimal>;
+
+    /// What matches, kept in order of time; `None` when it must be gone through.
+    fn line(&self, _wanted: Wanted<'_>) -> Option<Ready> {
+        None
+    }
 
     /// The person's stable id, for samples.
     fn stable_id(&self) -> &str;

@@ -6,7 +6,9 @@
 
 use crate::person::Person;
 use crate::person::fact::Fact;
+use crate::person::facts::Facts;
 use crate::person::orders::{Words, id_text, readable};
+use crate::person::tree::{Item, Tree};
 use crate::storage::{MessageKey, OrderKey};
 use model::{Map, Time, Value};
 use rust_decimal::Decimal;
@@ -32,9 +34,15 @@ pub struct Change {
     quantity: Decimal,
 }
 
+impl Item for Change {
+    type Sum = ();
+
+    fn sum(&self) {}
+}
+
 impl Change {
     /// The line's properties, with the quantity that was added or removed, and the cart's id.
-    pub fn properties(&self, facts: &[Fact], words: &Words) -> Map {
+    pub fn properties(&self, facts: &Facts, words: &Words) -> Map {
         let properties = |place: u32| facts.get(place as usize).map(|fact| &fact.properties);
         let line = properties(self.shown).and_then(|shown| shown.item(words.products, self.line as usize));
         let mut map = match line {
@@ -50,15 +58,18 @@ impl Change {
 }
 
 /// The carts of a person.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Carts {
     /// Snapshots of each cart, in order of time, then message id.
     snapshots: BTreeMap<OrderKey, Vec<u32>>,
     /// What was added, in order of time.
-    pub added: Vec<Change>,
+    pub added: Tree<Change>,
     /// What was removed, in order of time.
-    pub removed: Vec<Change>,
+    pub removed: Tree<Change>,
 }
+
+/// What was added, and what was removed.
+pub(super) type Changes = (Vec<Change>, Vec<Change>);
 
 impl Carts {
     /// Notes a snapshot; what follows from it is worked out later.
@@ -67,51 +78,69 @@ impl Carts {
     }
 
     /// What was added or removed, by the name under which it is seen.
-    pub fn changes(&self, name: u32, words: &Words) -> &[Change] {
+    pub fn changes(&self, name: u32, words: &Words) -> Option<&Tree<Change>> {
         match name {
-            name if name == words.added => &self.added,
-            name if name == words.removed => &self.removed,
-            _ => &[],
+            name if name == words.added => Some(&self.added),
+            name if name == words.removed => Some(&self.removed),
+            _ => None,
         }
     }
 
     /// Works everything out anew.
-    fn count(&mut self, facts: &[Fact], words: &Words) {
-        self.added.clear();
-        self.removed.clear();
+    fn count(&mut self, facts: &Facts, words: &Words) {
+        let (mut added, mut removed) = Changes::default();
         for places in self.snapshots.values_mut() {
             places.sort_by(|one, other| rank(facts, *one).cmp(&rank(facts, *other)));
             let mut before = None;
             for place in places {
-                compare(facts, before, *place, words, (&mut self.added, &mut self.removed));
+                compare(facts, before, *place, words, (&mut added, &mut removed));
                 before = Some(*place);
             }
         }
-        self.sort();
+        let sorted = |mut changes: Vec<Change>| {
+            changes.sort_by_key(|change| (change.time, change.key));
+            changes.into_iter().collect()
+        };
+        (self.added, self.removed) = (sorted(added), sorted(removed));
     }
 
     /// Puts the snapshot that was noted last into its place: what it shows changes, and what the one
-    /// after it shows.
-    fn count_last(&mut self, key: OrderKey, facts: &[Fact], words: &Words) {
-        let Some(places) = self.snapshots.get_mut(&key) else { return };
-        let Some(new) = places.pop() else { return };
+    /// after it shows. Returns what is shown no longer, and what is shown now.
+    fn count_last(&mut self, key: OrderKey, facts: &Facts, words: &Words) -> [Changes; 2] {
+        let (mut gone, mut come) = (Changes::default(), Changes::default());
+        let Some(places) = self.snapshots.get_mut(&key) else { return [gone, come] };
+        let Some(new) = places.pop() else { return [gone, come] };
         let at = places.partition_point(|place| rank(facts, *place) < rank(facts, new));
         places.insert(at, new);
         let before = at.checked_sub(1).and_then(|before| places.get(before)).copied();
-        let into = (&mut self.added, &mut self.removed);
-        compare(facts, before, new, words, (into.0, into.1));
+        compare(facts, before, new, words, (&mut come.0, &mut come.1));
         if let Some(next) = places.get(at + 1).copied() {
-            into.0.retain(|change| change.snapshot != next);
-            into.1.retain(|change| change.snapshot != next);
-            compare(facts, Some(new), next, words, into);
+            let time = facts.get(next as usize).map_or(Time::MAX, |fact| fact.time);
+            gone = (take_shown(&mut self.added, next, time), take_shown(&mut self.removed, next, time));
+            compare(facts, Some(new), next, words, (&mut come.0, &mut come.1));
         }
-        self.sort();
+        for (changes, come) in [(&mut self.added, &come.0), (&mut self.removed, &come.1)] {
+            for change in come {
+                let place = changes.partition_point(|other| (other.time, other.key) <= (change.time, change.key));
+                changes.insert(place, change.clone());
+            }
+        }
+        [gone, come]
     }
+}
 
-    fn sort(&mut self) {
-        self.added.sort_by_key(|change| (change.time, change.key));
-        self.removed.sort_by_key(|change| (change.time, change.key));
+/// Takes out what one snapshot, of a known time, shows.
+fn take_shown(changes: &mut Tree<Change>, snapshot: u32, time: Time) -> Vec<Change> {
+    let mut gone = Vec::new();
+    let mut place = changes.partition_point(|change| change.time < time);
+    while let Some(change) = changes.get(place).filter(|change| change.time == time) {
+        if change.snapshot == snapshot {
+            gone.extend(changes.remove(place));
+        } else {
+            place += 1;
+        }
     }
+    gone
 }
 
 impl Person {
@@ -123,15 +152,16 @@ impl Person {
     }
 
     /// The same for the cart of the fact that came last.
-    pub(super) fn count_last_cart(&mut self, key: OrderKey, words: &Words) {
-        if let Some(carts) = &mut self.carts {
-            carts.count_last(key, &self.facts, words);
+    pub(super) fn count_last_cart(&mut self, key: OrderKey, words: &Words) -> [Changes; 2] {
+        match &mut self.carts {
+            Some(carts) => carts.count_last(key, &self.facts, words),
+            None => Default::default(),
         }
     }
 
     /// What was put into carts or taken out of them, by the name under which it is seen.
-    pub fn cart_changes(&self, name: u32, words: &Words) -> &[Change] {
-        self.carts.as_deref().map_or(&[], |carts| carts.changes(name, words))
+    pub fn cart_changes(&self, name: u32, words: &Words) -> Option<&Tree<Change>> {
+        self.carts.as_deref()?.changes(name, words).filter(|changes| !changes.is_empty())
     }
 }
 
@@ -149,7 +179,7 @@ impl Person {
 }
 
 /// By what snapshots of one cart stand in order.
-fn rank(facts: &[Fact], place: u32) -> Option<(Time, &str)> {
+fn rank(facts: &Facts, place: u32) -> Option<(Time, &str)> {
     let fact = facts.get(place as usize)?;
     Some((fact.time, fact.order.as_ref().map_or("", |order| order.1.as_str())))
 }
@@ -177,7 +207,7 @@ fn lines(fact: &Fact, words: &Words) -> BTreeMap<LineKey, (u32, Decimal)> {
 
 /// Collects what a snapshot shows beside the one before; a base shows nothing.
 fn compare(
-    facts: &[Fact],
+    facts: &Facts,
     before: Option<u32>,
     snapshot: u32,
     words: &Words,

@@ -55,7 +55,7 @@ impl Fact {
 }
 
 /// Writes facts as a chunk.
-pub fn to_chunk(facts: &[Fact]) -> ChunkRecord {
+pub fn to_chunk<'a>(facts: impl Iterator<Item = &'a Fact>) -> ChunkRecord {
     let mut anchors: Vec<IdentityKey> = Vec::new();
     let mut numbers: BTreeMap<IdentityKey, u32> = BTreeMap::new();
     let mut number = |key: IdentityKey| {
@@ -65,7 +65,6 @@ pub fn to_chunk(facts: &[Fact]) -> ChunkRecord {
         })
     };
     let facts = facts
-        .iter()
         .map(|fact| FactRecord {
             anchor: number(fact.anchor),
             own_anchor: number(fact.own_anchor),

@@ -5,20 +5,24 @@ pub mod carts;
 pub mod consent;
 pub mod derived;
 pub mod fact;
+pub mod facts;
 pub mod glance;
+pub mod lines;
 pub mod names;
 pub mod orders;
 pub mod past;
 pub mod properties;
 pub mod retention;
 pub mod small_map;
+pub mod tree;
 pub mod view;
 
 use crate::person::fact::{Fact, from_chunk, to_chunk};
+use crate::person::facts::Facts;
 use crate::person::small_map::SmallMap;
-use crate::storage::{ChunkRecord, LinkRecord, NodeRecord, OrderKey, PersonNo, PersonRecord, Storage, StorageError};
+use crate::person::tree::Tree;
+use crate::storage::{ChunkRecord, LinkRecord, NodeRecord, PersonNo, PersonRecord, Storage, StorageError};
 use model::{Identity, IdentityKey, IdentityKind, SourceId, Time};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Facts in the tail after which it is closed into a chunk.
@@ -55,13 +59,13 @@ pub struct Person {
     /// Closed chunks, oldest first: id and number of facts. They are the first of `facts`.
     pub chunks: Vec<(u64, u32)>,
     /// All facts: those in chunks, then the tail, in order of arrival.
-    pub facts: Vec<Fact>,
+    pub facts: Facts,
     /// Facts by name, in order of time; order completions are not here but in `counted`.
-    pub by_name: SmallMap<u32, Vec<u32>>,
-    /// Facts of each order.
-    pub orders: BTreeMap<OrderKey, Vec<u32>>,
+    pub by_name: SmallMap<u32, Tree<u32>>,
+    /// Facts of each order, in order of their keys.
+    pub orders: Tree<orders::OrderFacts>,
     /// Counted orders in order of time.
-    pub counted: Vec<orders::Counted>,
+    pub counted: Tree<orders::Counted>,
     /// Carts, if there are any.
     pub carts: Option<Box<carts::Carts>>,
     /// For each trait, the newest fact of each source that has it: number of the source and fact.
@@ -74,6 +78,8 @@ pub struct Person {
     pub with_consent: Vec<u32>,
     /// Rough bytes in memory.
     pub bytes: usize,
+    /// What matches conditions, when there is much to go through.
+    pub(crate) lines: lines::Lines,
 }
 
 fn stable_id(nodes: &SmallMap<IdentityKey, Node>) -> Option<Arc<str>> {
@@ -111,7 +117,7 @@ impl Person {
                 (node.identity.key(), Node { identity: node.identity, links })
             })
             .collect();
-        Ok(Person { no, nodes, chunks: record.chunks, facts, ..Person::default() })
+        Ok(Person { no, nodes, chunks: record.chunks, facts: facts.into(), ..Person::default() })
     }
 
     /// Whether so much is in the tail that it is to be closed into chunks.
@@ -134,7 +140,7 @@ impl Person {
         for (id, facts) in &self.chunks {
             let end = start + *facts as usize;
             if *id >= new_chunks {
-                closed.push((*id, to_chunk(self.facts.get(start..end).unwrap_or_default())));
+                closed.push((*id, to_chunk(self.facts.range(start, end))));
             }
             start = end;
         }
@@ -143,7 +149,7 @@ impl Person {
             .values()
             .map(|node| NodeRecord { identity: node.identity.clone(), links: node.links.values().cloned().collect() })
             .collect();
-        let tail = to_chunk(self.facts.get(self.tail_start()..).unwrap_or_default());
+        let tail = to_chunk(self.facts.range(self.tail_start(), self.facts.len()));
         (PersonRecord { nodes, chunks: self.chunks.clone(), tail }, closed)
     }
 
@@ -153,8 +159,10 @@ impl Person {
 
     /// Takes all facts out, the closed ones apart from the tail.
     pub fn split_tail(&mut self) -> (Vec<Fact>, Vec<Fact>) {
-        let tail = self.facts.split_off(self.tail_start());
-        (std::mem::take(&mut self.facts), tail)
+        let start = self.tail_start();
+        let mut closed = self.facts.take();
+        let tail = closed.split_off(start);
+        (closed, tail)
     }
 
     /// Whether it holds a strong identity.
@@ -182,8 +190,9 @@ impl Person {
     /// Rebuilds everything that follows from the facts.
     pub fn index(&mut self, words: &orders::Words) {
         self.id = stable_id(&self.nodes);
+        self.lines.clear();
         self.by_name.clear();
-        self.orders.clear();
+        self.orders = Tree::default();
         self.carts = None;
         self.by_trait.clear();
         self.with_consent.clear();
@@ -195,7 +204,9 @@ impl Person {
         }
         let facts = &self.facts;
         for places in self.by_name.values_mut() {
-            places.sort_by_key(|place| facts.get(*place as usize).map(|fact| (fact.time, fact.message)));
+            let mut sorted: Vec<u32> = places.iter().copied().collect();
+            sorted.sort_by_key(|place| facts.get(*place as usize).map(|fact| (fact.time, fact.message)));
+            *places = sorted.into_iter().collect();
         }
         self.count_orders(words);
         self.count_carts(words);
@@ -211,16 +222,20 @@ impl Person {
         if let Some(places) = name.and_then(|name| self.by_name.get_mut(&name))
             && places.last() == Some(&place)
         {
-            places.pop();
+            places.remove(places.len() - 1);
             let facts = &self.facts;
             let earlier = |other: &u32| facts.get(*other as usize).is_some_and(|fact| (fact.time, fact.message) < key);
             places.insert(places.partition_point(earlier), place);
         }
+        let facts = self.facts.len();
+        self.lines.note(facts, || lines::Came::Fact(place));
         if let Some(order) = order {
-            self.count_order(order, words);
+            let counted = self.count_order(order, words);
+            self.lines.note(facts, || lines::Came::Order(counted));
         }
         if let Some(cart) = cart {
-            self.count_last_cart(cart, words);
+            let changes = self.count_last_cart(cart, words);
+            self.lines.note(facts, || lines::Came::Cart(changes));
         }
     }
 
@@ -228,12 +243,12 @@ impl Person {
         let Some(fact) = self.facts.get(place as usize) else { return };
         self.bytes += fact.bytes();
         if let Some(order) = fact.order_key(words) {
-            self.orders.entry(order).or_default().push(place);
+            orders::note(&mut self.orders, order, place);
         } else if let Some(cart) = fact.cart_key(words) {
             self.carts.get_or_insert_default().note(cart, place);
         }
         if let Some(name) = fact.name.filter(|name| *name != words.completed) {
-            self.by_name.change(name, |places| places.push(place));
+            self.by_name.change(name, |places| places.insert(places.len(), place));
         }
         self.first_seen = Some(self.first_seen.map_or(fact.time, |first| first.min(fact.time)));
         if retention::passes(fact, words) {

@@ -5,6 +5,7 @@ use crate::person::Person;
 use crate::person::bag::{Bag, descend};
 use crate::person::fact::Fact;
 use crate::person::names::Names;
+use crate::person::tree::{Item, Tree};
 use crate::plan::Without;
 use crate::storage::OrderKey;
 use model::{Time, Value, names};
@@ -101,6 +102,29 @@ pub struct Counted {
     pub currency: String,
 }
 
+impl Item for Counted {
+    type Sum = ();
+
+    fn sum(&self) {}
+}
+
+/// The facts of one order.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OrderFacts {
+    /// Its key.
+    key: OrderKey,
+    /// Their places.
+    places: Vec<u32>,
+    /// Its own time while it counts.
+    counted: Option<Time>,
+}
+
+impl Item for OrderFacts {
+    type Sum = ();
+
+    fn sum(&self) {}
+}
+
 impl Counted {
     /// Received minus refunded, never below zero. Only a platform knows what was received.
     pub fn spent(&self, by_platform: bool, without: Without) -> Decimal {
@@ -115,33 +139,63 @@ impl Counted {
     }
 }
 
-impl Person {
-    /// Works out the counted orders anew.
-    pub(crate) fn count_orders(&mut self, words: &Words) {
-        let mut counted: Vec<Counted> = Vec::new();
-        for (key, places) in &self.orders {
-            let facts: Vec<(u32, &Fact)> =
-                places.iter().filter_map(|place| Some((*place, self.facts.get(*place as usize)?))).collect();
-            counted.extend(fold(*key, &facts, words));
+/// Where an order stands, or would.
+fn place_of(orders: &Tree<OrderFacts>, key: &OrderKey) -> Result<usize, usize> {
+    let place = orders.partition_point(|order| order.key < *key);
+    if orders.get(place).is_some_and(|order| order.key == *key) { Ok(place) } else { Err(place) }
+}
+
+/// Notes a fact of an order; what follows from it is worked out later.
+pub(super) fn note(orders: &mut Tree<OrderFacts>, key: OrderKey, fact: u32) {
+    match place_of(orders, &key) {
+        Ok(place) => {
+            orders.change(place, |order| order.places.push(fact));
         }
-        counted.sort_by_key(|order| (order.time, order.key));
-        self.counted = counted;
+        Err(place) => orders.insert(place, OrderFacts { key, places: vec![fact], counted: None }),
     }
 }
 
 impl Person {
-    /// Works out one order anew, the others as they are.
-    pub(crate) fn count_order(&mut self, key: OrderKey, words: &Words) {
-        if let Some(place) = self.counted.iter().position(|order| order.key == key) {
-            self.counted.remove(place);
+    /// How many facts of an order there are.
+    pub(crate) fn facts_of_order(&self, key: &OrderKey) -> usize {
+        let order = place_of(&self.orders, key).ok().and_then(|place| self.orders.get(place));
+        order.map_or(0, |order| order.places.len())
+    }
+
+    fn fold_order(&self, order: &OrderFacts, words: &Words) -> Option<Counted> {
+        let fact = |place: &u32| Some((*place, self.facts.get(*place as usize)?));
+        let facts: Vec<(u32, &Fact)> = order.places.iter().filter_map(fact).collect();
+        fold(order.key, &facts, words)
+    }
+
+    /// Works out the counted orders anew.
+    pub(crate) fn count_orders(&mut self, words: &Words) {
+        let mut counted: Vec<Counted> = Vec::new();
+        let mut orders: Vec<OrderFacts> = self.orders.iter().cloned().collect();
+        for order in &mut orders {
+            let folded = self.fold_order(order, words);
+            order.counted = folded.as_ref().map(|order| order.time);
+            counted.extend(folded);
         }
-        let places = self.orders.get(&key).map(Vec::as_slice).unwrap_or_default();
-        let facts: Vec<(u32, &Fact)> =
-            places.iter().filter_map(|place| Some((*place, self.facts.get(*place as usize)?))).collect();
-        if let Some(order) = fold(key, &facts, words) {
-            let place = self.counted.partition_point(|other| (other.time, other.key) < (order.time, order.key));
-            self.counted.insert(place, order);
+        counted.sort_by_key(|order| (order.time, order.key));
+        self.orders = orders.into_iter().collect();
+        self.counted = counted.into_iter().collect();
+    }
+
+    /// Works out one order anew, the others as they are: as what it counted before and counts now.
+    pub(crate) fn count_order(&mut self, key: OrderKey, words: &Words) -> [Option<Counted>; 2] {
+        let Ok(place) = place_of(&self.orders, &key) else { return [None, None] };
+        let Some(order) = self.orders.get(place) else { return [None, None] };
+        let (before, now) = (order.counted, self.fold_order(order, words));
+        let stands =
+            |counted: &Tree<Counted>, time: Time| counted.partition_point(|one| (one.time, one.key) < (time, key));
+        let before = before.and_then(|time| self.counted.remove(stands(&self.counted, time)));
+        let time = now.as_ref().map(|order| order.time);
+        if let Some(order) = &now {
+            self.counted.insert(stands(&self.counted, order.time), order.clone());
         }
+        self.orders.change(place, |order| order.counted = time);
+        [before, now]
     }
 }
 

@@ -3,12 +3,12 @@
 
 use crate::person::Person;
 use crate::person::bag::descend;
-use crate::person::fact::Fact;
+use crate::person::facts::Facts;
 use crate::person::view::Context;
 use model::{Map, SourceKind, Value};
 
 /// Keeps, of one source's facts with a trait, the one with the newest value.
-pub(crate) fn keep_newest(newest: &mut Vec<(u32, u32)>, facts: &[Fact], name: u32, (source, place): (u32, u32)) {
+pub(crate) fn keep_newest(newest: &mut Vec<(u32, u32)>, facts: &Facts, name: u32, (source, place): (u32, u32)) {
     let weight = |place: u32| facts.get(place as usize).map(|fact| (fact.time, fact.traits.get(name)));
     match newest.iter_mut().find(|(of, _)| *of == source) {
         None => newest.push((source, place)),

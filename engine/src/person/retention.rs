@@ -97,7 +97,7 @@ impl Person {
         let bases = self.cart_bases(until);
         let (gone, stays) = (BTreeMap::new(), BTreeMap::new());
         let mut sieve = Sieve { until, words, bases, place: 0, gone, stays, changed: 0 };
-        let mut facts = std::mem::take(&mut self.facts).into_iter();
+        let mut facts = self.facts.take().into_iter();
         let mut tail = Vec::new();
         for (id, count) in std::mem::take(&mut self.chunks) {
             let before = sieve.changed;
@@ -105,7 +105,7 @@ impl Person {
             let kept: Vec<Fact> = run.filter_map(|fact| sieve.keep(fact)).collect();
             if sieve.changed > before {
                 let worth_it = kept.len() >= CHUNK_FACTS_MIN;
-                rewritten.push((id, worth_it.then(|| to_chunk(&kept))));
+                rewritten.push((id, worth_it.then(|| to_chunk(kept.iter()))));
                 if !worth_it {
                     tail.extend(kept);
                     continue;

@@ -1,13 +1,15 @@
 //! A person at one instant, as evaluation sees it.
 
+use crate::eval::line::{Ready, Wanted};
 use crate::eval::subject::{Happening, Spent, Subject};
 use crate::person::Person;
 use crate::person::bag::descend;
 use crate::person::carts::Change;
 use crate::person::derived::derived;
 use crate::person::fact::Fact;
+use crate::person::facts::Facts;
 use crate::person::names::Names;
-use crate::person::orders::Words;
+use crate::person::orders::{Counted, Words};
 use crate::person::past::Past;
 use crate::person::retention::passes;
 use crate::plan::Without;
@@ -99,14 +101,14 @@ pub struct View<'a> {
     pub stable_id: &'a str,
 }
 
-struct Shown<'a> {
+pub(super) struct Shown<'a> {
     fact: &'a Fact,
     name: &'a str,
     time: Time,
     kept: bool,
     names: &'a Names,
     /// What it shows of a cart, when it is no event of its own.
-    change: Option<(&'a Change, &'a [Fact], &'a Words)>,
+    change: Option<(&'a Change, &'a Facts, &'a Words)>,
 }
 
 impl Happening for Shown<'_> {
@@ -151,18 +153,45 @@ impl<'a> View<'a> {
         }))
     }
 
+    /// A fact under a name.
+    pub(super) fn shown(&self, fact: &'a Fact, name: u32) -> Shown<'a> {
+        let context = self.context;
+        let (name, kept) = (context.names.name(name).unwrap_or_default(), context.words.is_order(name));
+        Shown { fact, name, time: fact.time, kept, names: context.names, change: None }
+    }
+
+    /// A counted order, as it happened.
+    pub(super) fn shown_order(&self, order: &Counted) -> Option<Shown<'a>> {
+        let fact = self.person.facts.get(order.shown as usize)?;
+        Some(Shown { time: order.time, ..self.shown(fact, self.context.words.completed) })
+    }
+
+    /// What a cart shows, under a name.
+    pub(super) fn shown_change<'b>(&self, change: &'b Change, name: u32) -> Option<Shown<'b>>
+    where
+        'a: 'b,
+    {
+        let fact = self.person.facts.get(change.snapshot as usize)?;
+        let shown = Some((change, &self.person.facts, self.context.words));
+        Some(Shown { kept: false, change: shown, ..self.shown(fact, name) })
+    }
+
+    /// What was spent on an order.
+    pub(super) fn spent_on(&self, order: &Counted, without: Without) -> Spent {
+        let amount = order.spent(self.context.is_platform(order.source), without);
+        Spent { time: order.time, amount, currency: order.currency.clone() }
+    }
+
     /// Facts of one name in `from..until` that are not past retention.
     fn named(&self, number: u32, from: Time, until: Time) -> impl Iterator<Item = Shown<'a>> + use<'a> {
         let (person, context) = (self.person, self.context);
         let name = context.names.name(number).unwrap_or_default();
         let kept = context.words.is_order(number);
-        let places = person.by_name.get(&number).map(Vec::as_slice).unwrap_or_default();
-        let time = |place: &u32| person.facts.get(*place as usize).map_or(Time::MIN, |fact| fact.time);
-        let first = places.partition_point(|place| time(place) < from || (!kept && time(place) <= context.forgotten));
+        let time = move |place: &u32| person.facts.get(*place as usize).map_or(Time::MIN, |fact| fact.time);
+        let gone = move |place: &u32| time(place) < from || (!kept && time(place) <= context.forgotten);
+        let places = person.by_name.get(&number).into_iter();
         places
-            .get(first..)
-            .unwrap_or_default()
-            .iter()
+            .flat_map(move |places| places.from(places.partition_point(gone)))
             .filter_map(move |place| person.facts.get(*place as usize))
             .take_while(move |fact| fact.time < until)
             .map(move |fact| Shown { fact, name, time: fact.time, kept, names: context.names, change: None })
@@ -173,11 +202,11 @@ impl<'a> View<'a> {
         let (person, context) = (self.person, self.context);
         let name = context.names.name(number).unwrap_or_default();
         let changes = person.cart_changes(number, context.words);
-        let first = changes.partition_point(|change| change.time < from || change.time <= context.forgotten);
-        let changes = changes.get(first..).unwrap_or_default().iter();
+        let gone = move |change: &Change| change.time < from || change.time <= context.forgotten;
+        let changes = changes.into_iter().flat_map(move |changes| changes.from(changes.partition_point(gone)));
         changes.take_while(move |change| change.time < until).filter_map(move |change| {
             let fact = person.facts.get(change.snapshot as usize)?;
-            let shown = Some((change, person.facts.as_slice(), context.words));
+            let shown = Some((change, &person.facts, context.words));
             Some(Shown { fact, name, time: change.time, kept: false, names: context.names, change: shown })
         })
     }
@@ -201,7 +230,7 @@ impl<'a> View<'a> {
         let (person, context) = (self.person, self.context);
         let name = context.names.name(context.words.completed).unwrap_or_default();
         let first = person.counted.partition_point(|order| order.time < from);
-        let orders = person.counted.get(first..).unwrap_or_default().iter();
+        let orders = person.counted.from(first);
         orders.take_while(move |order| order.time < until).filter_map(move |order| {
             let fact = person.facts.get(order.shown as usize)?;
             let shown = Shown { fact, name, time: order.time, kept: true, names: context.names, change: None };
@@ -238,7 +267,7 @@ impl Subject for View<'_> {
             Some(number) if number == self.context.words.completed => {
                 self.orders(from, until).all(|shown| visit(&shown));
             }
-            Some(number) if !self.person.cart_changes(number, self.context.words).is_empty() => {
+            Some(number) if self.person.cart_changes(number, self.context.words).is_some() => {
                 let mut all: Vec<Shown<'_>> = self.named(number, from, until).collect();
                 all.extend(self.changes(number, from, until));
                 all.sort_by_key(|shown| shown.time);
@@ -255,11 +284,10 @@ impl Subject for View<'_> {
 
     fn spent(&self, from: Time, until: Time, without: Without, visit: &mut dyn FnMut(&Spent)) {
         let first = self.person.counted.partition_point(|order| order.time < from);
-        let orders = self.person.counted.get(first..).unwrap_or_default().iter();
+        let orders = self.person.counted.from(first);
         for order in orders.take_while(|order| order.time < until) {
             if self.context.orders_count(order.source) {
-                let amount = order.spent(self.context.is_platform(order.source), without);
-                visit(&Spent { time: order.time, amount, currency: order.currency.clone() });
+                visit(&self.spent_on(order, without));
             }
         }
     }
@@ -270,6 +298,10 @@ impl Subject for View<'_> {
         }
         let days = self.context.rates.get(&(from.to_owned(), to.to_owned()))?;
         days.range(..=self.context.day(at)).next_back().map(|(_, rate)| *rate)
+    }
+
+    fn line(&self, wanted: Wanted<'_>) -> Option<Ready> {
+        self.kept_line(wanted)
     }
 
     fn stable_id(&self) -> &str {

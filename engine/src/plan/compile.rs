@@ -1,5 +1,6 @@
 //! From a definition to a plan.
 
+use super::touched::filters_turn;
 use super::{
     Activity, Constants, Filter, Kind, Measure, Next, Node, Plan, Sample, Sequence, Spending, Step, Test, TouchedBy,
     Window, Without,
@@ -52,6 +53,21 @@ pub fn compile(
         return Err(DefinitionError::new("", why));
     }
     Ok(Plan { root, frozen, refers_to, asks_entries, zone, currency, retention_days, touched })
+}
+
+fn digest(text: &str) -> u128 {
+    Sha256::digest(text.as_bytes()).iter().take(16).fold(0, |sum, byte| (sum << 8) | u128::from(*byte))
+}
+
+/// The key of what an activity measures, whatever its window and bounds.
+fn line(activity: &ast::Activity) -> u128 {
+    let bare = ast::Activity { window: None, measure: ast::Measure::Once, ..activity.clone() };
+    let measured = match &activity.measure {
+        ast::Measure::Figure(ast::Figure::Distinct, of, _) => format!("values {of}"),
+        ast::Measure::Figure(_, of, _) => format!("numbers {of}"),
+        _ => "times".to_owned(),
+    };
+    digest(&format!("{measured} {}", bare.to_json()))
 }
 
 struct Compiler<'a> {
@@ -164,8 +180,7 @@ impl Compiler<'_> {
             }
             _ => return 0,
         };
-        let digest = Sha256::digest(text.as_bytes());
-        digest.iter().take(16).fold(0, |sum, byte| (sum << 8) | u128::from(*byte))
+        digest(&text)
     }
 
     fn filters(&self, filters: &[ast::Filter]) -> Compiled<Vec<Filter>> {
@@ -192,7 +207,8 @@ impl Compiler<'_> {
             ast::Measure::Last(window) => Measure::Last(self.window(Some(window))?),
         };
         let window = self.window(activity.window.as_ref())?;
-        Ok(Activity { event: activity.event.clone(), filters, window, measure })
+        let line = if filters_turn(&filters) { None } else { Some(line(activity)) };
+        Ok(Activity { event: activity.event.clone(), filters, window, measure, line })
     }
 
     fn window(&self, window: Option<&ast::Window>) -> Compiled<Window> {

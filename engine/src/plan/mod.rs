@@ -175,6 +175,9 @@ pub struct Activity {
     pub window: Window,
     /// What is measured.
     pub measure: Measure,
+    /// The same for all that measure the same of the same happenings, whatever the window and the bounds;
+    /// `None` when a filter looks at the clock.
+    pub line: Option<u128>,
 }
 
 /// A filter.

@@ -95,14 +95,19 @@ impl TouchedBy {
             _ => [&activity.window, &activity.window],
         };
         let fixed = windows.iter().all(|window| matches!(window, Window::Range(..)));
-        let filters_turn = activity.filters.iter().any(|filter| match filter {
-            Filter::Property(_, test) => looks_at_the_clock(test),
-            Filter::Item(tests) => tests.iter().any(|(_, test)| looks_at_the_clock(test)),
-        });
+        let filters_turn = filters_turn(&activity.filters);
         // Retention takes all but the events of orders out of every window in the end.
         let kept_for_good = activity.event.as_deref().is_some_and(|name| ORDER_EVENTS.contains(&name));
         self.timed |= !fixed || !kept_for_good || filters_turn;
     }
+}
+
+/// Whether time alone can change what filters say.
+pub(super) fn filters_turn(filters: &[Filter]) -> bool {
+    filters.iter().any(|filter| match filter {
+        Filter::Property(_, test) => looks_at_the_clock(test),
+        Filter::Item(tests) => tests.iter().any(|(_, test)| looks_at_the_clock(test)),
+    })
 }
 
 fn looks_at_the_clock(test: &Test) -> bool {

@@ -4,6 +4,7 @@ use super::Workspace;
 use crate::identity::anchor::IDENTITIES_MAX;
 use crate::identity::cluster::{Rules, components};
 use crate::person::fact::Fact;
+use crate::person::facts::Facts;
 use crate::person::small_map::SmallMap;
 use crate::person::{IDENTITY_LINKS_MAX, Node, PERSON_IDENTITIES_MAX, Person};
 use crate::storage::{LinkRecord, PersonNo, Storage, StorageError};
@@ -232,8 +233,8 @@ impl<S: Storage> Workspace<S> {
         for (id, _) in std::mem::take(&mut person.chunks) {
             self.people.dropped_chunks.fresh.insert(id, ());
         }
-        let (gone, stays) = std::mem::take(&mut person.facts).into_iter().partition(|fact| goes(fact));
-        person.facts = stays;
+        let (gone, stays) = person.facts.take().into_iter().partition(|fact| goes(fact));
+        person.facts = Facts::from(stays);
         person.index(&self.words);
         self.people.put(person);
         gone

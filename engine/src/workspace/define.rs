@@ -15,6 +15,9 @@ impl<S: Storage> Workspace<S> {
         when: When,
         effects: &mut Vec<Effect>,
     ) -> Result<Applied, StorageError> {
+        if matches!(command, Command::WorkspacePut { .. } | Command::SourcePut(_) | Command::RatePut { .. }) {
+            self.people.drop_lines();
+        }
         match command {
             Command::WorkspacePut { .. } => self.put_workspace(command, when, effects),
             Command::SourcePut(source) => self.put_source(source, when, effects),

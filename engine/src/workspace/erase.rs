@@ -50,7 +50,7 @@ impl<S: Storage> Workspace<S> {
         for (id, _) in &person.chunks {
             self.people.dropped_chunks.fresh.insert(*id, ());
         }
-        self.forget_orders(&person.facts);
+        self.forget_orders(person.facts.iter());
         self.people.drop_number(no);
         self.definitions_changed = true;
         self.forget_links(&neighbours, &person.nodes.keys().copied().collect(), &mut touched)?;
@@ -59,8 +59,8 @@ impl<S: Storage> Workspace<S> {
     }
 
     /// Orders whose facts are gone belong to nobody: all facts of an order go together.
-    fn forget_orders(&mut self, gone: &[Fact]) {
-        for order in gone.iter().filter_map(|fact| fact.order_key(&self.words)) {
+    fn forget_orders<'a>(&mut self, gone: impl Iterator<Item = &'a Fact>) {
+        for order in gone.filter_map(|fact| fact.order_key(&self.words)) {
             self.people.orders.fresh.insert(order, None);
         }
     }
@@ -159,7 +159,7 @@ impl<S: Storage> Workspace<S> {
             }
         }
         let gone = self.take_facts(no, |fact| fact.source == number as u32);
-        self.forget_orders(&gone);
+        self.forget_orders(gone.iter());
         self.settle(touched, Scope::All, when, effects)?;
         Ok(Applied::Changed { person: None })
     }

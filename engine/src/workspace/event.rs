@@ -178,7 +178,7 @@ impl<S: Storage> Workspace<S> {
             return Ok(false);
         };
         self.people.ensure(owner, &self.words)?;
-        let facts = self.people.get(owner).and_then(|person| person.orders.get(&key)).map_or(0, Vec::len);
+        let facts = self.people.get(owner).map_or(0, |person| person.facts_of_order(&key));
         if facts >= ORDER_FACTS_MAX {
             fact.order = None;
             self.count_refused("too_many_facts_of_an_order", 1);

@@ -37,7 +37,11 @@ pub(super) fn shown_events<'a>(person: &'a Person, context: &Context<'_>) -> Vec
     let facts = person.facts.iter().filter(|fact| fact.name.is_some() && !gone(fact));
     let mut events: Vec<ShownEvent<'a>> = facts.map(|fact| ShownEvent { person, fact, change: None }).collect();
     for name in [words.added, words.removed] {
-        let changes = person.cart_changes(name, words).iter().filter(|change| change.time > context.forgotten);
+        let changes = person
+            .cart_changes(name, words)
+            .into_iter()
+            .flat_map(|changes| changes.iter())
+            .filter(|change| change.time > context.forgotten);
         events.extend(changes.filter_map(|change| {
             let fact = person.facts.get(change.snapshot as usize)?;
             Some(ShownEvent { person, fact, change: Some((name, change)) })

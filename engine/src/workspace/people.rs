@@ -177,6 +177,11 @@ impl<S: Storage> People<S> {
         Some(Arc::make_mut(&mut slot.person))
     }
 
+    /// What lines were kept by may have changed.
+    pub(super) fn drop_lines(&self) {
+        self.loaded.values().for_each(|slot| slot.person.lines.clear());
+    }
+
     /// Adds a fact to a cluster in memory.
     pub(super) fn push(&mut self, no: PersonNo, fact: crate::person::fact::Fact, words: &Words) {
         let bytes = fact.bytes();
