@@ -25,6 +25,8 @@ pub struct TouchedBy {
     pub held: BTreeSet<String>,
     /// Time alone.
     pub timed: bool,
+    /// More than what is known of the person: who they are, or what else holds them.
+    pub beyond_person: bool,
     /// How many conditions and groups there are, those of other segments included.
     pub nodes: usize,
 }
@@ -64,6 +66,7 @@ impl TouchedBy {
             Kind::Member(node) => self.add(node),
             Kind::Held(id) => {
                 self.held.insert(id.clone());
+                self.beyond_person = true;
             }
             Kind::Entered(node, _) => {
                 self.add(node);
@@ -71,7 +74,10 @@ impl TouchedBy {
                 self.properties.insert("first_seen".to_owned());
                 self.timed = true;
             }
-            Kind::Sample(sample) => self.add(&sample.of),
+            Kind::Sample(sample) => {
+                self.beyond_person = true;
+                self.add(&sample.of);
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! Fills new versions of segments in the background, and puts them in force in one step.
 
+use super::scope::Scope;
 use super::segments::{Slots, Version};
-use super::settle::Scope;
 use super::{Applied, When, Workspace};
 use crate::effect::Effect;
 use crate::eval::{Tri, evaluate};

@@ -94,7 +94,7 @@ impl<S: Storage> Workspace<S> {
 
     /// New weak identities that an event of one known person names stay with that person: nobody
     /// is regrouped for them, which would cost as much as the person's history is long.
-    fn adopt(&mut self, plan: &Links<'_>) -> Option<BTreeSet<PersonNo>> {
+    pub(super) fn adopt(&mut self, plan: &Links<'_>) -> Option<BTreeSet<PersonNo>> {
         let no = *plan.holders.first().filter(|_| plan.holders.len() == 1)?;
         let new: BTreeMap<IdentityKey, &Identity> = plan.unknown.iter().map(|one| (one.key(), one)).collect();
         let linked = plan.links.len() == new.len() && plan.links.iter().all(|(from, _)| new.contains_key(from));
@@ -110,9 +110,6 @@ impl<S: Storage> Workspace<S> {
 
     /// Carries a plan out; returns the clusters that came of it.
     pub(super) fn link(&mut self, plan: Links<'_>) -> Result<BTreeSet<PersonNo>, StorageError> {
-        if let Some(adopted) = self.adopt(&plan) {
-            return Ok(adopted);
-        }
         let mut involved = plan.holders;
         for identity in plan.unknown {
             let no = self.next_person;

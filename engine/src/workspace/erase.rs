@@ -1,6 +1,7 @@
 //! Erasure, redaction, and cutting two identities apart.
 
-use super::settle::{Scope, Touched};
+use super::scope::Scope;
+use super::settle::Touched;
 use super::{Applied, When, Workspace};
 use crate::effect::Effect;
 use crate::identity::cluster::pair;

@@ -1,6 +1,7 @@
 //! Applies one event.
 
-use super::settle::{Scope, Touched};
+use super::scope::Scope;
+use super::settle::Touched;
 use super::{Applied, When, Workspace};
 use crate::effect::{Cause, Effect};
 use crate::identity::anchor::anchor;
@@ -94,7 +95,9 @@ impl<S: Storage> Workspace<S> {
         for no in &plan.holders {
             self.capture(*no, &mut touched)?;
         }
-        if structural {
+        // Who only gets one more weak identity stays who they are.
+        let regrouped = structural && self.adopt(&plan).is_none();
+        if regrouped {
             for no in self.link(plan)? {
                 touched.insert_new(no);
             }
@@ -104,18 +107,25 @@ impl<S: Storage> Workspace<S> {
         let said = if is_order || cart.is_some() { split_traits(&mut fact) } else { None };
         let moved = self.place_order(event, &mut fact, &mut touched)?;
         self.place_cart(event, &mut fact, cart, &mut touched)?;
-        let affected = self.affected(event, &fact);
+        let earliest = !event.consent.is_empty() || self.is_earliest(&touched, time);
+        let affected = self.affected(event, &fact, earliest);
         for fact in [Some(fact), said].into_iter().flatten() {
             if let Some(no) = self.people.holder(&fact.anchor)? {
                 self.people.push(no, fact, &self.words);
             }
         }
         self.keep_consent(event, source as u32, message, (own_anchor, time), &mut touched)?;
-        let scope = if structural || moved { Scope::All } else { Scope::Some(affected) };
-        let cause = if structural && touched.before_count() > 1 { Cause::Merge } else { when.cause };
+        let scope = if regrouped || moved { Scope::Concerning } else { Scope::Some(affected) };
+        let cause = if regrouped && touched.before_count() > 1 { Cause::Merge } else { when.cause };
         self.settle(touched, scope, When { cause, ..when }, effects)?;
         let person = self.people.holder(&own_anchor)?.and_then(|no| self.stable_id(no));
         Ok(Applied::Changed { person })
+    }
+
+    /// Whether nothing as early is known of one of the touched.
+    fn is_earliest(&self, touched: &Touched, time: Time) -> bool {
+        let seen = |no: PersonNo| self.people.get(no).and_then(|person| person.first_seen);
+        touched.all().any(|no| seen(no).is_none_or(|first| time < first))
     }
 
     /// Whether a person has so many facts that no more is kept.

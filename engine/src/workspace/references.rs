@@ -1,7 +1,8 @@
 //! Segments that refer to segments: no cycles, and those that refer follow at once.
 
+use super::scope::Scope;
 use super::segments::Version;
-use super::settle::{Scope, Touched};
+use super::settle::Touched;
 use super::{When, Workspace};
 use crate::effect::Effect;
 use crate::language::{self, Definition, DefinitionError};

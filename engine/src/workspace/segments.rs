@@ -3,12 +3,13 @@
 
 use super::Workspace;
 use super::backfill::Entering;
+use super::index::Index;
 use super::references::refers_to;
 use crate::person::fact::Fact;
 use crate::person::view::Held;
 use crate::plan::Plan;
 use crate::storage::{PersonNo, Storage};
-use model::{Event, EventKind, SegmentDefinition, SegmentId, names};
+use model::{Event, EventKind, SegmentDefinition, SegmentId};
 use roaring::RoaringBitmap;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -87,12 +88,8 @@ pub(super) struct Segments {
     pub(super) slots: BTreeMap<SegmentId, Slots>,
     pub(super) versions: BTreeMap<u32, Version>,
     pub(super) next_bitmap: u32,
-    by_event: BTreeMap<String, Vec<u32>>,
-    by_any_event: Vec<u32>,
-    by_order: Vec<u32>,
-    by_property: BTreeMap<String, Vec<u32>>,
-    /// Versions whose answer can change by time alone.
-    pub(super) timed: Vec<u32>,
+    /// By what could change them.
+    pub(super) index: Index,
     /// Versions in force whose members are held as they are.
     pub(super) held: Vec<u32>,
     /// Whether a version asks for consent.
@@ -107,41 +104,14 @@ impl Segments {
         Segments { next_bitmap, ..Segments::default() }
     }
 
-    /// Builds the index anew.
+    /// Brings the index up to date with the versions.
     pub(super) fn index(&mut self) {
-        self.by_event.clear();
-        self.by_any_event.clear();
-        self.by_order.clear();
-        self.by_property.clear();
-        self.timed.clear();
-        self.held.clear();
-        self.asks_consent = false;
-        self.asks_money = false;
-        for (bitmap, version) in &self.versions {
-            if version.is_held() {
-                self.held.extend(version.built_to.is_none().then_some(*bitmap));
-                continue;
-            }
-            let Ok(plan) = &version.plan else { continue };
-            let touched = plan.touched_by();
-            for name in &touched.events {
-                self.by_event.entry(name.clone()).or_default().push(*bitmap);
-            }
-            self.asks_money |= touched.orders;
-            if touched.any_event {
-                self.by_any_event.push(*bitmap);
-            }
-            if touched.orders || touched.any_event || touched.events.contains(names::ORDER_COMPLETED) {
-                self.by_order.push(*bitmap);
-            }
-            for property in &touched.properties {
-                self.asks_consent |= property.starts_with("consent_");
-                self.by_property.entry(top_level(property).to_owned()).or_default().push(*bitmap);
-            }
-            if touched.timed {
-                self.timed.push(*bitmap);
-            }
-        }
+        let held = self.versions.iter().filter(|(_, version)| version.is_held() && version.built_to.is_none());
+        self.held = held.map(|(bitmap, _)| *bitmap).collect();
+        let evaluated = self.versions.iter().filter(|(_, version)| !version.is_held());
+        self.index.update(evaluated.filter_map(|(bitmap, version)| Some((*bitmap, version.plan.as_ref().ok()?))));
+        self.asks_consent = self.index.asks_consent();
+        self.asks_money = self.index.asks_money();
     }
 
     /// The version in force of a segment.
@@ -160,42 +130,25 @@ impl Segments {
         let can_be = |bitmap: &u32| self.versions.get(bitmap).is_some_and(|version| version.plan.is_ok());
         slots.building.filter(can_be)
     }
-
-    fn extend_by_property(&self, property: &str, into: &mut Vec<u32>) {
-        into.extend(self.by_property.get(property).into_iter().flatten());
-    }
-}
-
-fn top_level(property: &str) -> &str {
-    property.split_once('.').map_or(property, |(head, _)| head)
 }
 
 impl<S: Storage> Workspace<S> {
     /// The versions whose answer an event could change for its person, when clusters stay as they are.
-    pub(super) fn affected(&self, event: &Event, fact: &Fact) -> Vec<u32> {
-        let segments = &self.segments;
+    /// `earliest` says whether nothing as early was known of somebody whom it touches.
+    pub(super) fn affected(&self, event: &Event, fact: &Fact, earliest: bool) -> Vec<u32> {
+        let index = &self.segments.index;
         let mut affected = Vec::new();
         if let EventKind::Activity(name) = &event.kind {
-            affected.extend(segments.by_any_event.iter());
-            affected.extend(segments.by_event.get(name).into_iter().flatten());
-            if fact.name.is_some_and(|name| self.words.is_order(name)) {
-                affected.extend(segments.by_order.iter());
-            }
+            let is_order = fact.name.is_some_and(|name| self.words.is_order(name));
+            index.extend_by_event(name, is_order, &mut affected);
         }
-        for name in event.traits.keys() {
-            segments.extend_by_property(top_level(name), &mut affected);
-            if name == "email" {
-                segments.extend_by_property("email_domain", &mut affected);
-            }
-            if name == "birthday" {
-                segments.extend_by_property("age", &mut affected);
-            }
-        }
+        event.traits.keys().for_each(|name| index.extend_by_trait(name, &mut affected));
         if !event.consent.is_empty() || event.traits.contains_key("email") || event.traits.contains_key("phone") {
-            segments.extend_by_property("consent_email", &mut affected);
-            segments.extend_by_property("consent_sms", &mut affected);
+            index.extend_by_consent(&mut affected);
         }
-        segments.extend_by_property("first_seen", &mut affected);
+        if earliest {
+            index.extend_by_property("first_seen", &mut affected);
+        }
         affected.sort_unstable();
         affected.dedup();
         affected

@@ -2,6 +2,7 @@
 
 use super::held::HeldBefore;
 use super::query::key_of;
+use super::scope::Scope;
 use super::segments::Version;
 use super::{When, Workspace};
 use crate::effect::{Desired, Effect, Transition};
@@ -12,14 +13,6 @@ use model::{Channel, ConsentState, Identity, IdentityKey, IdentityKind, ListDefi
 use roaring::RoaringBitmap;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-/// Which versions to evaluate.
-pub(super) enum Scope {
-    /// Every version.
-    All,
-    /// These, by number of bitmap, in order.
-    Some(Vec<u32>),
-}
 
 /// What a cluster was before a change.
 #[derive(Clone, Debug, Default)]
@@ -144,7 +137,7 @@ impl<S: Storage> Workspace<S> {
         self.timers.set(no, Time::MAX);
         let mut touched = Touched::new(false);
         self.capture(no, &mut touched)?;
-        let timed = self.segments.timed.clone();
+        let timed = self.timed_for(no);
         self.settle(touched, Scope::Some(timed), when, effects)
     }
 
@@ -172,16 +165,7 @@ impl<S: Storage> Workspace<S> {
             }
             let alive = self.people.ensure(*no, &self.words)?;
             let now_id = if alive { self.stable_id(*no) } else { None };
-            let renamed = before.stable_id != now_id;
-            self.update_people(
-                *no,
-                before,
-                now_id.as_ref(),
-                renamed,
-                &scope,
-                &passed_on,
-                (&mut held_before, &mut held_after),
-            )?;
+            self.update_people(*no, before, now_id.as_ref(), &scope, &passed_on, (&mut held_before, &mut held_after))?;
             after.extend(now_id.map(|id| (*no, id)));
         }
         let changed = self.transitions(&held_before, &held_after, when, effects);
@@ -205,31 +189,26 @@ impl<S: Storage> Workspace<S> {
         no: PersonNo,
         before: &Before,
         now_id: Option<&Arc<str>>,
-        renamed: bool,
         scope: &Scope,
         passed_on: &HeldBefore,
         (held_before, held_after): (&mut Held, &mut Held),
     ) -> Result<(), StorageError> {
-        let everyone: Vec<u32>;
-        let looked_at = match scope {
-            Scope::Some(some) if !renamed => some,
-            _ => {
-                everyone = self.segments.versions.keys().copied().collect();
-                &everyone
+        let renamed = before.stable_id.as_ref() != now_id;
+        let foreign = if now_id.is_some() { self.foreign_consent(no)? } else { [None, None] };
+        let (looked_at, outcomes) = match scope {
+            Scope::All => {
+                let all: Vec<u32> = self.segments.versions.keys().copied().collect();
+                let outcomes = self.evaluate(no, all.iter().copied(), foreign);
+                (all, outcomes)
             }
+            Scope::Some(some) if !renamed => (some.clone(), self.evaluate(no, some.iter().copied(), foreign)),
+            _ => self.look_anew(no, (before.stable_id.is_some(), now_id.is_some()), foreign),
         };
-        let outcomes = match now_id {
-            Some(_) => {
-                let foreign = self.foreign_consent(no)?;
-                self.evaluate(no, looked_at.iter().copied(), foreign)
-            }
-            None => Vec::new(),
-        };
-        self.set_timer(no, &outcomes, looked_at.len() == self.segments.versions.len());
+        self.set_timer(no, &outcomes, renamed || !matches!(scope, Scope::Some(_)));
         self.set_bit(BitmapKind::People, 0, no, now_id.is_some());
         // Outcomes come in the order of `looked_at`, without those that are not built yet or can't be evaluated.
         let mut outcomes = outcomes.into_iter().peekable();
-        for bitmap in looked_at.iter().copied() {
+        for bitmap in looked_at {
             let outcome = outcomes.next_if(|(of, _)| *of == bitmap);
             let kept = || {
                 // Held as they are, as far as they are still there.

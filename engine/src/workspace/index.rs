@@ -1,0 +1,246 @@
+//! From what an event says, and from what is known of a person, to the versions that it could change.
+
+use crate::eval::line::{Ready, Wanted};
+use crate::eval::subject::{Happening, Spent, Subject};
+use crate::eval::{Outcome, Tri, evaluate};
+use crate::person::Person;
+use crate::person::names::Names;
+use crate::person::orders::Words;
+use crate::plan::{Node, Plan, TouchedBy, Without};
+use model::{IdentityKind, Time, Value, names};
+use rust_decimal::Decimal;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// What a version was indexed by.
+struct Known {
+    root: Arc<Node>,
+    touched: TouchedBy,
+}
+
+/// Versions by what could change them, each list in order.
+#[derive(Default)]
+pub(super) struct Index {
+    known: BTreeMap<u32, Known>,
+    by_event: BTreeMap<String, Vec<u32>>,
+    by_any_event: Vec<u32>,
+    by_order: Vec<u32>,
+    by_property: BTreeMap<String, Vec<u32>>,
+    /// Versions whose answer can change by time alone.
+    timed: BTreeSet<u32>,
+    /// What is not false of somebody of whom nothing is known: that it stays until something is.
+    of_nobody: BTreeMap<u32, Tri>,
+    /// Versions that look at more than what is known of a person.
+    always: BTreeSet<u32>,
+    asks_consent: BTreeSet<u32>,
+    asks_money: BTreeSet<u32>,
+}
+
+fn add(list: &mut Vec<u32>, version: u32) {
+    if let Err(place) = list.binary_search(&version) {
+        list.insert(place, version);
+    }
+}
+
+fn remove<K: Ord + Clone>(lists: &mut BTreeMap<K, Vec<u32>>, key: &K, version: u32) {
+    if let Some(list) = lists.get_mut(key) {
+        list.retain(|other| *other != version);
+        if list.is_empty() {
+            lists.remove(key);
+        }
+    }
+}
+
+/// The first part of a dotted name.
+pub(super) fn top_level(property: &str) -> &str {
+    property.split_once('.').map_or(property, |(head, _)| head)
+}
+
+impl Index {
+    /// Brings the index up to date with the versions that are evaluated, which come in order.
+    pub(super) fn update<'a>(&mut self, plans: impl Iterator<Item = (u32, &'a Plan)>) {
+        let mut known = self.known.iter().peekable();
+        let (mut gone, mut new) = (Vec::new(), Vec::new());
+        for (version, plan) in plans {
+            while let Some((other, _)) = known.next_if(|(other, _)| **other < version) {
+                gone.push(*other);
+            }
+            match known.next_if(|(other, _)| **other == version) {
+                Some((_, known)) if Arc::ptr_eq(&known.root, &plan.root) => continue,
+                Some(_) => gone.push(version),
+                None => {}
+            }
+            new.push((version, plan));
+        }
+        gone.extend(known.map(|(version, _)| *version));
+        gone.into_iter().for_each(|version| self.remove(version));
+        new.into_iter().for_each(|(version, plan)| self.add(version, plan));
+    }
+
+    fn add(&mut self, version: u32, plan: &Plan) {
+        let touched = plan.touched_by().clone();
+        for name in &touched.events {
+            add(self.by_event.entry(name.clone()).or_default(), version);
+        }
+        if touched.any_event {
+            add(&mut self.by_any_event, version);
+        }
+        if touched.orders {
+            self.asks_money.insert(version);
+        }
+        if touched.orders || touched.any_event || touched.events.contains(names::ORDER_COMPLETED) {
+            add(&mut self.by_order, version);
+        }
+        for property in &touched.properties {
+            if property.starts_with("consent_") {
+                self.asks_consent.insert(version);
+            }
+            add(self.by_property.entry(top_level(property).to_owned()).or_default(), version);
+        }
+        if touched.timed {
+            self.timed.insert(version);
+        }
+        if touched.beyond_person {
+            self.always.insert(version);
+        }
+        let of_nobody = evaluate(plan, &Nobody, Time(0)).value;
+        if of_nobody != Tri::False {
+            self.of_nobody.insert(version, of_nobody);
+        }
+        self.known.insert(version, Known { root: Arc::clone(&plan.root), touched });
+    }
+
+    fn remove(&mut self, version: u32) {
+        let Some(Known { touched, .. }) = self.known.remove(&version) else { return };
+        for name in &touched.events {
+            remove(&mut self.by_event, name, version);
+        }
+        for property in &touched.properties {
+            remove(&mut self.by_property, &top_level(property).to_owned(), version);
+        }
+        self.by_any_event.retain(|other| *other != version);
+        self.by_order.retain(|other| *other != version);
+        for set in [&mut self.timed, &mut self.always, &mut self.asks_consent, &mut self.asks_money] {
+            set.remove(&version);
+        }
+        self.of_nobody.remove(&version);
+    }
+
+    /// Whether a version asks for consent.
+    pub(super) fn asks_consent(&self) -> bool {
+        !self.asks_consent.is_empty()
+    }
+
+    /// Whether a version asks for money spent.
+    pub(super) fn asks_money(&self) -> bool {
+        !self.asks_money.is_empty()
+    }
+
+    /// Those that an activity could change.
+    pub(super) fn extend_by_event(&self, name: &str, is_order: bool, into: &mut Vec<u32>) {
+        into.extend(&self.by_any_event);
+        into.extend(self.by_event.get(name).into_iter().flatten());
+        if is_order {
+            into.extend(&self.by_order);
+        }
+    }
+
+    /// Those that a property could change.
+    pub(super) fn extend_by_property(&self, property: &str, into: &mut Vec<u32>) {
+        into.extend(self.by_property.get(property).into_iter().flatten());
+    }
+
+    /// Those that a trait could change.
+    pub(super) fn extend_by_trait(&self, name: &str, into: &mut Vec<u32>) {
+        self.extend_by_property(top_level(name), into);
+        match name {
+            "email" => self.extend_by_property("email_domain", into),
+            "birthday" => self.extend_by_property("age", into),
+            _ => {}
+        }
+    }
+
+    /// Those that what an address said could change.
+    pub(super) fn extend_by_consent(&self, into: &mut Vec<u32>) {
+        self.extend_by_property("consent_email", into);
+        self.extend_by_property("consent_sms", into);
+    }
+
+    /// Those whose answer for a person may differ from that for nobody, in order. All others hold of the person
+    /// what they hold of nobody, for as long as nothing else becomes known.
+    pub(super) fn concern(&self, person: &Person, names: &Names, words: &Words) -> Vec<u32> {
+        let mut concern: Vec<u32> = self.always.iter().copied().collect();
+        let mut by_event = |number: u32| {
+            let name = names.name(number).unwrap_or_default();
+            self.extend_by_event(name, words.is_order(number), &mut concern);
+        };
+        person.by_name.keys().for_each(|number| by_event(*number));
+        if !person.orders.is_empty() {
+            by_event(words.completed);
+        }
+        if person.carts.is_some() {
+            [words.added, words.removed, words.cart_updated].into_iter().for_each(by_event);
+        }
+        person.by_trait.keys().filter_map(|number| names.name(*number)).for_each(|name| {
+            self.extend_by_trait(name, &mut concern);
+        });
+        let addressed = |name: &str| names.number(name).is_some_and(|number| person.by_trait.contains_key(&number));
+        let mut kinds = person.nodes.values().map(|node| node.identity.kind);
+        if addressed("email") || addressed("phone") || kinds.any(IdentityKind::is_address) {
+            ["email", "phone", "email_domain"].iter().for_each(|name| self.extend_by_property(name, &mut concern));
+            self.extend_by_consent(&mut concern);
+        }
+        self.extend_by_property("first_seen", &mut concern);
+        concern.sort_unstable();
+        concern.dedup();
+        concern
+    }
+
+    /// Of some versions those that time alone can change.
+    pub(super) fn timed(&self, versions: &mut Vec<u32>) {
+        versions.retain(|version| self.timed.contains(version));
+    }
+
+    /// What is not false of somebody of whom nothing is known, by version.
+    pub(super) fn of_nobody(&self) -> &BTreeMap<u32, Tri> {
+        &self.of_nobody
+    }
+}
+
+/// What holds of nobody holds until something becomes known.
+pub(super) fn for_good(value: Tri) -> Outcome {
+    Outcome { value, until: Time::MAX }
+}
+
+/// Somebody of whom nothing is known.
+struct Nobody;
+
+impl Subject for Nobody {
+    fn property(&self, _: &str) -> Option<Value> {
+        None
+    }
+
+    fn happenings(&self, _: Option<&str>, _: Time, _: Time, _: &mut dyn FnMut(&dyn Happening) -> bool) {}
+
+    fn spent(&self, _: Time, _: Time, _: Without, _: &mut dyn FnMut(&Spent)) {}
+
+    fn rate(&self, _: &str, _: &str, _: Time) -> Option<Decimal> {
+        None
+    }
+
+    fn line(&self, _: Wanted<'_>) -> Option<Ready> {
+        None
+    }
+
+    fn stable_id(&self) -> &str {
+        ""
+    }
+
+    fn in_segment(&self, _: &str) -> Option<bool> {
+        None
+    }
+
+    fn walk(&self, _: Time, _: &mut dyn FnMut(&dyn Subject, Time) -> Time) -> Option<Time> {
+        None
+    }
+}

@@ -1,0 +1,65 @@
+//! Which versions are looked at for a person.
+
+use super::Workspace;
+use super::index::for_good;
+use crate::eval::Outcome;
+use crate::storage::{PersonNo, Storage};
+use model::ConsentState;
+
+/// Which versions to evaluate.
+pub(super) enum Scope {
+    /// Every version.
+    All,
+    /// Those that can concern the person: for somebody new, or with another history than before.
+    Concerning,
+    /// These, by number of bitmap, in order.
+    Some(Vec<u32>),
+}
+
+/// The versions that were looked at, in order, and what came of those that can be evaluated.
+pub(super) type LookedAt = (Vec<u32>, Vec<(u32, Outcome)>);
+
+impl<S: Storage> Workspace<S> {
+    /// The versions that time alone can change for a person in memory.
+    pub(super) fn timed_for(&self, no: PersonNo) -> Vec<u32> {
+        let Some(person) = self.people.get(no) else { return Vec::new() };
+        let mut concern = self.segments.index.concern(person, &self.names, &self.words);
+        self.segments.index.timed(&mut concern);
+        concern
+    }
+
+    /// Looks at all versions that may hold of a person, or did if they were a person before. What holds of
+    /// somebody of whom nothing is known, and does not look at what is known of this one, is not evaluated.
+    pub(super) fn look_anew(
+        &self,
+        no: PersonNo,
+        (was_person, is_person): (bool, bool),
+        foreign: [Option<ConsentState>; 2],
+    ) -> LookedAt {
+        let mut looked_at = self.segments.held.clone();
+        let mut outcomes = Vec::new();
+        if was_person {
+            let held = self.segments.versions.iter();
+            let held = held.filter(|(_, version)| version.members.contains(no) || version.unknown.contains(no));
+            looked_at.extend(held.map(|(bitmap, _)| *bitmap));
+        }
+        if is_person && let Some(person) = self.people.get(no) {
+            let of_nobody = self.segments.index.of_nobody();
+            let mut asked = self.segments.index.concern(person, &self.names, &self.words);
+            asked.extend(looked_at.iter().filter(|bitmap| !of_nobody.contains_key(bitmap)));
+            asked.sort_unstable();
+            asked.dedup();
+            let given = of_nobody.iter().filter(|(bitmap, _)| asked.binary_search(bitmap).is_err());
+            let covered = |bitmap: &u32| self.segments.versions.get(bitmap).is_some_and(|version| version.covers(no));
+            outcomes
+                .extend(given.filter(|(bitmap, _)| covered(bitmap)).map(|(bitmap, value)| (*bitmap, for_good(*value))));
+            looked_at.extend(outcomes.iter().map(|(bitmap, _)| *bitmap));
+            looked_at.extend(&asked);
+            outcomes.extend(self.evaluate(no, asked.into_iter(), foreign));
+            outcomes.sort_unstable_by_key(|(bitmap, _)| *bitmap);
+        }
+        looked_at.sort_unstable();
+        looked_at.dedup();
+        (looked_at, outcomes)
+    }
+}
