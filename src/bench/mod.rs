@@ -10,6 +10,7 @@ mod memory;
 mod server;
 mod sled_floor;
 mod sustained;
+mod timers;
 mod world;
 
 use clap::Subcommand;
@@ -71,6 +72,15 @@ pub enum Bench {
         #[arg(long)]
         data: Option<PathBuf>,
     },
+    /// A wave of timers at one instant while events come in, and timers that came due while the daemon was down.
+    Timers {
+        /// People, each with a timer.
+        #[arg(long, default_value_t = 1_000_000)]
+        people: u64,
+        /// Events a second.
+        #[arg(long, default_value_t = 2_000)]
+        rate: u64,
+    },
     /// Resident memory and disk after many events, and the restart after kill -9.
     Memory {
         /// People.
@@ -93,6 +103,7 @@ pub async fn run(bench: Bench) -> Result<(), String> {
         Bench::Backfill { people, events, rate, segments, data } => {
             backfill::run(backfill::Asked { people, events, rate, segments, data }).await
         }
+        Bench::Timers { people, rate } => timers::run(people, rate).await,
         Bench::Memory { people, events } => memory::run(people, events).await,
     }
 }

@@ -68,7 +68,17 @@ impl Server {
 
     /// kill -9 and a new start; how long until it is ready.
     pub(super) async fn crash(&mut self) -> Result<Duration, String> {
-        self.child.kill().and_then(|()| self.child.wait()).map_err(|why| why.to_string())?;
+        self.stop()?;
+        self.restart().await
+    }
+
+    /// kill -9.
+    pub(super) fn stop(&mut self) -> Result<(), String> {
+        self.child.kill().and_then(|()| self.child.wait()).map(|_| ()).map_err(|why| why.to_string())
+    }
+
+    /// A new start; how long until it is ready.
+    pub(super) async fn restart(&mut self) -> Result<Duration, String> {
         self.child = spawn(&self.dir)?;
         self.wait_ready().await
     }

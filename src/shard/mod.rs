@@ -10,6 +10,7 @@ mod backfill;
 mod checkpoint;
 pub mod clock;
 pub mod export;
+mod figures;
 mod inbox;
 mod journal;
 mod lookers;

@@ -5,16 +5,16 @@ use super::api::ShardStats;
 use super::backfill::Wake;
 use super::checkpoint::Job;
 use super::clock::{Clock, LeapWatch};
+use super::figures::Figures;
 use super::inbox::{Awaits, Ending, Inbox, Notice, Work};
 use super::options::{ShardAlerts, ShardError};
 use super::pulse::Pulse;
 use super::state::Tenants;
-use crate::histogram::Histogram;
 use crate::log::{Appender, DurableGroup, Share, Submission};
 use crate::store::state::CheckpointMark;
 use model::{Command, Record, SegmentId, Time, WorkspaceId};
+use std::sync::Arc;
 use std::sync::mpsc::{Sender, SyncSender};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
 
@@ -35,27 +35,10 @@ const FIGURES_EVERY: Duration = Duration::from_millis(50);
 const DRAIN_MAX: Duration = Duration::from_secs(30);
 /// How long questions wait for a tick that is due at the shown instant.
 const TICK_WAIT_MAX: Duration = Duration::from_millis(500);
+/// How long questions wait for a wave of timers to be through.
+const WAVE_WAIT_MAX: Duration = Duration::from_secs(15);
 /// Nothing is applied while this many times the size of a checkpoint is not written.
 const DIRTY_TIMES_MAX: usize = 4;
-
-/// Figures that others read without asking the shard.
-#[derive(Default)]
-pub(super) struct Figures {
-    stats: Mutex<ShardStats>,
-    /// Time from receiving an event until it was applied.
-    changed: Histogram,
-}
-
-impl Figures {
-    pub fn read(&self) -> ShardStats {
-        let stats = self.stats.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        ShardStats { changed: self.changed.read(), ..stats }
-    }
-
-    pub fn change(&self, change: impl FnOnce(&mut ShardStats)) {
-        change(&mut self.stats.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-}
 
 /// A record that the shard itself put on its way.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -106,6 +89,8 @@ pub(super) struct Runner {
     rest_until: Option<Instant>,
     /// Called by threads that have found something out for a segment that is being built.
     wake: Wake,
+    /// Since when a wave of timers has been going on.
+    behind_since: Option<Instant>,
     /// When the figures were shown last.
     shown: Instant,
 }
@@ -169,6 +154,7 @@ impl Runner {
             underway: Vec::new(),
             rest_until: None,
             wake,
+            behind_since: None,
             shown: Instant::now(),
         }
     }
@@ -199,7 +185,7 @@ impl Runner {
     /// Runs until told to end. An error means that the shard can't go on.
     pub fn run(&mut self) -> Result<(), ShardError> {
         loop {
-            let questions_may_come = !self.tick_is_awaited();
+            let questions_may_come = !self.tick_is_awaited() && !self.is_behind();
             let work = self.inbox.take(self.applying.is_none() && !self.too_dirty(), questions_may_come);
             match self.turn(work)? {
                 Some(Ending::Abandon) => return Ok(()),
@@ -231,9 +217,14 @@ impl Runner {
             self.applying = Some(Applying { records: records.into_iter(), bytes, shares });
         }
         let applied = self.apply_slice()?;
-        for question in questions {
-            self.pulse.beat(true);
-            question(self);
+        if self.is_behind() {
+            // The state is that of no instant while a wave of timers is not through: what is asked waits for it.
+            questions.into_iter().for_each(|question| self.inbox.ask(question));
+        } else {
+            for question in questions {
+                self.pulse.beat(true);
+                question(self);
+            }
         }
         self.pulse.beat(false);
         let busy = applied || self.applying.is_some();
@@ -248,7 +239,8 @@ impl Runner {
             self.show_figures();
         }
         if idle && !busy && !builds {
-            let awaits = Awaits { groups: !self.too_dirty(), questions: !self.tick_is_awaited() };
+            let questions = !self.tick_is_awaited() && !self.is_behind();
+            let awaits = Awaits { groups: !self.too_dirty(), questions };
             self.inbox.wait(self.sleep(), awaits);
         }
         Ok(None)
@@ -304,6 +296,15 @@ impl Runner {
     fn tick_is_awaited(&self) -> bool {
         let waits = |one: &Underway| matches!(one.own, Own::Tick(_)) && one.since.elapsed() < TICK_WAIT_MAX;
         self.tenants.next_due() <= self.progress.last_time && self.underway.iter().any(waits)
+    }
+
+    /// Whether timers were due before the newest record and are not through, unless for too long.
+    fn is_behind(&mut self) -> bool {
+        if self.tenants.next_due() >= self.progress.last_time {
+            self.behind_since = None;
+            return false;
+        }
+        self.behind_since.get_or_insert_with(Instant::now).elapsed() < WAVE_WAIT_MAX
     }
 
     /// Puts a tick into the log for every workspace with a due timer.

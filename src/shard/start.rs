@@ -3,10 +3,11 @@
 use super::api::{EffectSink, Live};
 use super::checkpoint::CheckpointWriter;
 use super::clock::{Clock, LeapWatch};
+use super::figures::Figures;
 use super::inbox::{Ending, Inbox};
 use super::options::{ShardAlerts, ShardError, ShardOptions};
 use super::pulse::Pulse;
-use super::runner::{Figures, Parts, Runner};
+use super::runner::{Parts, Runner};
 use super::state::Tenants;
 use crate::log::{Appender, DiskFiles, Log};
 use crate::store::db::Db;

@@ -142,11 +142,17 @@ impl<S: Storage> Workspace<S> {
     /// What a frozen version holds when it comes into force is what holds then, for whom a timer is due in
     /// this very instant too.
     fn settle_frozen(&mut self, bitmap: u32) -> Result<(), StorageError> {
-        let plan = self.segments.versions.get(&bitmap).and_then(|version| version.plan.as_ref().ok());
-        if plan.is_some_and(|plan| plan.frozen) {
-            for no in self.timers.at(self.now) {
-                self.build_one(bitmap, no)?;
-            }
+        let Some(version) = self.segments.versions.get(&bitmap) else { return Ok(()) };
+        if !version.plan.as_ref().is_ok_and(|plan| plan.frozen) {
+            return Ok(());
+        }
+        for no in self.timers.at(self.now, usize::MAX) {
+            self.build_one(bitmap, no)?;
+        }
+        // Of whom it can't be decided now are no members for good.
+        let unknown = self.segments.versions.get(&bitmap).map(|version| version.unknown.clone()).unwrap_or_default();
+        for no in unknown {
+            self.set_bit(BitmapKind::Unknown, bitmap, no, false);
         }
         Ok(())
     }

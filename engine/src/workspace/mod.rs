@@ -11,6 +11,8 @@ pub mod export;
 mod held;
 pub mod history;
 mod index;
+#[cfg(test)]
+mod lines_tests;
 pub mod past;
 mod people;
 pub mod query;
@@ -27,7 +29,7 @@ use crate::effect::{Cause, Effect};
 use crate::person::names::Names;
 use crate::person::orders::Words;
 use crate::person::view::Context;
-use crate::storage::{Storage, StorageError};
+use crate::storage::{PersonNo, Storage, StorageError};
 use model::{Command, IdentityKey, ListDefinition, ListId, Record, Source, Time, WorkspaceId};
 use roaring::RoaringBitmap;
 use rust_decimal::Decimal;
@@ -35,6 +37,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use query::{PersonName, SegmentState};
+
+/// Timers that one tick fires: some 80 ms, between which records are applied.
+const TICK_TIMERS_MAX: usize = 8_192;
+/// Timers that an event fires of those that were due before it.
+const EVENT_TIMERS_MAX: usize = 256;
 
 /// Settings of a workspace.
 #[derive(Clone, Debug)]
@@ -113,22 +120,25 @@ pub(crate) struct When {
 
 impl<S: Storage> Workspace<S> {
     /// Applies one record. Timers due before the record's time fire first; a `Tick` also fires
-    /// those due at its time. A record that was applied before is skipped. An error is the
-    /// store's: the workspace must not be used further.
+    /// those due at its time. Of a wave of timers, events and ticks fire a part each, and an event all of those
+    /// whom it touches; [`Workspace::next_timer`] tells what is left, for more ticks. A record that was applied
+    /// before is skipped. An error is the store's: the workspace must not be used further.
     pub fn apply(&mut self, record: &Record, effects: &mut Vec<Effect>) -> Result<Applied, StorageError> {
         if record.position <= self.position {
             return Ok(Applied::Changed { person: None });
         }
         let time = record.time.max(self.now);
-        self.fire(time, false, record.position, effects)?;
+        let (inclusive, most) = match &record.command {
+            Command::Tick => (true, TICK_TIMERS_MAX),
+            Command::Event(_) => (false, EVENT_TIMERS_MAX),
+            _ => (false, usize::MAX),
+        };
+        self.fire((time, inclusive), most, record.position, effects)?;
         self.now = time;
         self.position = record.position;
         let when = |cause| When { at: time, found: time, cause, position: record.position };
         let applied = match &record.command {
-            Command::Tick => {
-                self.fire(time, true, record.position, effects)?;
-                Applied::Changed { person: None }
-            }
+            Command::Tick => Applied::Changed { person: None },
             Command::Event(event) => self.apply_event(event, when(Cause::Event), effects)?,
             Command::Erase { identity } => self.erase(identity, when(Cause::Erasure), effects)?,
             Command::Redact { source, identity } => self.redact(source, identity, when(Cause::Erasure), effects)?,
@@ -144,26 +154,41 @@ impl<S: Storage> Workspace<S> {
         Ok(applied)
     }
 
-    /// Fires the timers before `until`, and those at it if `inclusive`.
+    /// Fires the timers before `until`, and those at it if `inclusive`: so many at most.
     fn fire(
         &mut self,
-        until: Time,
-        inclusive: bool,
+        (until, inclusive): (Time, bool),
+        most: usize,
         position: u64,
         effects: &mut Vec<Effect>,
     ) -> Result<(), StorageError> {
+        let mut left = most;
         loop {
             let instant = self.timers.next();
-            if instant > until || (instant == until && !inclusive) || instant == Time::MAX {
+            if instant > until || (instant == until && !inclusive) || instant == Time::MAX || left == 0 {
                 return Ok(());
             }
-            self.now = self.now.max(instant);
+            // Whoever waits longer than others was touched by nothing since: they are as they were then.
+            self.now = instant;
             let when = When { at: instant, found: until, cause: Cause::Time, position };
-            for no in self.timers.at(instant) {
+            for no in self.timers.at(instant, left) {
+                left -= 1;
                 self.fire_one(no, when, effects)?;
                 self.people.evict();
             }
         }
+    }
+
+    /// Fires what a person waits for who is about to be touched, of a wave that is not through yet.
+    fn fire_before(&mut self, no: PersonNo, effects: &mut Vec<Effect>) -> Result<(), StorageError> {
+        let now = self.now;
+        while self.timers.instant(no) < now.0 {
+            self.now = Time(self.timers.instant(no));
+            let when = When { at: self.now, found: now, cause: Cause::Time, position: self.position };
+            self.fire_one(no, when, effects)?;
+        }
+        self.now = now;
+        Ok(())
     }
 
     /// The instant of the next due timer; `Time::MAX` when there is none.

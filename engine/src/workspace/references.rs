@@ -40,8 +40,12 @@ impl<S: Storage> Workspace<S> {
     /// Whether a segment with this definition would, through others, refer to itself: the error shows how.
     pub(super) fn check_references(&self, id: &SegmentId, definition: &str) -> Result<(), String> {
         let parsed = language::parse(definition).map_err(|error| error.to_string())?;
+        let new: BTreeSet<SegmentId> = parsed.refers_to().into_iter().map(SegmentId::from).collect();
+        if new.is_empty() {
+            return Ok(());
+        }
         let mut references = self.references();
-        references.entry(id.clone()).or_default().extend(parsed.refers_to().into_iter().map(SegmentId::from));
+        references.entry(id.clone()).or_default().extend(new);
         match path(&references, id, id, &mut BTreeSet::new()) {
             None => Ok(()),
             Some(way) => {
@@ -53,7 +57,7 @@ impl<S: Storage> Workspace<S> {
 
     fn references(&self) -> References {
         let mut references = References::new();
-        for version in self.segments.versions.values() {
+        for version in self.segments.versions.values().filter(|version| !version.refers_to().is_empty()) {
             references.entry(version.segment.clone()).or_default().extend(version.refers_to().iter().cloned());
         }
         references
@@ -67,8 +71,12 @@ impl<S: Storage> Workspace<S> {
 
     /// Compiles versions anew, each after those that it refers to.
     pub(super) fn recompile(&mut self, bitmaps: &BTreeSet<u32>) {
-        let mut waiting = bitmaps.clone();
-        while let Some(bitmap) = self.next_to_compile(&waiting) {
+        let refers =
+            |bitmap: &u32| self.segments.versions.get(bitmap).is_some_and(|version| !version.refers_to().is_empty());
+        // Most refer to none.
+        let (mut waiting, mut first): (BTreeSet<u32>, BTreeSet<u32>) =
+            bitmaps.iter().partition(|bitmap| refers(bitmap));
+        while let Some(bitmap) = first.pop_first().or_else(|| self.next_to_compile(&waiting)) {
             waiting.remove(&bitmap);
             let text = self.segments.versions.get(&bitmap).map(|version| version.definition.definition.clone());
             let plan = text.map(|text| self.compile(&text));

@@ -27,11 +27,13 @@ pub(super) struct Touched {
     before: BTreeMap<PersonNo, Before>,
     /// Whether identifiers or consent may change, not memberships alone.
     addresses: bool,
+    /// What came of timers that were due before.
+    fired: Vec<Effect>,
 }
 
 impl Touched {
     pub(super) fn new(addresses: bool) -> Touched {
-        Touched { before: BTreeMap::new(), addresses }
+        Touched { before: BTreeMap::new(), addresses, fired: Vec::new() }
     }
 
     /// A cluster that came into being.
@@ -65,6 +67,7 @@ impl<S: Storage> Workspace<S> {
         if touched.before.contains_key(&no) || !self.people.ensure(no, &self.words)? {
             return Ok(());
         }
+        self.fire_before(no, &mut touched.fired)?;
         let stable_id = self.stable_id(no);
         let wants = if touched.addresses && stable_id.is_some() { self.wants(no)? } else { BTreeMap::new() };
         touched.before.insert(no, Before { stable_id, wants });
@@ -144,7 +147,7 @@ impl<S: Storage> Workspace<S> {
     /// Brings memberships and lists up to date for the touched clusters, and says what changed.
     pub(super) fn settle(
         &mut self,
-        touched: Touched,
+        mut touched: Touched,
         scope: Scope,
         when: When,
         effects: &mut Vec<Effect>,
@@ -157,6 +160,7 @@ impl<S: Storage> Workspace<S> {
                 self.wanted(*no, id, &before.wants, &mut wanted_before);
             }
         }
+        effects.append(&mut touched.fired);
         let passed_on = self.pass_on(&touched)?;
         for (no, before) in &touched.before {
             if touched.addresses {

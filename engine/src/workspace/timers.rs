@@ -2,32 +2,80 @@
 //!
 //! One instant per person: the earliest. A person stands in the order of what is due once, with
 //! that instant: what is overtaken goes, or a busy person would leave an entry with every event.
+//! Those who are due at one instant are one set: a million at midnight are a few kilobytes.
 
 use crate::storage::{PersonNo, TIMER_BLOCK_LEN};
 use model::Time;
+use roaring::RoaringBitmap;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Instants that are gone through to count who is due.
+const COUNTED_MAX: usize = 10_000;
+
+/// Those who are due at one instant.
+enum Due {
+    One(PersonNo),
+    Many(Box<RoaringBitmap>),
+}
 
 /// The timers of a workspace.
 #[derive(Default)]
 pub(super) struct Timers {
     blocks: BTreeMap<u32, Vec<i64>>,
-    due: BTreeSet<(i64, PersonNo)>,
+    due: BTreeMap<i64, Due>,
+    len: u64,
     dirty: BTreeSet<u32>,
+}
+
+impl Due {
+    fn len(&self) -> u64 {
+        match self {
+            Due::One(_) => 1,
+            Due::Many(many) => many.len(),
+        }
+    }
+
+    fn insert(&mut self, no: PersonNo) {
+        match self {
+            Due::One(one) => *self = Due::Many(Box::new(RoaringBitmap::from_iter([*one, no]))),
+            Due::Many(many) => {
+                many.insert(no);
+            }
+        }
+    }
 }
 
 impl Timers {
     /// From stored blocks.
     pub(super) fn new(blocks: Vec<(u32, Vec<i64>)>) -> Timers {
         let mut timers = Timers::default();
-        let mut due = Vec::new();
         for (block, mut instants) in blocks {
             instants.resize(TIMER_BLOCK_LEN as usize, i64::MAX);
-            let set = instants.iter().enumerate().filter(|(_, instant)| **instant != i64::MAX);
-            due.extend(set.map(|(place, instant)| (*instant, block * TIMER_BLOCK_LEN + place as u32)));
+            for (place, instant) in instants.iter().enumerate().filter(|(_, instant)| **instant != i64::MAX) {
+                timers.insert(*instant, block * TIMER_BLOCK_LEN + place as u32);
+            }
             timers.blocks.insert(block, instants);
         }
-        timers.due = due.into_iter().collect();
         timers
+    }
+
+    fn insert(&mut self, instant: i64, no: PersonNo) {
+        self.len += 1;
+        self.due.entry(instant).and_modify(|due| due.insert(no)).or_insert(Due::One(no));
+    }
+
+    fn remove(&mut self, instant: i64, no: PersonNo) {
+        self.len -= 1;
+        let left = match self.due.get_mut(&instant) {
+            Some(Due::Many(many)) => {
+                many.remove(no);
+                !many.is_empty()
+            }
+            _ => false,
+        };
+        if !left {
+            self.due.remove(&instant);
+        }
     }
 
     fn cell(&mut self, no: PersonNo) -> Option<&mut i64> {
@@ -35,7 +83,8 @@ impl Timers {
         block.or_insert_with(|| vec![i64::MAX; TIMER_BLOCK_LEN as usize]).get_mut((no % TIMER_BLOCK_LEN) as usize)
     }
 
-    fn instant(&self, no: PersonNo) -> i64 {
+    /// A person's instant, microseconds; `i64::MAX` for none.
+    pub(super) fn instant(&self, no: PersonNo) -> i64 {
         let block = self.blocks.get(&(no / TIMER_BLOCK_LEN));
         block.and_then(|block| block.get((no % TIMER_BLOCK_LEN) as usize)).copied().unwrap_or(i64::MAX)
     }
@@ -50,10 +99,10 @@ impl Timers {
             *cell = instant.0;
         }
         if before != i64::MAX {
-            self.due.remove(&(before, no));
+            self.remove(before, no);
         }
         if instant != Time::MAX {
-            self.due.insert((instant.0, no));
+            self.insert(instant.0, no);
         }
         self.dirty.insert(no / TIMER_BLOCK_LEN);
     }
@@ -67,22 +116,26 @@ impl Timers {
 
     /// The earliest instant at which somebody is due.
     pub(super) fn next(&self) -> Time {
-        self.due.first().map_or(Time::MAX, |(instant, _)| Time(*instant))
+        self.due.first_key_value().map_or(Time::MAX, |(instant, _)| Time(*instant))
     }
 
-    /// Everybody who is due at exactly this instant, in order of number.
-    pub(super) fn at(&self, instant: Time) -> Vec<PersonNo> {
-        self.due.range((instant.0, 0)..=(instant.0, PersonNo::MAX)).map(|(_, no)| *no).collect()
+    /// Up to so many of those who are due at exactly this instant, in order of number.
+    pub(super) fn at(&self, instant: Time, most: usize) -> Vec<PersonNo> {
+        match self.due.get(&instant.0) {
+            None => Vec::new(),
+            Some(Due::One(one)) => vec![*one],
+            Some(Due::Many(many)) => many.iter().take(most).collect(),
+        }
     }
 
     /// How many people have an instant.
     pub(super) fn len(&self) -> u64 {
-        self.due.len() as u64
+        self.len
     }
 
-    /// How many people are due at or before an instant.
+    /// How many people are due at or before an instant, as far as their instants are counted.
     pub(super) fn due_count(&self, until: Time) -> u64 {
-        self.due.range(..=(until.0, PersonNo::MAX)).count() as u64
+        self.due.range(..=until.0).take(COUNTED_MAX).map(|(_, due)| due.len()).sum()
     }
 
     /// The blocks that changed since the last call.
@@ -103,9 +156,10 @@ mod tests {
         assert_eq!((timers.len(), timers.next()), (1, Time(999)));
         timers.set(600, Time(999));
         timers.lower(7, Time(1_500));
-        assert_eq!(timers.at(Time(999)), [7, 600]);
+        assert_eq!(timers.at(Time(999), 9), [7, 600]);
         let again = Timers::new(timers.take_dirty());
-        assert_eq!((again.at(Time(999)), again.due_count(Time(998))), (vec![7, 600], 0));
+        assert_eq!((again.at(Time(999), 9), again.due_count(Time(998))), (vec![7, 600], 0));
+        assert_eq!(again.at(Time(999), 1), [7]);
         timers.set(7, Time::MAX);
         timers.set(600, Time::MAX);
         assert_eq!((timers.len(), timers.next()), (0, Time::MAX));
