@@ -1,7 +1,6 @@
 //! The thread of a shard: applies what is durable, fires timers, answers questions, builds
 //! segments, takes checkpoints.
 
-use super::api::ShardStats;
 use super::backfill::Wake;
 use super::checkpoint::Job;
 use super::clock::{Clock, LeapWatch};
