@@ -3,20 +3,37 @@
 /// Characters of an unknown key or word that an error repeats.
 pub(super) const KEY_CHARS_SHOWN: usize = 64;
 
+/// A place in the text form, counted from 1.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Position {
+    /// The line.
+    pub line: usize,
+    /// The character of the line.
+    pub column: usize,
+}
+
 /// A mistake in a definition.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{}: {message}", if path.is_empty() { "definition" } else { path })]
 pub struct DefinitionError {
-    /// Where: `all[1].window.last`.
+    /// Where: `all[1].window.last`, or `line 2, column 14`.
     pub path: String,
     /// What is wrong and what was expected.
     pub message: String,
+    /// Where in the text form.
+    pub position: Option<Position>,
 }
 
 impl DefinitionError {
     /// A mistake at a path.
     pub fn new(path: &str, message: impl Into<String>) -> DefinitionError {
-        DefinitionError { path: path.to_owned(), message: message.into() }
+        DefinitionError { path: path.to_owned(), message: message.into(), position: None }
+    }
+
+    /// A mistake at a place of the text form.
+    pub fn at(position: Position, message: impl Into<String>) -> DefinitionError {
+        let path = format!("line {}, column {}", position.line, position.column);
+        DefinitionError { path, message: message.into(), position: Some(position) }
     }
 
     /// A key that is not known here, with the nearest known one.

@@ -6,9 +6,8 @@ use super::ast::{
 use super::error::{DefinitionError, distance};
 use super::pattern::pattern;
 use super::sequence::is_sequence;
-use super::terms::{bounds, comparison, constant, instant, list, number, object, span, text, window};
+use super::terms::{bounds, comparison, constant, currency, instant, list, object, percent, span, text, window};
 use super::{DEPTH_MAX, NODES_MAX, PATTERNS_MAX};
-use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
 type Result<T> = std::result::Result<T, DefinitionError>;
@@ -50,9 +49,6 @@ pub(super) fn definition(value: &Value) -> Result<Definition> {
     let mut reader = Reader::default();
     reader.node(value, "", 0)
 }
-
-/// Decimals of a sample's percentage.
-const PERCENT_DIGITS: u32 = 6;
 
 /// What was read so far, for the limits.
 #[derive(Default)]
@@ -169,7 +165,7 @@ impl Reader {
         })
     }
 
-    fn pattern(&mut self, operand: &Value, path: &str) -> Result<String> {
+    pub(super) fn pattern(&mut self, operand: &Value, path: &str) -> Result<String> {
         self.patterns += 1;
         if self.patterns > PATTERNS_MAX {
             return Err(DefinitionError::new(path, format!("more than {PATTERNS_MAX} regular expressions")));
@@ -181,11 +177,7 @@ impl Reader {
 
     fn sample(&mut self, object: &Map<String, Value>, path: &str, depth: usize) -> Result<Sample> {
         only(object, &["sample", "of", "salt"], path)?;
-        let here = join(path, "sample");
-        let percent = number(object.get("sample").unwrap_or(&Value::Null), &here)?;
-        if percent <= Decimal::ZERO || percent > Decimal::ONE_HUNDRED || percent.normalize().scale() > PERCENT_DIGITS {
-            return Err(DefinitionError::new(&here, "expected a percentage above 0, up to 100, of at most 6 decimals"));
-        }
+        let percent = percent(object.get("sample").unwrap_or(&Value::Null), &join(path, "sample"))?;
         let salt = object.get("salt").map(|salt| text(salt, &join(path, "salt"))).transpose()?;
         let of = object.get("of").ok_or_else(|| DefinitionError::new(path, "\"sample\" needs \"of\": a definition"))?;
         Ok(Sample { percent, salt, of: Box::new(self.node(of, &join(path, "of"), depth + 1)?) })
@@ -244,9 +236,13 @@ pub(super) fn only(object: &Map<String, Value>, known: &[&str], path: &str) -> R
 /// The canonical name of an event; `None` for any.
 pub(super) fn event_name(object: &Map<String, Value>, path: &str) -> Result<Option<String>> {
     let here = join(path, "event");
-    let name = object.get("event").map(|name| text(name, &here)).transpose()?.unwrap_or_default();
-    match name.trim() {
-        "" => Err(DefinitionError::new(&here, "expected an event's name, or \"*\" for any")),
+    event_named(object.get("event").unwrap_or(&Value::String(String::new())), &here)
+}
+
+/// The canonical name of an event by a name as given; `None` for any.
+pub(super) fn event_named(name: &Value, path: &str) -> Result<Option<String>> {
+    match text(name, path)?.trim() {
+        "" => Err(DefinitionError::new(path, "expected an event's name, or \"*\" for any")),
         "*" => Ok(None),
         name => Ok(Some(model::names::canonical_event_name(name))),
     }
@@ -332,11 +328,7 @@ fn spending(fields: &Map<String, Value>, path: &str) -> Result<Spending> {
     only(fields, SPENT, path)?;
     let here = join(path, "spent");
     let mut amount = fields.get("spent").map(|value| object(value, &here)).transpose()?.cloned().unwrap_or_default();
-    let currency = amount.remove("currency").map(|code| text(&code, &join(&here, "currency"))).transpose()?;
-    let currency = currency.map(|code| code.trim().to_uppercase());
-    if currency.as_ref().is_some_and(|code| code.len() != 3 || !code.chars().all(|c| c.is_ascii_uppercase())) {
-        return Err(DefinitionError::new(&join(&here, "currency"), "expected an ISO 4217 code such as \"MXN\""));
-    }
+    let currency = amount.remove("currency").map(|code| currency(&code, &join(&here, "currency"))).transpose()?;
     let when = fields.get("window").map(|value| window(value, &join(path, "window"))).transpose()?;
     let (without_tax, without_shipping) = without(fields, path)?;
     let bounds = bounds(&Value::Object(amount), &here)?;

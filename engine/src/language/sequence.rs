@@ -14,7 +14,7 @@ const FIRST: &[&str] = &["event", "where", "window", "of", "then", "then_not"];
 const NEXT: &[&str] = &["event", "where", "same", "within", "then", "then_not"];
 const FOLLOWS: &[&str] = &["then", "then_not"];
 /// Properties that tie a step to the one before.
-const SAME_MAX: usize = 5;
+pub(super) const SAME_MAX: usize = 5;
 
 /// Whether an object with an event is a sequence.
 pub(super) fn is_sequence(object: &Map<String, Value>) -> bool {

@@ -21,6 +21,8 @@ const CALENDAR: &[(&str, Calendar)] = &[
     ("this_year", Calendar::ThisYear),
     ("last_year", Calendar::LastYear),
 ];
+/// Decimals of a sample's percentage.
+const PERCENT_DIGITS: u32 = 6;
 const UNITS: &[(&str, Unit)] = &[
     ("mo", Unit::Month),
     ("m", Unit::Minute),
@@ -78,13 +80,36 @@ pub(super) fn number(value: &Value, path: &str) -> Result<Decimal> {
 pub(super) fn constant(value: &Value, path: &str) -> Result<Const> {
     match value {
         Value::Bool(flag) => Ok(Const::Bool(*flag)),
-        // A number that no reader of JSON would keep as it is stays text, which compares with numbers too.
-        Value::Number(_) => number(value, path).map(|number| match model::Value::Number(number).to_json() {
-            Value::String(digits) => Const::Text(digits),
-            _ => Const::Number(number),
-        }),
+        Value::Number(_) => number(value, path).map(number_constant),
         Value::String(_) => text(value, path).map(Const::Text),
         _ => Err(DefinitionError::new(path, "expected text, a number, true or false")),
+    }
+}
+
+/// A number as a constant: one that no reader of JSON would keep as it is stays text, which compares with
+/// numbers too.
+pub(super) fn number_constant(number: Decimal) -> Const {
+    match model::Value::Number(number).to_json() {
+        Value::String(digits) => Const::Text(digits),
+        _ => Const::Number(number),
+    }
+}
+
+/// The percentage of a sample.
+pub(super) fn percent(value: &Value, path: &str) -> Result<Decimal> {
+    let percent = number(value, path)?;
+    if percent <= Decimal::ZERO || percent > Decimal::ONE_HUNDRED || percent.normalize().scale() > PERCENT_DIGITS {
+        return Err(DefinitionError::new(path, "expected a percentage above 0, up to 100, of at most 6 decimals"));
+    }
+    Ok(percent)
+}
+
+/// The code of a currency.
+pub(super) fn currency(value: &Value, path: &str) -> Result<String> {
+    let code = text(value, path)?.trim().to_uppercase();
+    match code.len() == 3 && code.chars().all(|c| c.is_ascii_uppercase()) {
+        true => Ok(code),
+        false => Err(DefinitionError::new(path, "expected an ISO 4217 code such as \"MXN\"")),
     }
 }
 
