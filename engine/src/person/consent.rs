@@ -2,7 +2,8 @@
 
 use crate::person::Person;
 use crate::person::view::Context;
-use model::{Channel, ConsentState, Identity, IdentityKind, Value};
+use model::{Channel, ConsentState, Identity, IdentityKind, Time, Value};
+use std::collections::BTreeSet;
 
 /// The address of a channel as an identity.
 pub fn address(channel: Channel, text: &str) -> Identity {
@@ -29,7 +30,59 @@ pub fn address_of(channel: Channel, value: &Value) -> Option<Identity> {
 /// The channels with the traits that name their addresses.
 pub const ADDRESS_TRAITS: [(Channel, &str); 2] = [(Channel::Email, "email"), (Channel::Sms, "phone")];
 
+/// What addresses said that are cut from a person and held by somebody else.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Foreign(Vec<Said>);
+
+/// One statement, and the time of the event that made it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Said {
+    channel: Channel,
+    address: String,
+    told: Time,
+    time: Time,
+    state: ConsentState,
+}
+
+impl Foreign {
+    /// No such address.
+    pub const NONE: &'static Foreign = &Foreign(Vec::new());
+
+    /// What an address had said last by an instant; of one instant, the unsubscribe.
+    pub fn consent_of(&self, channel: Channel, address: &str, by: Time) -> Option<ConsentState> {
+        let of_address = self.0.iter().filter(|said| said.channel == channel && said.address == address);
+        of_address.filter(|said| said.told <= by).map(|said| (said.time, said.state)).max().map(|(_, state)| state)
+    }
+
+    /// Adds what an address said, by whom it is held.
+    pub(crate) fn add(&mut self, channel: Channel, address: &str, holder: &Person) {
+        let facts = holder.with_consent.iter().filter_map(|place| holder.facts.get(*place as usize));
+        let statements = facts.flat_map(|fact| fact.consent.iter().map(|said| (fact.time, said)));
+        let of_address = statements.filter(|(_, said)| said.channel == channel && said.address == address);
+        self.0.extend(of_address.map(|(told, said)| Said {
+            channel,
+            address: address.to_owned(),
+            told,
+            time: said.time,
+            state: said.state,
+        }));
+    }
+}
+
 impl Person {
+    /// The person's address on a channel, if somebody else holds it.
+    pub(crate) fn foreign_address(&self, channel: Channel, context: &Context<'_>) -> Option<Identity> {
+        self.address(channel, context).filter(|identity| !self.nodes.contains_key(&identity.key()))
+    }
+
+    /// Every address of a channel that the person ever gave as their own and does not hold.
+    pub(crate) fn foreign_addresses(&self, channel: Channel, context: &Context<'_>) -> BTreeSet<Identity> {
+        let name = ADDRESS_TRAITS.iter().find(|(of, _)| *of == channel).map(|(_, name)| *name).unwrap_or_default();
+        let Some(number) = context.names.number(name) else { return BTreeSet::new() };
+        let given = self.facts.iter().filter_map(|fact| address_of(channel, &fact.traits.get(number)?));
+        given.filter(|identity| !self.nodes.contains_key(&identity.key())).collect()
+    }
+
     /// The person's address on a channel: the shown property, else the smallest linked one.
     pub fn address(&self, channel: Channel, context: &Context<'_>) -> Option<Identity> {
         let (property, kind) = match channel {

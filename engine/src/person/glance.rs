@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Needs {
     /// Everything that is known.
-    everything: bool,
+    pub(crate) everything: bool,
     /// Everything that happened.
     every_event: bool,
     /// Names of what happened.
@@ -50,7 +50,7 @@ impl Needs {
     fn add(&mut self, plan: &Plan, names: &Names) {
         let touched = plan.touched_by();
         // Entries are looked for at every instant at which anything happened.
-        self.everything |= plan.asks_entries;
+        self.everything |= touched.entries;
         self.every_event |= touched.any_event;
         self.events.extend(touched.events.iter().filter_map(|name| names.number(name)));
         self.orders |= touched.orders || touched.events.contains(names::ORDER_COMPLETED);

@@ -6,7 +6,7 @@
 use crate::person::Person;
 use crate::person::fact::Fact;
 use crate::person::orders::Words;
-use model::{Channel, ConsentState, Time};
+use model::Time;
 
 /// A person who grows with time: facts are pushed in order of event time, then message.
 pub struct Past<'a> {
@@ -52,13 +52,5 @@ impl Person {
     /// source took back what it had said) nobody can say since when they are there: always.
     pub fn was_there(&self, at: Time) -> bool {
         self.first_seen.is_none_or(|first| first <= at)
-    }
-
-    /// What an address had said last by an instant, as [`Person::consent_of`].
-    pub fn consent_by(&self, channel: Channel, address: &str, at: Time) -> Option<ConsentState> {
-        let facts = self.with_consent.iter().filter_map(|place| self.facts.get(*place as usize));
-        let by_then = facts.filter(|fact| fact.time <= at).flat_map(|fact| fact.consent.iter());
-        let of_address = by_then.filter(|said| said.channel == channel && said.address == address);
-        of_address.map(|said| (said.time, said.state)).max().map(|(_, state)| state)
     }
 }

@@ -5,6 +5,7 @@ use crate::eval::subject::{Happening, Spent, Subject};
 use crate::person::Person;
 use crate::person::bag::descend;
 use crate::person::carts::Change;
+use crate::person::consent::Foreign;
 use crate::person::derived::derived;
 use crate::person::fact::Fact;
 use crate::person::facts::Facts;
@@ -95,8 +96,8 @@ pub struct View<'a> {
     pub context: Context<'a>,
     /// Now.
     pub now: Time,
-    /// Consent by e-mail and by text message of an address that another cluster holds.
-    pub foreign: [Option<ConsentState>; 2],
+    /// What addresses of the person said that somebody else holds.
+    pub foreign: &'a Foreign,
     /// The person's stable id.
     pub stable_id: &'a str,
 }
@@ -139,11 +140,7 @@ impl<'a> View<'a> {
         if self.person.nodes.contains_key(&address.key()) {
             return self.person.consent_of(channel, &address.value);
         }
-        let [email, sms] = self.foreign;
-        match channel {
-            Channel::Email => email,
-            Channel::Sms => sms,
-        }
+        self.foreign.consent_of(channel, &address.value, self.now)
     }
 
     fn consent_text(&self, channel: Channel) -> Option<Value> {

@@ -40,19 +40,19 @@ pub fn compile(
     refer: Refer<'_>,
 ) -> Result<Plan, DefinitionError> {
     let currency = currency.to_uppercase();
-    let mut compiler = Compiler { zone: &zone, currency: &currency, refer, refers_to: BTreeSet::new(), entries: false };
+    let mut compiler = Compiler { zone: &zone, currency: &currency, refer, refers_to: BTreeSet::new() };
     let (frozen, asked) = match definition {
         Definition::Frozen(asked) => (true, asked.as_ref()),
         asked => (false, asked),
     };
     let root = Arc::new(compiler.node(asked)?);
-    let Compiler { refers_to, entries: asks_entries, .. } = compiler;
+    let Compiler { refers_to, .. } = compiler;
     let touched = TouchedBy::of(&root);
     if touched.nodes > EXPANDED_NODES_MAX {
         let why = format!("asks for more than {EXPANDED_NODES_MAX} conditions together with the segments it refers to");
         return Err(DefinitionError::new("", why));
     }
-    Ok(Plan { root, frozen, refers_to, asks_entries, zone, currency, retention_days, touched })
+    Ok(Plan { root, frozen, refers_to, zone, currency, retention_days, touched })
 }
 
 fn digest(text: &str) -> u128 {
@@ -75,7 +75,6 @@ struct Compiler<'a> {
     currency: &'a str,
     refer: Refer<'a>,
     refers_to: BTreeSet<String>,
-    entries: bool,
 }
 
 type Compiled<T> = Result<T, DefinitionError>;
@@ -95,7 +94,6 @@ impl Compiler<'_> {
                 Referred::Held => Kind::Held(id.clone()),
             },
             Definition::Entered(entered) => {
-                self.entries = true;
                 let window = self.window(entered.window.as_ref())?;
                 match self.referred(&entered.segment)? {
                     Referred::Plan(node) => Kind::Entered(node, window),

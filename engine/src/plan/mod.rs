@@ -28,8 +28,6 @@ pub struct Plan {
     pub frozen: bool,
     /// The segments that it refers to, directly.
     pub refers_to: BTreeSet<String>,
-    /// Whether it asks for entries into a segment: then the past changes with that segment's definition.
-    pub asks_entries: bool,
     /// The workspace's zone.
     pub zone: TimeZone,
     /// The workspace's currency, upper case.

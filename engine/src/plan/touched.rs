@@ -23,6 +23,8 @@ pub struct TouchedBy {
     pub properties: BTreeSet<String>,
     /// Segments whose members are held as they are. Whoever changes these looks at those who refer to them.
     pub held: BTreeSet<String>,
+    /// Whether it asks for entries into a segment, itself or through others.
+    pub entries: bool,
     /// Time alone.
     pub timed: bool,
     /// More than what is known of the person: who they are, or what else holds them.
@@ -69,6 +71,7 @@ impl TouchedBy {
                 self.beyond_person = true;
             }
             Kind::Entered(node, _) => {
+                self.entries = true;
                 self.add(node);
                 // What holds of somebody of whom nothing is known came to hold when they were first seen.
                 self.properties.insert("first_seen".to_owned());

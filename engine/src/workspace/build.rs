@@ -5,6 +5,7 @@ use super::segments::{Slots, Version};
 use super::{Applied, When, Workspace};
 use crate::effect::Effect;
 use crate::eval::{Tri, evaluate};
+use crate::person::consent::Foreign;
 use crate::person::view::View;
 use crate::storage::{BitmapKey, BitmapKind, PersonNo, Storage, StorageError};
 use model::{ListDefinition, SegmentDefinition, SegmentId};
@@ -74,12 +75,12 @@ impl<S: Storage> Workspace<S> {
         let outcome = match self.people.get(no) {
             Some(_) => {
                 let foreign = self.foreign_consent(no)?;
-                self.evaluate(no, std::iter::once(bitmap), foreign).pop().map(|(_, outcome)| outcome)
+                self.evaluate(no, std::iter::once(bitmap), &foreign).pop().map(|(_, outcome)| outcome)
             }
             None if self.segments.asks_consent => {
                 self.people.ensure(no, &self.words)?;
                 let foreign = self.foreign_consent(no)?;
-                let outcome = self.evaluate(no, std::iter::once(bitmap), foreign).pop().map(|(_, outcome)| outcome);
+                let outcome = self.evaluate(no, std::iter::once(bitmap), &foreign).pop().map(|(_, outcome)| outcome);
                 self.people.evict();
                 outcome
             }
@@ -104,7 +105,7 @@ impl<S: Storage> Workspace<S> {
             person: &person,
             context: self.context(),
             now: self.now,
-            foreign: [None, None],
+            foreign: Foreign::NONE,
             stable_id: &stable_id,
         };
         Ok(Some(evaluate(plan, &view, self.now)))

@@ -33,6 +33,7 @@ pub(super) struct Index {
     /// Versions that look at more than what is known of a person.
     always: BTreeSet<u32>,
     asks_consent: BTreeSet<u32>,
+    asks_entries: BTreeSet<u32>,
     asks_money: BTreeSet<u32>,
 }
 
@@ -97,6 +98,9 @@ impl Index {
             }
             add(self.by_property.entry(top_level(property).to_owned()).or_default(), version);
         }
+        if touched.entries {
+            self.asks_entries.insert(version);
+        }
         if touched.timed {
             self.timed.insert(version);
         }
@@ -120,7 +124,8 @@ impl Index {
         }
         self.by_any_event.retain(|other| *other != version);
         self.by_order.retain(|other| *other != version);
-        for set in [&mut self.timed, &mut self.always, &mut self.asks_consent, &mut self.asks_money] {
+        let Index { timed, always, asks_consent, asks_entries, asks_money, .. } = self;
+        for set in [timed, always, asks_consent, asks_entries, asks_money] {
             set.remove(&version);
         }
         self.of_nobody.remove(&version);
@@ -129,6 +134,11 @@ impl Index {
     /// Whether a version asks for consent.
     pub(super) fn asks_consent(&self) -> bool {
         !self.asks_consent.is_empty()
+    }
+
+    /// Whether a version asks for entries.
+    pub(super) fn asks_entries(&self) -> bool {
+        !self.asks_entries.is_empty()
     }
 
     /// Whether a version asks for money spent.

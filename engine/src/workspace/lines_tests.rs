@@ -3,6 +3,7 @@
 use super::Workspace;
 use crate::eval::evaluate;
 use crate::eval::subject::{Happening, Spent, Subject};
+use crate::person::consent::Foreign;
 use crate::person::view::View;
 use crate::plan::{Plan, Without};
 use crate::storage::{
@@ -168,7 +169,7 @@ fn agree(workspace: &Workspace<Nothing>, text: &str, plan: &Plan) -> Result<(), 
         return Ok(());
     };
     let view =
-        |now: Time| View { person, context: workspace.context_at(now), now, foreign: [None, None], stable_id: "p" };
+        |now: Time| View { person, context: workspace.context_at(now), now, foreign: Foreign::NONE, stable_id: "p" };
     let now = workspace.now();
     let known = evaluate(plan, &view(now), now);
     let scanned = evaluate(plan, &Scanned(&view(now)), now);

@@ -4,11 +4,12 @@ use super::Workspace;
 use super::query::Reasons;
 use crate::eval::{Outcome, Tri, evaluate, explain};
 use crate::person::Person;
+use crate::person::consent::Foreign;
 use crate::person::past::Past;
 use crate::person::view::{Context, View};
 use crate::plan::Plan;
 use crate::storage::{PersonNo, Storage, StorageError};
-use model::{Channel, ConsentState, SegmentId, Time};
+use model::{Channel, SegmentId, Time};
 
 /// People and facts looked at for one page: a shard must not be held up.
 const PEOPLE_LOOKED_AT_MAX: usize = 1_024;
@@ -94,8 +95,9 @@ impl<S: Storage> Workspace<S> {
         let mut past = Past::new(person, &self.words);
         let then = past.advance(at);
         let stable_id = person.stable_id().unwrap_or_default();
-        let foreign = self.foreign_consent_at(plan, then, at)?;
-        let view = View { person: then, context: self.past_context(), now: at, foreign, stable_id: &stable_id };
+        let foreign = self.foreign_consent_at(plan, then)?;
+        let view =
+            View { person: then, context: self.past_context(), now: at, foreign: &foreign, stable_id: &stable_id };
         let outcome = match person.was_there(at) {
             true => evaluate(plan, &view, at),
             false => Outcome::fixed(false),
@@ -108,25 +110,17 @@ impl<S: Storage> Workspace<S> {
         self.context()
     }
 
-    /// Consent at an instant of a person's addresses that another cluster holds.
-    pub(super) fn foreign_consent_at(
-        &self,
-        plan: &Plan,
-        then: &Person,
-        at: Time,
-    ) -> Result<[Option<ConsentState>; 2], StorageError> {
-        let mut foreign = [None, None];
+    /// What addresses said that a person had given by then and another cluster holds.
+    pub(super) fn foreign_consent_at(&self, plan: &Plan, then: &Person) -> Result<Foreign, StorageError> {
+        let mut foreign = Foreign::default();
         if !plan.touched_by().properties.iter().any(|name| name.starts_with("consent_")) {
             return Ok(foreign);
         }
-        for (channel, slot) in [Channel::Email, Channel::Sms].into_iter().zip(&mut foreign) {
-            let Some(identity) = then.address(channel, &self.past_context()) else { continue };
-            if then.nodes.contains_key(&identity.key()) {
-                continue;
-            }
-            if let Some(holder) = self.people.holder(&identity.key())? {
-                let said = self.with_person(holder, |person, _| person.consent_by(channel, &identity.value, at))?;
-                *slot = said.flatten();
+        for channel in [Channel::Email, Channel::Sms] {
+            for identity in then.foreign_addresses(channel, &self.context()) {
+                if let Some(holder) = self.people.holder(&identity.key())? {
+                    self.with_person(holder, |holder, _| foreign.add(channel, &identity.value, holder))?;
+                }
             }
         }
         Ok(foreign)

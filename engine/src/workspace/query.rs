@@ -172,10 +172,10 @@ impl<S: Storage> Workspace<S> {
             return Ok(Some(held));
         }
         let foreign = self.foreign_consent(no)?;
-        let outcome = self.evaluate(no, std::iter::once(bitmap), foreign).pop();
+        let outcome = self.evaluate(no, std::iter::once(bitmap), &foreign).pop();
         let (Some((_, outcome)), Some(person)) = (outcome, self.people.get(no)) else { return Ok(None) };
         let Some(stable_id) = person.stable_id() else { return Ok(None) };
-        let view = View { person, context: self.context(), now: self.now, foreign, stable_id: &stable_id };
+        let view = View { person, context: self.context(), now: self.now, foreign: &foreign, stable_id: &stable_id };
         let Some((_, version)) = self.segments.active(id) else { return Ok(None) };
         let Ok(plan) = &version.plan else { return Ok(None) };
         let tree = explain(plan, &view, self.now);

@@ -140,7 +140,7 @@ impl<S: Storage> Workspace<S> {
         building.into_iter().for_each(|bitmap| self.build_again(bitmap));
         self.segments.index();
         let plans = in_force.iter().filter_map(|bitmap| self.segments.versions.get(bitmap)?.plan.as_ref().ok());
-        let everyone = plans.into_iter().any(|plan| plan.asks_entries);
+        let everyone = plans.into_iter().any(|plan| plan.touched_by().entries);
         let people: Vec<PersonNo> = if everyone { self.is_person.iter().collect() } else { changed.iter().collect() };
         for no in people {
             let mut touched = Touched::new(false);

@@ -3,8 +3,8 @@
 use super::Workspace;
 use super::index::for_good;
 use crate::eval::Outcome;
+use crate::person::consent::Foreign;
 use crate::storage::{PersonNo, Storage};
-use model::ConsentState;
 
 /// Which versions to evaluate.
 pub(super) enum Scope {
@@ -30,12 +30,7 @@ impl<S: Storage> Workspace<S> {
 
     /// Looks at all versions that may hold of a person, or did if they were a person before. What holds of
     /// somebody of whom nothing is known, and does not look at what is known of this one, is not evaluated.
-    pub(super) fn look_anew(
-        &self,
-        no: PersonNo,
-        (was_person, is_person): (bool, bool),
-        foreign: [Option<ConsentState>; 2],
-    ) -> LookedAt {
+    pub(super) fn look_anew(&self, no: PersonNo, (was_person, is_person): (bool, bool), foreign: &Foreign) -> LookedAt {
         let mut looked_at = self.segments.held.clone();
         let mut outcomes = Vec::new();
         if was_person {

@@ -7,6 +7,7 @@ use super::segments::Version;
 use super::{When, Workspace};
 use crate::effect::{Desired, Effect, Transition};
 use crate::eval::{Memo, Outcome, Tri, evaluate_with};
+use crate::person::consent::Foreign;
 use crate::person::view::View;
 use crate::storage::{BitmapKey, BitmapKind, PersonNo, Storage, StorageError};
 use model::{Channel, ConsentState, Identity, IdentityKey, IdentityKind, ListDefinition, ListId, ListIdentifier, Time};
@@ -87,30 +88,32 @@ impl<S: Storage> Workspace<S> {
         let foreign = self.foreign_consent(no)?;
         let Some(person) = self.people.get(no) else { return Ok(BTreeMap::new()) };
         let Some(stable_id) = person.stable_id() else { return Ok(BTreeMap::new()) };
-        let view = View { person, context: self.context(), now: self.now, foreign, stable_id: &stable_id };
+        let view = View { person, context: self.context(), now: self.now, foreign: &foreign, stable_id: &stable_id };
         Ok(self.lists.values().filter_map(|list| Some((list.id.clone(), identifier(list, &view)?))).collect())
     }
 
-    /// Consent of a person's addresses that are cut from the person and held by another cluster.
-    pub(super) fn foreign_consent(&mut self, no: PersonNo) -> Result<[Option<ConsentState>; 2], StorageError> {
+    /// What addresses of a person said that are cut from the person and held by another cluster.
+    pub(super) fn foreign_consent(&mut self, no: PersonNo) -> Result<Foreign, StorageError> {
         let asked = self.segments.asks_consent || self.lists.values().any(|list| list.consent.is_some());
-        if asked { self.look_up_consent(no) } else { Ok([None, None]) }
+        if asked { self.look_up_consent(no, self.segments.asks_entries) } else { Ok(Foreign::default()) }
     }
 
-    /// The same whether somebody asks or not.
-    pub(super) fn look_up_consent(&mut self, no: PersonNo) -> Result<[Option<ConsentState>; 2], StorageError> {
-        let mut foreign = [None, None];
-        for (channel, slot) in [Channel::Email, Channel::Sms].into_iter().zip(&mut foreign) {
+    /// The same whether somebody asks or not: of the addresses of now, or of all that were ever given.
+    pub(super) fn look_up_consent(&mut self, no: PersonNo, ever: bool) -> Result<Foreign, StorageError> {
+        let mut foreign = Foreign::default();
+        for channel in [Channel::Email, Channel::Sms] {
             let Some(person) = self.people.get(no) else { continue };
-            let Some(identity) = person.address(channel, &self.context()) else { continue };
-            let key = identity.key();
-            if person.nodes.contains_key(&key) {
-                continue;
-            }
-            if let Some(holder) = self.people.holder(&key)?
-                && self.people.ensure(holder, &self.words)?
-            {
-                *slot = self.people.get(holder).and_then(|person| person.consent_of(channel, &identity.value));
+            let addresses = match ever {
+                true => person.foreign_addresses(channel, &self.context()),
+                false => person.foreign_address(channel, &self.context()).into_iter().collect(),
+            };
+            for identity in addresses {
+                if let Some(holder) = self.people.holder(&identity.key())?
+                    && self.people.ensure(holder, &self.words)?
+                    && let Some(holder) = self.people.get(holder)
+                {
+                    foreign.add(channel, &identity.value, holder);
+                }
             }
         }
         Ok(foreign)
@@ -121,7 +124,7 @@ impl<S: Storage> Workspace<S> {
         &self,
         no: PersonNo,
         versions: impl Iterator<Item = u32>,
-        foreign: [Option<ConsentState>; 2],
+        foreign: &Foreign,
     ) -> Vec<(u32, Outcome)> {
         let Some(person) = self.people.get(no) else { return Vec::new() };
         let Some(stable_id) = person.stable_id() else { return Vec::new() };
@@ -198,15 +201,15 @@ impl<S: Storage> Workspace<S> {
         (held_before, held_after): (&mut Held, &mut Held),
     ) -> Result<(), StorageError> {
         let renamed = before.stable_id.as_ref() != now_id;
-        let foreign = if now_id.is_some() { self.foreign_consent(no)? } else { [None, None] };
+        let foreign = if now_id.is_some() { self.foreign_consent(no)? } else { Foreign::default() };
         let (looked_at, outcomes) = match scope {
             Scope::All => {
                 let all: Vec<u32> = self.segments.versions.keys().copied().collect();
-                let outcomes = self.evaluate(no, all.iter().copied(), foreign);
+                let outcomes = self.evaluate(no, all.iter().copied(), &foreign);
                 (all, outcomes)
             }
-            Scope::Some(some) if !renamed => (some.clone(), self.evaluate(no, some.iter().copied(), foreign)),
-            _ => self.look_anew(no, (before.stable_id.is_some(), now_id.is_some()), foreign),
+            Scope::Some(some) if !renamed => (some.clone(), self.evaluate(no, some.iter().copied(), &foreign)),
+            _ => self.look_anew(no, (before.stable_id.is_some(), now_id.is_some()), &foreign),
         };
         self.set_timer(no, &outcomes, renamed || !matches!(scope, Scope::Some(_)));
         self.set_bit(BitmapKind::People, 0, no, now_id.is_some());

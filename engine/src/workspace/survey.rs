@@ -8,6 +8,7 @@
 use super::{Settings, Workspace};
 use crate::eval::{Memo, Outcome, Tri, evaluate_with};
 use crate::person::Person;
+use crate::person::consent::Foreign;
 use crate::person::glance::{Glance, Needs, id_of};
 use crate::person::names::Names;
 use crate::person::orders::Words;
@@ -249,15 +250,17 @@ impl Survey {
     /// Decides about a person; whether a version that is built changes something for them.
     fn decide_person(&self, person: &Person, part: &mut Part) -> bool {
         let context = self.context();
+        let is_foreign = |channel: Channel| match self.needs.everything {
+            true => !person.foreign_addresses(channel, &context).is_empty(),
+            false => person.foreign_address(channel, &context).is_some(),
+        };
         // What somebody else holds only the workspace can look up.
-        if self.needs.consent
-            && [Channel::Email, Channel::Sms].iter().any(|channel| is_foreign(person, *channel, &context))
-        {
+        if self.needs.consent && [Channel::Email, Channel::Sms].into_iter().any(is_foreign) {
             return false;
         }
         let stable_id = person.stable_id();
         let stable_id = stable_id.as_deref().unwrap_or_default();
-        let view = View { person, context, now: self.now, foreign: [None, None], stable_id };
+        let view = View { person, context, now: self.now, foreign: Foreign::NONE, stable_id };
         let mut memo = Memo::default();
         let answers = self.asked.iter().map(|asked| evaluate_with(&asked.plan, &view, self.now, &mut memo));
         part.note(person.no, answers);
@@ -284,10 +287,6 @@ impl Part {
             self.until.push((no, until));
         }
     }
-}
-
-fn is_foreign(person: &Person, channel: Channel, context: &Context<'_>) -> bool {
-    person.address(channel, context).is_some_and(|address| !person.nodes.contains_key(&address.key()))
 }
 
 /// People as they were before they changed, while a survey went on.
@@ -374,11 +373,12 @@ impl<S: Storage> Workspace<S> {
     pub fn finish_survey(&mut self, survey: &Survey, part: &mut Part) -> Result<(), StorageError> {
         for no in survey.left(part) {
             self.people.ensure(no, &self.words)?;
-            let foreign = self.look_up_consent(no)?;
+            let foreign = self.look_up_consent(no, survey.needs.everything)?;
             if let Some(person) = self.people.get(no)
                 && let Some(stable_id) = person.stable_id()
             {
-                let view = View { person, context: self.context(), now: self.now, foreign, stable_id: &stable_id };
+                let view =
+                    View { person, context: self.context(), now: self.now, foreign: &foreign, stable_id: &stable_id };
                 let mut memo = Memo::default();
                 let answers = survey.asked.iter().map(|asked| evaluate_with(&asked.plan, &view, self.now, &mut memo));
                 part.note(no, answers);
