@@ -36,7 +36,7 @@ soak:
 	SEGMENTD_CRASH_ROUNDS=$${SEGMENTD_CRASH_ROUNDS:-100} SEGMENTD_SEED=$${SEGMENTD_SEED:-$$(date +%s)} \
 		cargo test --release -p segmentd --test crashes after_kills -- --nocapture
 
-# Figures of this build on this machine: intake, sustained, latency, memory; then of connections: deliveries, the past
+# Figures of this build on this machine: intake, sustained, latency, memory, backfill; then of connections: deliveries, the past
 # of a large shop, a Mailchimp list through faults.
 bench:
 	cargo build --release --bin segmentd
@@ -45,6 +45,7 @@ bench:
 	target/release/segmentd bench sustained
 	target/release/segmentd bench latency
 	target/release/segmentd bench memory
+	target/release/segmentd bench backfill
 	target/release/measure hooks
 	target/release/measure list
 	target/release/measure backfill

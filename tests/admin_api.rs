@@ -173,6 +173,9 @@ async fn every_operation_answers_as_its_document_says() {
     }
     let counted = api.ok(Method::POST, &at("/preview"), json!({"definition": {"event": "Order Completed"}})).await;
     assert_eq!((&counted["count"], counted["sample"].as_array().unwrap().len()), (&json!(1), 1));
+    let exact = json!({"definition": {"event": "Order Completed"}, "exact": true});
+    let exact = api.ok(Method::POST, &at("/preview"), exact).await;
+    assert_eq!((&exact["exact"], &exact["low"], &exact["high"]), (&json!(true), &json!(1), &json!(1)));
     lists(&mut api).await;
     let links = json!({"url": "https://example.com/", "subscribers": ["email:ana@example.com"]});
     let made = api.ok(Method::POST, &at("/links"), links).await;

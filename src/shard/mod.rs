@@ -23,6 +23,8 @@ mod start;
 mod state;
 
 #[cfg(test)]
+mod backfill_tests;
+#[cfg(test)]
 mod backup_tests;
 #[cfg(test)]
 mod connection_tests;
