@@ -24,7 +24,7 @@ const SETTLE: Duration = Duration::from_secs(3);
 pub(super) struct Asked {
     pub(super) people: u64,
     pub(super) events: u64,
-    /// Events a second.
+    /// Events a second; 0 for half of what goes.
     pub(super) rate: u64,
     /// Segments that are there before.
     pub(super) segments: usize,
@@ -102,16 +102,35 @@ fn counted() -> Value {
     ]})
 }
 
-async fn active(server: &Server, id: &str, limit: Duration) -> Result<Duration, String> {
+/// Waits until the newest version of a segment is in force.
+async fn active(server: &Server, id: &str, limit: Duration) -> Result<(), String> {
     let began = Instant::now();
     while began.elapsed() < limit {
         let answer = server.get(&format!("/workspaces/main/segments/{id}")).await?;
-        if answer.get("state").and_then(Value::as_str) == Some("active") {
-            return Ok(began.elapsed());
+        let to_build = answer.get("build_total").and_then(Value::as_u64);
+        if answer.get("state").and_then(Value::as_str) == Some("active") && to_build == Some(0) {
+            return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     Err(format!("segment {id} was not filled in {} s", limit.as_secs()))
+}
+
+/// Events a second that are taken and applied over a while, as many as go.
+async fn most(server: &Server, people: u64) -> Result<f64, String> {
+    let load = Load {
+        port: server.port,
+        path: "/v1/batch",
+        write_key: &server.write_key,
+        connections: 8,
+        duration: ALONE,
+        rate: None,
+        requests_max: u64::MAX,
+    };
+    let began = Instant::now();
+    let loaded = load::run(load, move |number| world::batch(2 * FRESH + number * BATCH, BATCH, people)).await;
+    server.wait_applied().await?;
+    Ok((loaded.done * BATCH) as f64 / began.elapsed().as_secs_f64())
 }
 
 async fn put(server: &Server, id: &str, definition: Value) -> Result<(), String> {
@@ -145,14 +164,21 @@ async fn ready(asked: &Asked) -> Result<Server, String> {
 
 pub(super) async fn run(asked: Asked) -> Result<(), String> {
     let server = Arc::new(ready(&asked).await?);
-    let steady = Steady::start(&server, asked.people, asked.rate);
+    let mut rate = asked.rate;
+    if rate == 0 {
+        let most = most(&server, asked.people).await?;
+        println!("{most:.0} events/s are taken and applied when as many are sent as go; half of that from here on");
+        rate = (most / 2.0) as u64;
+    }
+    let steady = Steady::start(&server, asked.people, rate);
     tokio::time::sleep(SETTLE).await;
-    let from = Instant::now();
+    let (from, watch) = (Instant::now(), Lag::watch(&server));
     tokio::time::sleep(ALONE).await;
     let (median, before, answers, refused) = steady.between(from, Instant::now());
     println!(
-        "{} events/s alone: answers p50 {median:.1} ms, p99 {before:.1} ms ({answers} requests, refused {refused})",
-        asked.rate
+        "{rate} events/s alone: answers p50 {median:.1} ms, p99 {before:.1} ms ({answers} requests, refused \
+         {refused}); apply lag at most {:.0} ms",
+        watch.end().await
     );
     let during = |what: &str, from: Instant| {
         let (median, during, answers, refused) = steady.between(from, Instant::now());
@@ -163,13 +189,11 @@ pub(super) async fn run(asked: Asked) -> Result<(), String> {
         );
     };
     let id = format!("new-{}", uuid::Uuid::now_v7().simple());
-    let (began, watched) = (Instant::now(), Arc::new(AtomicBool::new(false)));
-    let watching = tokio::spawn(lag(server.clone(), watched.clone()));
+    let (began, watch) = (Instant::now(), Lag::watch(&server));
     put(&server, &id, added()).await?;
     active(&server, &id, Duration::from_secs(600)).await?;
     let took = began.elapsed();
-    watched.store(true, Ordering::Release);
-    let lag = watching.await.unwrap_or_default();
+    let lag = watch.end().await;
     let shown = server.get(&format!("/workspaces/main/segments/{id}")).await?;
     println!(
         "a new segment: in force after {:.2} s, {} members; apply lag at most {lag:.0} ms",
@@ -206,13 +230,31 @@ async fn count(server: &Server, during: impl Fn(&str, Instant)) -> Result<(), St
     Ok(())
 }
 
-/// The greatest apply lag until told to stop, milliseconds.
-async fn lag(server: Arc<Server>, stop: Arc<AtomicBool>) -> f64 {
-    let mut greatest = 0.0_f64;
-    while !stop.load(Ordering::Acquire) {
-        let now = server.figure("segmentd_apply_lag_milliseconds{").await.unwrap_or_default();
-        greatest = greatest.max(now);
-        tokio::time::sleep(Duration::from_millis(20)).await;
+/// Watches the apply lag.
+struct Lag {
+    stop: Arc<AtomicBool>,
+    task: JoinHandle<f64>,
+}
+
+impl Lag {
+    fn watch(server: &Arc<Server>) -> Lag {
+        let (stop, server) = (Arc::<AtomicBool>::default(), server.clone());
+        let stopped = stop.clone();
+        let task = tokio::spawn(async move {
+            let mut greatest = 0.0_f64;
+            while !stopped.load(Ordering::Acquire) {
+                let now = server.figure("segmentd_apply_lag_milliseconds{").await.unwrap_or_default();
+                greatest = greatest.max(now);
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            greatest
+        });
+        Lag { stop, task }
     }
-    greatest
+
+    /// The greatest one, milliseconds.
+    async fn end(self) -> f64 {
+        self.stop.store(true, Ordering::Release);
+        self.task.await.unwrap_or_default()
+    }
 }

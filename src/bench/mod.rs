@@ -62,8 +62,8 @@ pub enum Bench {
         /// Events that they have.
         #[arg(long, default_value_t = 10_000_000)]
         events: u64,
-        /// Events a second that come in meanwhile.
-        #[arg(long, default_value_t = 13_000)]
+        /// Events a second that come in meanwhile; 0 for half of what the machine takes with this store.
+        #[arg(long, default_value_t = 0)]
         rate: u64,
         /// Segments that are there before.
         #[arg(long, default_value_t = 20)]
