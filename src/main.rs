@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use segmentd::cli::offline::{self, told};
-use segmentd::cli::{Cli, StoreTask, Task, client, connections, show};
+use segmentd::cli::{Cli, StoreTask, Task, apply, client, connections, definitions, show};
 use segmentd::config::{self, Config};
 use segmentd::store::compact;
 use segmentd::{daemon, ops};
@@ -58,6 +58,9 @@ async fn run(cli: Cli) -> Result<(), String> {
         Some(Task::Bench(bench)) => segmentd::bench::run(bench).await,
         Some(Task::Backup { out, target }) => told(client::backup(&target, &out).await),
         Some(Task::Segments { task, target }) => told(client::segments(&target, task.as_ref()).await),
+        Some(Task::Definition(task)) => told(definitions::check(&task)),
+        Some(Task::Apply { args, target }) => told(apply::apply(&target, &args).await),
+        Some(Task::ExportSegments { dir, target }) => told(apply::export(&target, &dir).await),
         Some(Task::Explain { segment, person, target }) => told(client::explain(&target, &segment, &person).await),
         Some(Task::Members { segment, target }) => told(client::members(&target, &segment).await),
         Some(Task::Sync { task, target }) => told(client::sync(&target, task.as_ref()).await),

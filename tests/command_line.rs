@@ -5,26 +5,9 @@ mod support;
 use serde_json::json;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
+use support::command::{file, ok, run, segmentd};
 use support::{Daemon, client};
-
-fn segmentd(daemon: &Daemon) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_segmentd"));
-    command.env("SEGMENTD_URL", &daemon.url).env("SEGMENTD_API_KEY", &daemon.key).stdin(Stdio::null());
-    command
-}
-
-fn run(daemon: &Daemon, args: &[&str]) -> (i32, String, String) {
-    let Output { status, stdout, stderr } = segmentd(daemon).args(args).output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (status.code().unwrap(), text(stdout), text(stderr))
-}
-
-fn ok(daemon: &Daemon, args: &[&str]) -> String {
-    let (code, out, err) = run(daemon, args);
-    assert_eq!((code, err.as_str()), (0, ""), "{args:?}: {out}");
-    out
-}
 
 async fn shop() -> (Daemon, String) {
     let daemon = Daemon::start("").await;
@@ -37,12 +20,6 @@ async fn buy(daemon: &Daemon, key: &str, user: &str, total: u32) {
         "properties": {"order_id": user, "total": total, "currency": "MXN"}});
     let request = client().post(format!("{}/v1/track", daemon.url)).basic_auth(key, Some("")).json(&call);
     assert!(request.send().await.unwrap().status().is_success());
-}
-
-fn file(daemon: &Daemon, name: &str, text: &str) -> String {
-    let path = daemon.dir.path().join(name);
-    std::fs::write(&path, text).unwrap();
-    path.to_str().unwrap().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -58,8 +35,18 @@ async fn segments_are_made_shown_explained_edited_and_deleted() {
     daemon.wait_members("vip", 1).await;
     let listed = ok(&daemon, &["segments"]);
     assert!(listed.starts_with("id\tname\tstate") && listed.contains("vip\tVery rich\tactive\t1\t1\t0"), "{listed}");
-    assert!(ok(&daemon, &["segments", "show", "vip"]).contains("\"at_least\":\"500\""));
+    let shown = ok(&daemon, &["segments", "show", "vip"]);
+    assert!(shown.contains("\"at_least\":\"500\""), "{shown}");
+    assert!(shown.ends_with("text:\n  spent at least 500 MXN in the last 30 days and not was refunded\n"), "{shown}");
     assert!(ok(&daemon, &["segments", "preview", "--file", &rich]).starts_with("1 of 2 people match"));
+    let text = file(&daemon, "rich.txt", "spent less than 500 MXN # in all\n  and purchased");
+    assert!(ok(&daemon, &["segments", "preview", "--file", &text]).starts_with("1 of 2 people match"));
+    let named = file(&daemon, "rich.toml", "name = \"All\"\ndefinition = \"purchased\"\n");
+    assert!(ok(&daemon, &["segments", "preview", "--file", &named]).starts_with("2 of 2 people match"));
+    let wrong = file(&daemon, "wrong.txt", "country is MX\n  and purchsed today");
+    let (code, _, err) = run(&daemon, &["segments", "preview", "--file", &wrong]);
+    assert_eq!(code, 1);
+    assert!(err.ends_with("wrong.txt:2:7: unknown verb \"purchsed\"; did you mean \"purchased\"?\n"), "{err}");
     let members = ok(&daemon, &["members", "vip"]);
     assert!(members.starts_with("p_") && members.lines().count() == 1, "{members}");
     let why = ok(&daemon, &["explain", "vip", "user:web:a/b?c d"]);
@@ -67,7 +54,8 @@ async fn segments_are_made_shown_explained_edited_and_deleted() {
     assert!(lines[0].contains(" is a member of vip (as of "), "{why}");
     assert!(lines[1].starts_with("changes by itself at "), "{why}");
     assert!(lines[2].starts_with("yes all of") && why.contains("found: 700 MXN"), "{why}");
-    assert!(why.contains("yes   not") && why.contains("no      {\"event\":\"Order Refunded\"}"), "{why}");
+    assert!(why.contains("yes   not") && why.contains("no      was refunded"), "{why}");
+    assert!(why.contains("yes   spent at least 500 MXN in the last 30 days"), "{why}");
     assert!(ok(&daemon, &["explain", "vip", "user:web:u2"]).contains(" is not a member of vip"));
     let less = file(&daemon, "less.json", r#"{"definition": {"event": "Order Completed"}}"#);
     ok(&daemon, &["segments", "edit", "vip", "--file", &less]);

@@ -13,14 +13,37 @@ use model::{Command, SegmentDefinition, SegmentId, WorkspaceId};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
+/// A definition in JSON, or its text form.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "it says to the document what may be sent")]
+pub enum DefinitionIn {
+    /// The JSON form.
+    Json(serde_json::Map<String, serde_json::Value>),
+    /// The text form.
+    Text(String),
+}
+
+/// A definition as the engine reads it.
+fn written(definition: &serde_json::Value) -> Result<String, Problem> {
+    match definition {
+        serde_json::Value::String(text) => Ok(text.clone()),
+        serde_json::Value::Object(_) => Ok(definition.to_string()),
+        _ => {
+            let why = "definition: expected an object (the JSON form) or text (\"purchased in the last 30 days\")";
+            Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, why))
+        }
+    }
+}
+
 /// A segment as it is set.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SegmentIn {
     /// Shown name.
     pub name: String,
-    /// The definition, JSON form.
-    #[schema(value_type = Object)]
+    /// The definition, in JSON or as text.
+    #[schema(value_type = DefinitionIn)]
     pub definition: serde_json::Value,
 }
 
@@ -28,8 +51,8 @@ pub struct SegmentIn {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PreviewIn {
-    /// The definition, JSON form.
-    #[schema(value_type = Object)]
+    /// The definition, in JSON or as text.
+    #[schema(value_type = DefinitionIn)]
     pub definition: serde_json::Value,
     /// Whether to look at everybody, which takes seconds where there are many people; false if absent.
     #[serde(default)]
@@ -82,7 +105,19 @@ pub(super) async fn list(
     Named(workspace): Named<WorkspaceId>,
 ) -> Result<Json<AsOf<Items<SegmentInfo>>>, Problem> {
     caller.may(Scope::Read, Some(&workspace))?;
-    Ok(Json(state.core.segments(&workspace).await?))
+    let mut segments = state.core.segments(&workspace).await?;
+    segments.answer.items.iter_mut().for_each(SegmentInfo::write_text);
+    Ok(Json(segments))
+}
+
+async fn shown(
+    state: &AdminState,
+    workspace: &WorkspaceId,
+    segment: &SegmentId,
+) -> Result<Json<AsOf<SegmentInfo>>, Problem> {
+    let mut shown = state.core.segment(workspace, segment).await?;
+    shown.answer.write_text();
+    Ok(Json(shown))
 }
 
 /// One segment.
@@ -95,7 +130,7 @@ pub(super) async fn show(
     Named((workspace, segment)): Named<(WorkspaceId, SegmentId)>,
 ) -> Result<Json<AsOf<SegmentInfo>>, Problem> {
     caller.may(Scope::Read, Some(&workspace))?;
-    Ok(Json(state.core.segment(&workspace, &segment).await?))
+    shown(&state, &workspace, &segment).await
 }
 
 /// Creates a segment, or begins a new version of it.
@@ -117,10 +152,10 @@ pub(super) async fn put(
     if !known.iter().any(|known| known.id == segment.as_str()) {
         limits::room(known.len(), limits::SEGMENTS_MAX, "segments in this workspace")?;
     }
-    let definition = state.core.check_definition(&workspace, &segment, &body.definition.to_string()).await?;
+    let definition = state.core.check_definition(&workspace, &segment, &written(&body.definition)?).await?;
     let put = SegmentDefinition { id: segment.clone(), name: body.name, definition };
     apply(&state, &workspace, vec![Command::SegmentPut(put)]).await?;
-    Ok(Json(state.core.segment(&workspace, &segment).await?))
+    shown(&state, &workspace, &segment).await
 }
 
 /// Deletes a segment. People and the journal of its transitions stay. Refused while a list or another segment
@@ -173,7 +208,7 @@ pub(super) async fn preview(
     Body(body): Body<PreviewIn>,
 ) -> Result<Json<AsOf<Preview>>, Problem> {
     caller.may(Scope::Read, Some(&workspace))?;
-    let mut preview = state.core.preview(&workspace, &body.definition.to_string(), body.exact).await?;
+    let mut preview = state.core.preview(&workspace, &written(&body.definition)?, body.exact).await?;
     if !caller.sees_people(&workspace, "preview") {
         preview.answer.sample.clear();
     }

@@ -1,12 +1,12 @@
 //! Thin clients of the administration API for the daily questions.
 
+use super::definitions::definition;
 use super::show;
 use super::target::{ClientError, Target};
 use super::tasks::{LinkTask, ListArg, PersonTask, SegmentFile, SegmentTask, SyncTask, TailArgs};
 use futures_util::StreamExt;
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::io::Read;
 use std::path::Path;
 
 type Done = Result<(), ClientError>;
@@ -26,7 +26,7 @@ pub async fn segments(target: &Target, task: Option<&SegmentTask>) -> Done {
         }
         SegmentTask::Show { segment } => {
             let answer = target.ask(Method::GET, &["segments", segment], None).await?;
-            if target.json { show::json(&answer) } else { show::fields(&answer) }
+            if target.json { show::json(&answer) } else { show::segment(&answer) }
         }
         SegmentTask::Create(file) => put_segment(target, file, false).await,
         SegmentTask::Edit(file) => put_segment(target, file, true).await,
@@ -57,25 +57,6 @@ async fn preview(target: &Target, definition: &Value) -> Done {
         answer = target.ask(Method::POST, &["preview"], Some(&body)).await?;
     }
     show::line(&format!("{} of {} people match", number(&answer, "count"), number(&answer, "people")))
-}
-
-/// Reads a definition, or an object of name and definition; `-` is standard input.
-fn definition(file: &Path) -> Result<(Option<String>, Value), ClientError> {
-    let bad = |why: String| ClientError::BadInput(format!("{}: {why}", file.display()));
-    let mut text = String::new();
-    if file == Path::new("-") {
-        std::io::stdin().read_to_string(&mut text).map_err(|why| bad(why.to_string()))?;
-    } else {
-        text = std::fs::read_to_string(file).map_err(|why| bad(why.to_string()))?;
-    }
-    let value: Value = serde_json::from_str(&text).map_err(|why| bad(format!("not JSON: {why}")))?;
-    match value.get("definition") {
-        Some(definition) => {
-            let name = value.get("name").and_then(Value::as_str).map(str::to_owned);
-            Ok((name, definition.clone()))
-        }
-        None => Ok((None, value)),
-    }
 }
 
 async fn put_segment(target: &Target, file: &SegmentFile, known: bool) -> Done {

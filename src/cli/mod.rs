@@ -1,8 +1,12 @@
 //! The command line.
 
+pub mod apply;
 pub mod client;
 pub mod connections;
+pub mod definitions;
+pub mod difference;
 pub mod offline;
+pub mod segment_file;
 pub mod show;
 pub mod target;
 pub mod tasks;
@@ -68,6 +72,23 @@ pub enum Task {
         /// What to do; without it they are listed.
         #[command(subcommand)]
         task: Option<tasks::SegmentTask>,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Definitions: check.
+    #[command(subcommand)]
+    Definition(tasks::DefinitionTask),
+    /// Make the segments those of a folder of files; what will change is shown first.
+    Apply {
+        #[command(flatten)]
+        args: tasks::ApplyArgs,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Write a file for each segment into a folder.
+    ExportSegments {
+        /// The folder; it is made if it is not there.
+        dir: PathBuf,
         #[command(flatten)]
         target: Target,
     },

@@ -45,6 +45,15 @@ pub fn fields(value: &Value) -> Result<(), ClientError> {
     Ok(())
 }
 
+/// Writes a segment, its definition in text form last.
+pub fn segment(answer: &Value) -> Result<(), ClientError> {
+    let mut answer = answer.clone();
+    let text = answer.as_object_mut().and_then(|answer| answer.remove("text"));
+    fields(&answer)?;
+    line("text:")?;
+    text.as_ref().and_then(Value::as_str).unwrap_or_default().lines().try_for_each(|part| line(&format!("  {part}")))
+}
+
 /// Writes why a person is or is not a member: the tree of conditions, each with its value.
 pub fn explanation(answer: &Value, segment: &str) -> Result<(), ClientError> {
     let text = |key: &str| cell(answer.get(key));
@@ -84,6 +93,7 @@ fn tree(node: &Value, depth: usize) -> Vec<String> {
         lines.extend(tree(child, depth + 1));
     }
     if let Some(condition) = node.get("condition") {
+        let condition = node.get("text").and_then(Value::as_str).map_or_else(|| condition.to_string(), str::to_owned);
         lines.push(format!("{mark} {indent}{condition}{until}"));
         let found = cell(node.get("found"));
         let currency = node.get("currency").and_then(Value::as_str).unwrap_or_default();
@@ -121,13 +131,13 @@ mod tests {
         let node = json!({"value": "false", "all": [
             {"value": "true", "condition": {"spent": {"at_least": "5"}}, "found": "7", "currency": "MXN",
              "happenings": ["T1"], "until": "T2"},
-            {"value": "false", "not": {"value": "true", "condition": {"event": "x"}, "found": 1}}]});
+            {"value": "false", "not": {"value": "true", "condition": {"event": "x"}, "text": "did x", "found": 1}}]});
         let lines = tree(&node, 0);
         assert_eq!(lines[0], "no  all of");
         assert_eq!(lines[1], "yes   {\"spent\":{\"at_least\":\"5\"}} (until T2)");
         assert_eq!(lines[2], "      found: 7 MXN");
         assert_eq!(lines[3], "      at: T1");
-        assert_eq!(lines[4], "no    not");
+        assert_eq!((lines[4].as_str(), lines[5].as_str()), ("no    not", "yes     did x"));
     }
 
     #[test]

@@ -24,7 +24,8 @@ pub enum SegmentTask {
     },
     /// Count who would match a definition, without keeping it.
     Preview {
-        /// JSON: a definition, or an object of `name` and `definition`; `-` is standard input.
+        /// A definition in JSON or as text, an object of `name` and `definition`, or a segment file
+        /// (`.toml`); `-` is standard input.
         #[arg(long)]
         file: PathBuf,
     },
@@ -35,12 +36,43 @@ pub enum SegmentTask {
 pub struct SegmentFile {
     /// The segment.
     pub segment: String,
-    /// JSON: a definition, or an object of `name` and `definition`; `-` is standard input.
+    /// A definition in JSON or as text, an object of `name` and `definition`, or a segment file
+    /// (`.toml`); `-` is standard input.
     #[arg(long)]
     pub file: PathBuf,
     /// Shown name; without it the file's, the one it had, or the id.
     #[arg(long)]
     pub name: Option<String>,
+}
+
+/// What can be done with definitions, without a daemon.
+#[derive(Subcommand, Debug)]
+pub enum DefinitionTask {
+    /// Check one, and print it in its canonical form.
+    Check {
+        /// A definition in JSON or as text, an object of `name` and `definition`, or a segment file
+        /// (`.toml`); `-` is standard input.
+        file: PathBuf,
+        /// Print the JSON form.
+        #[arg(long, conflicts_with = "text")]
+        json: bool,
+        /// Print the text form (the default).
+        #[arg(long)]
+        text: bool,
+    },
+}
+
+/// A folder of segment files, and what to do with it.
+#[derive(Args, Debug)]
+pub struct ApplyArgs {
+    /// The folder: a segment for each file `*.toml` in it.
+    pub dir: PathBuf,
+    /// Show what would change, and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Delete segments that have no file; without it they are left alone.
+    #[arg(long)]
+    pub delete: bool,
 }
 
 /// A list.

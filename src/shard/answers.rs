@@ -44,6 +44,7 @@ fn segment_info(engine: &Engine, segment: SegmentState) -> SegmentInfo {
         name: segment.name,
         version: segment.version,
         definition: definition.unwrap_or(serde_json::Value::String(segment.definition)),
+        text: String::new(),
         state: state.to_owned(),
         reason: segment.failed,
         members: segment.members,

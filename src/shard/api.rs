@@ -91,6 +91,8 @@ pub struct SegmentInfo {
     /// The definition in force (or being built, for a first version), JSON form.
     #[schema(value_type = Object)]
     pub definition: serde_json::Value,
+    /// The same in text form; empty if it can't be read any more.
+    pub text: String,
     /// `building`, `active` or `failed`.
     pub state: String,
     /// Why it failed.
@@ -105,6 +107,14 @@ pub struct SegmentInfo {
     pub build_total: u64,
     /// The segments that the definition in force, or one being built, refers to.
     pub refers_to: Vec<String>,
+}
+
+impl SegmentInfo {
+    /// Writes the text form. It is left to whoever shows the answer: it takes time that the shard has not.
+    pub fn write_text(&mut self) {
+        let read = engine::language::parse(&self.definition.to_string());
+        self.text = read.map(|definition| definition.to_text()).unwrap_or_default();
+    }
 }
 
 /// One page of a segment's members.
@@ -127,7 +137,7 @@ pub struct Explanation {
     pub result: String,
     /// The instant of the next change if nothing happens, RFC 3339.
     pub changes_at: Option<String>,
-    /// The definition's tree, each node with its value.
+    /// The definition's tree, each node with its value; conditions also in text form.
     #[schema(value_type = Object)]
     pub conditions: serde_json::Value,
 }

@@ -40,7 +40,8 @@ async fn a_segment_is_built_beside_events_and_checkpoints_and_is_exact_when_it_i
         assert!(more < PEOPLE, "it is never built");
     }
     let in_force = recent(&world).await.members;
-    let counted = world.shards.preview(&shop(), r#"{"event":"Page Viewed","window":{"last":"1d"}}"#, true);
+    let shop = shop();
+    let counted = world.shards.preview(&shop, r#"{"event":"Page Viewed","window":{"last":"1d"}}"#, true);
     let counted = counted.await.unwrap().answer;
     assert_eq!((counted.exact, counted.count, counted.people), (true, in_force, info(&world).await.people));
     let outs = (0..more).filter(|n| n % 3 != 0).map(|n| (n * 2 + 1) % PEOPLE);
@@ -93,7 +94,8 @@ async fn a_count_is_estimated_from_a_stable_sample_and_exact_when_asked() {
     assert!(matches!(refused, Err(QueryError::Refused(_))), "{refused:?}");
     // Who no longer waits holds up nobody after.
     for _ in 0..8 {
-        let count = world.shards.preview(&shop(), definition, true);
+        let shop = shop();
+        let count = world.shards.preview(&shop, definition, true);
         let _ = tokio::time::timeout(std::time::Duration::from_millis(1), count).await;
     }
     let put = Command::SegmentDelete { id: "none".into() };

@@ -2,6 +2,7 @@
 
 #![allow(dead_code)]
 
+pub mod command;
 pub mod load;
 pub mod mmdb;
 pub mod prometheus;

@@ -17,7 +17,7 @@ use std::collections::VecDeque;
 /// Happenings shown behind one condition.
 pub const HAPPENINGS_MAX: usize = 10;
 
-/// The tree of a plan for a person now: each condition in JSON form with its value
+/// The tree of a plan for a person now: each condition in JSON and text form with its value
 /// (`true`, `false`, `unknown`), what was found, the newest happenings behind it, and the instant
 /// at which it is looked at again if nothing happens.
 pub fn explain(plan: &Plan, subject: &dyn Subject, now: Time) -> Value {
@@ -82,6 +82,9 @@ fn explain_node(plan: &Plan, at: &Node, subject: &dyn Subject, now: Time) -> Val
             out.insert("sampled".to_owned(), json!(sample::holds(asked, subject.stable_id())));
             out.insert("of".to_owned(), explain_node(plan, &asked.of, subject, now));
         }
+    }
+    if out.contains_key("condition") {
+        out.insert("text".to_owned(), json!(at.source.to_line()));
     }
     Value::Object(out)
 }

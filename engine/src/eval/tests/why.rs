@@ -22,12 +22,18 @@ fn every_condition_shows_its_value_and_what_it_rests_on() {
                 "value": "true",
                 "until": "2026-03-22T00:00:00.000000Z",
                 "condition": {"event": "Order Completed", "window": {"last": "30d"}},
+                "text": "purchased in the last 30 days",
                 "found": 1,
                 "happenings": [{"event": "Order Completed", "time": "2026-02-20T00:00:00.000000Z"}],
             },
             {
                 "value": "true",
-                "not": {"value": "false", "condition": {"property": "country", "is": "AR"}, "found": "MX"},
+                "not": {
+                    "value": "false",
+                    "condition": {"property": "country", "is": "AR"},
+                    "text": "country is AR",
+                    "found": "MX",
+                },
             },
         ],
     });
