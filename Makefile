@@ -44,6 +44,7 @@ bench:
 	target/release/segmentd bench intake
 	target/release/segmentd bench sustained
 	target/release/segmentd bench latency
+	target/release/segmentd bench timers
 	target/release/segmentd bench memory
 	target/release/segmentd bench backfill
 	target/release/measure hooks

@@ -61,10 +61,13 @@ fn segments() {
     print(&what, &known);
     println!("the event that makes a new person");
     print(&what, &by_turns(&mut worlds, 500, &mut |world, number| world.new_person(number)));
-    println!("a timer of a person");
-    let fired = by_turns(&mut worlds, 10, &mut |world, _| world.let_pass(3_600 * SECOND));
-    let timers: Vec<f64> = worlds.iter().map(|world| world.fired as f64 / (10 * ROUNDS) as f64).collect();
-    let each: Vec<f64> = fired.iter().zip(timers).map(|(micros, timers)| micros / timers.max(1.0)).collect();
+    println!("a change by time alone");
+    let mut each = Vec::new();
+    for world in &mut worlds {
+        let (before, began) = (world.fired, Instant::now());
+        world.let_pass(2 * DAY);
+        each.push(began.elapsed().as_secs_f64() * 1e6 / (world.fired - before).max(1) as f64);
+    }
     print(&what, &each);
 }
 

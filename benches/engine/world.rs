@@ -170,5 +170,8 @@ impl World {
     pub fn let_pass(&mut self, micros: i64) {
         self.now += micros;
         self.apply(Command::Tick);
+        while self.workspace.next_timer() <= Time(self.now) {
+            self.apply(Command::Tick);
+        }
     }
 }

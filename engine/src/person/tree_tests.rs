@@ -78,7 +78,10 @@ proptest! {
     }
 
     #[test]
-    fn a_place_is_found_in_order(mut numbers in proptest::collection::vec(any::<u16>(), 0..2_000), limit in any::<u16>()) {
+    fn a_place_is_found_in_order(
+        mut numbers in proptest::collection::vec(any::<u16>(), 0..2_000),
+        limit in any::<u16>(),
+    ) {
         let mut tree: Tree<u32> = Tree::default();
         for number in &numbers {
             let place = tree.partition_point(|other| *other < u32::from(*number));

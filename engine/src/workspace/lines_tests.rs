@@ -154,7 +154,9 @@ fn definition() -> impl Strategy<Value = String> {
     ]);
     prop_oneof![
         6 => (event(), filter, measure, window())
-            .prop_map(|(event, filter, measure, window)| format!(r#"{{"event":"{event}",{measure},"window":{window}{filter}}}"#)),
+            .prop_map(|(event, filter, measure, window)| {
+                format!(r#"{{"event":"{event}",{measure},"window":{window}{filter}}}"#)
+            }),
         2 => (event(), pick(&["first", "last"]), window())
             .prop_map(|(event, edge, window)| format!(r#"{{"event":"{event}","{edge}":{window}}}"#)),
         2 => (0..40u32, window(), pick(&["at_least", "less_than"]))
@@ -189,13 +191,16 @@ fn agree(workspace: &Workspace<Nothing>, text: &str, plan: &Plan) -> Result<(), 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 250, ..ProptestConfig::default() })]
 
     #[test]
     fn lines_tell_what_a_scan_tells(
         definitions in prop::collection::vec(definition(), 6),
         zone in prop::sample::select(&["UTC", "America/New_York"][..]),
-        comes in prop::collection::vec((0u8..12, any::<u8>(), -9i8..10, prop_oneof![Just(0u8), 0u8..200], 0u8..40), 10..60),
+        comes in prop::collection::vec(
+            (0u8..12, any::<u8>(), -9i8..10, prop_oneof![Just(0u8), 0u8..200], 0u8..40),
+            10..60,
+        ),
     ) {
         let mut workspace = world(zone);
         let plans: Vec<Plan> = definitions.iter().map(|text| workspace.compile(text).unwrap()).collect();
@@ -210,9 +215,8 @@ proptest! {
                 }
             }
             if id == 30 {
-                let rate = "17.5".to_owned();
-                let put = Command::RatePut { from: "USD".to_owned(), to: "MXN".to_owned(), date: "2026-01-01".to_owned(), rate };
-                apply(&mut workspace, now, put);
+                let [from, to, date, rate] = ["USD", "MXN", "2026-01-01", "17.5"].map(str::to_owned);
+                apply(&mut workspace, now, Command::RatePut { from, to, date, rate });
             }
             if id % 8 == 7 {
                 drop(workspace.take_changes());
