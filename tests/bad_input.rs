@@ -165,7 +165,20 @@ async fn definitions_meant_to_hurt_are_refused_and_hurt_nobody() {
         "{\"name\":\"x\"".to_owned(),
         String::new(),
     ];
-    for bomb in bombs {
+    let texts = [
+        deep("(", ")", 100_000),
+        "not ".repeat(50_000),
+        "all of (".repeat(30_000),
+        "10 % of (".repeat(25_000),
+        vec!["did X"; 20_000].join(" or "),
+        vec!["viewed the the the the the"; 9_000].join(" then "),
+        "x".repeat(250_000),
+        format!("x is \"{}", "\\u{10ffff}".repeat(20_000)),
+        format!("x in ({}", "1,".repeat(100_000)),
+        "# \n".repeat(80_000),
+    ];
+    let texts = texts.iter().map(|text| json!({"name": "x", "definition": text}).to_string());
+    for bomb in bombs.into_iter().chain(texts) {
         for (method, path) in [(Method::PUT, "segments/bomb"), (Method::POST, "preview")] {
             let url = format!("{}/api/v1/workspaces/main/{path}", daemon.url);
             let request = client().request(method, url).bearer_auth(&daemon.key);

@@ -127,7 +127,7 @@ async fn effect(
     if file.definition.refers_to().into_iter().any(is_new) {
         return Ok(None);
     }
-    let body = json!({"definition": file.definition.to_json()});
+    let body = json!({"definition": file.definition.to_json(), "exact": true});
     let answer = target.ask(Method::POST, &["preview"], Some(&body)).await?;
     let number = |key: &str| answer.get(key).and_then(Value::as_u64).unwrap_or_default();
     Ok(Some((number("count"), number("people"))))

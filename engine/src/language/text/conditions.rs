@@ -69,12 +69,17 @@ impl Parser {
         if self.goes_on_as_activity() {
             return Err(self.unknown_verb());
         }
-        let unknown = self.unknown_verb();
-        let near = words::nearest(&first.text, VERBS.iter().map(|(verb, _)| words::first_word(verb))).is_some();
-        let operator_at = self.nth(1).at;
+        let (start, operator_at) = (self.mark(), self.nth(1).at);
+        let near = || words::nearest(&first.text, VERBS.iter().map(|(verb, _)| words::first_word(verb))).is_some();
         match self.property() {
-            Ok(_) if self.is_word("times") || self.is_word("time") => Err(unknown),
-            Err(why) if near && why.position == Some(operator_at) => Err(unknown),
+            Ok(_) if self.is_word("times") || self.is_word("time") => {
+                self.rewind(start);
+                Err(self.unknown_verb())
+            }
+            Err(why) if why.position == Some(operator_at) && near() => {
+                self.rewind(start);
+                Err(self.unknown_verb())
+            }
             read => read,
         }
     }

@@ -230,6 +230,16 @@ impl Parser {
         self.peek().at
     }
 
+    /// Where the way stands now.
+    pub(super) fn mark(&self) -> usize {
+        self.next
+    }
+
+    /// Goes back to where the way stood.
+    pub(super) fn rewind(&mut self, mark: usize) {
+        self.next = mark;
+    }
+
     /// Takes the next token.
     pub(super) fn step(&mut self) -> Token {
         let token = self.peek().clone();
