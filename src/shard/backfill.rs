@@ -65,20 +65,21 @@ impl Tenants {
             let begun = Backfill::begin(&mut tenant.engine, &store, number, wake.clone());
             tenant.backfill = begun.map_err(|error| failed(shard, error))?;
         }
+        // Where no survey can be made of many, the shard does it all by itself.
+        let near = if tenant.backfill.is_some() || other { SURVEY_PEOPLE_MIN } else { u64::MAX };
         let mut turn = Turn::default();
         if tenant.backfill.is_some() {
             turn.waits = tenant.take_parts(until).map_err(|error| failed(shard, error))??;
-        } else if tenant.engine.unbuilt() < SURVEY_PEOPLE_MIN {
-            while turn.complete.is_empty() {
-                turn.complete = tenant.engine.build_step(STEP_PEOPLE)?;
-                if Instant::now() >= until {
-                    break;
-                }
-            }
-        } else {
-            // Another workspace's turn ends by itself.
-            turn.waits = true;
         }
+        // What surveys have left: those who came since.
+        while turn.complete.is_empty() {
+            turn.complete = tenant.engine.build_near(STEP_PEOPLE, near)?;
+            if tenant.engine.unbuilt() > near || Instant::now() >= until {
+                break;
+            }
+        }
+        turn.waits |= other;
+        turn.waits &= turn.complete.is_empty();
         Ok(turn)
     }
 
@@ -116,9 +117,17 @@ impl Tenant {
         }
     }
 
-    /// Builds everything that is being built, at once: a replay comes to an activation before anybody
+    /// Builds everything that is being built at once, if it has to be for an activation: a replay comes to an activation before anybody
     /// had the time. Without this the engine does it alone, which takes many times as long.
-    pub fn build_whole(&mut self, shard: u32, store: &ShardStore) -> Result<(), ShardError> {
+    pub fn build_whole(
+        &mut self,
+        (segment, version): (&SegmentId, u32),
+        shard: u32,
+        store: &ShardStore,
+    ) -> Result<(), ShardError> {
+        if self.engine.unbuilt_of(segment, version) < SURVEY_PEOPLE_MIN {
+            return Ok(());
+        }
         self.end_backfill();
         let failed = |error| failed(shard, error);
         loop {

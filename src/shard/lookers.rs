@@ -21,7 +21,7 @@ const PARTS_WAITING_MAX: usize = 64;
 /// Threads of one survey.
 const THREADS_MAX: usize = 4;
 /// How much nicer than the threads of intake and shard these are to others.
-const NICE: i32 = 5;
+const NICE: i32 = 15;
 /// How often somebody who waits for a part looks up.
 const LOOK_UP: Duration = Duration::from_millis(100);
 
@@ -39,17 +39,6 @@ pub(super) fn look(people: &StoredPeople, survey: &Survey, range: Range<PersonNo
 }
 
 /// Decides about one person.
-pub(super) fn look_at(people: &StoredPeople, survey: &Survey, no: PersonNo, part: &mut Part) -> Result<(), StoreError> {
-    if !survey.wants(no) {
-        survey.decide_if_unwritten(no, part);
-        return Ok(());
-    }
-    match people.one(no)? {
-        Some(bytes) => decide(people, survey, no, &bytes, part),
-        None => Ok(()),
-    }
-}
-
 fn decide(
     people: &StoredPeople,
     survey: &Survey,

@@ -3,24 +3,24 @@
 
 use super::answers::unavailable;
 use super::api::{Preview, QueryError};
-use super::lookers::{LookError, Lookers, look_at};
+use super::lookers::{LookError, Lookers, look};
 use super::runner::Runner;
 use super::start::Shard;
 use crate::store::people::StoredPeople;
 use engine::storage::PersonNo;
 use engine::workspace::survey::{Part, Survey};
 use model::WorkspaceId;
+use roaring::RoaringBitmap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// People looked at for an estimate, and the time that they may take.
-const SAMPLE_PEOPLE: usize = 4_000;
+/// Blocks of people looked at for an estimate, and the time that they may take.
+const SAMPLE_BLOCKS: usize = 256;
 const SAMPLE_TIME_MAX: Duration = Duration::from_millis(40);
-/// People between two looks at the time.
-const SAMPLE_STEP: usize = 16;
 /// An estimate looks at these however long it takes: of fewer nothing can be said.
-const SAMPLE_PEOPLE_MIN: usize = 200;
+const SAMPLE_BLOCKS_MIN: usize = 16;
 /// People shown.
 pub(super) const SHOWN_PEOPLE: usize = 10;
 /// Estimates, and exact counts, at the same time; others wait.
@@ -44,34 +44,34 @@ impl Asked {
         Asked { shard, workspace, survey: Arc::new(survey), people, gone }
     }
 
-    /// Looks at a sample. Blocks for some tens of milliseconds.
-    pub fn sample(&self) -> impl FnOnce() -> Result<(Part, bool), QueryError> + use<> {
+    /// Looks at a sample; which blocks of it there was time for. Blocks for some tens of milliseconds.
+    pub fn sample(&self) -> impl FnOnce() -> Result<Sampled, QueryError> + use<> {
         let (survey, people) = (self.survey.clone(), self.people.clone());
         move || {
             let began = Instant::now();
-            let sample = survey.sample(SAMPLE_PEOPLE);
-            let (whole, mut looked) = (sample.len() as u64 == survey.people(), 0);
+            let mut blocks = survey.sample(SAMPLE_BLOCKS + 1);
+            let all = blocks.len() <= SAMPLE_BLOCKS;
+            blocks.truncate(SAMPLE_BLOCKS);
             let mut part = survey.part(survey.range());
-            for some in sample.chunks(SAMPLE_STEP) {
-                let enough = looked >= SAMPLE_PEOPLE_MIN && began.elapsed() > SAMPLE_TIME_MAX;
-                if enough && !whole {
-                    return Ok((part, false));
+            for (place, block) in blocks.iter().enumerate() {
+                if place >= SAMPLE_BLOCKS_MIN && !all && began.elapsed() > SAMPLE_TIME_MAX {
+                    blocks.truncate(place);
+                    break;
                 }
-                looked += some.len();
-                for no in some {
-                    look_at(&people, &survey, *no, &mut part).map_err(unavailable)?;
-                }
+                part.absorb(look(&people, &survey, block.clone()).map_err(unavailable)?);
             }
-            Ok((part, whole))
+            Ok(Sampled { part, blocks: if all { None } else { Some(blocks) } })
         }
     }
 
     /// Looks at everybody. Blocks.
-    pub fn everybody(&self) -> impl FnOnce() -> Result<Part, QueryError> + use<> {
+    pub fn everybody(&self) -> impl FnOnce() -> Result<Sampled, QueryError> + use<> {
         let (survey, people, gone) = (self.survey.clone(), self.people.clone(), self.gone.clone());
         move || {
             let ended = || gone.load(Ordering::Acquire);
-            whole(people, survey, &ended).map_err(unavailable)?.ok_or_else(|| unavailable("nobody waits any more"))
+            let part = whole(people, survey, &ended).map_err(unavailable)?;
+            let part = part.ok_or_else(|| unavailable("nobody waits any more"))?;
+            Ok(Sampled { part, blocks: None })
         }
     }
 }
@@ -102,27 +102,62 @@ fn whole(people: StoredPeople, survey: Arc<Survey>, ended: &dyn Fn() -> bool) ->
     Ok(Some(all))
 }
 
-/// What a sample says of everybody: the bounds hold in 95 of 100 cases (Wilson's interval, narrowed
-/// by what was looked at).
-pub(super) fn estimate(people: u64, looked_at: u64, matching: u64) -> Preview {
-    let (all, n, found) = (people as f64, looked_at as f64, matching as f64);
+/// What was found out, and about which blocks of people; `None`: about everybody.
+pub(super) struct Sampled {
+    pub part: Part,
+    pub blocks: Option<Vec<Range<PersonNo>>>,
+}
+
+impl Sampled {
+    /// What is told of it.
+    pub fn told(&self, survey: &Survey) -> Preview {
+        let empty = RoaringBitmap::new();
+        let (looked, matching) = (self.part.looked_at(), self.part.matches(0).unwrap_or(&empty));
+        let Some(blocks) = &self.blocks else { return exact(survey.people(), matching.len()) };
+        let count = |block: &Range<PersonNo>| {
+            let within = |people: &RoaringBitmap| people.range_cardinality(block.clone());
+            (within(looked), within(matching))
+        };
+        estimate(survey.people(), &blocks.iter().map(count).collect::<Vec<_>>())
+    }
+}
+
+fn exact(people: u64, count: u64) -> Preview {
+    Preview { exact: true, count, low: count, high: count, people, looked_at: people, sample: Vec::new() }
+}
+
+/// What a sample says of everybody: of each of its blocks how many were looked at, and how many match.
+///
+/// The bounds hold in 95 of 100 cases. It is Wilson's interval for as many people as the sample is worth:
+/// fewer than were looked at where blocks differ more than chance would have it, for those who came
+/// together are alike; and narrowed by the part of everybody that was looked at.
+fn estimate(people: u64, blocks: &[(u64, u64)]) -> Preview {
+    let blocks: Vec<(f64, f64)> =
+        blocks.iter().filter(|block| block.0 > 0).map(|(looked, found)| (*looked as f64, *found as f64)).collect();
+    let (all, k) = (people as f64, blocks.len() as f64);
+    let (n, found) = blocks.iter().fold((0.0, 0.0), |sum, block| (sum.0 + block.0, sum.1 + block.1));
+    let looked_at = n as u64;
     if looked_at == 0 {
-        let (count, low, high) = (0, 0, people);
-        return Preview { exact: people == 0, count, low, high, people, looked_at, sample: Vec::new() };
+        return Preview { exact: false, count: 0, low: 0, high: people, people, looked_at, sample: Vec::new() };
     }
     let share = found / n;
-    // Of a sample that is a good part of everybody less is left to chance.
+    let by_chance = share * (1.0 - share) / n;
+    let between = blocks.iter().map(|(looked, found)| (found - share * looked).powi(2)).sum::<f64>();
+    let seen = between / (n * n) * k / (k - 1.0).max(1.0);
+    // Where nobody or everybody matches blocks can't differ; then one is worth one person, no more.
+    let worth = if by_chance > 0.0 { n / (seen / by_chance).max(1.0) } else { k };
     let z = Z * ((all - n).max(0.0) / (all - 1.0).max(1.0)).sqrt();
-    let (middle, spread) = (share + z * z / (2.0 * n), z * (share * (1.0 - share) / n + z * z / (4.0 * n * n)).sqrt());
-    let (low, high) = ((middle - spread) / (1.0 + z * z / n), (middle + spread) / (1.0 + z * z / n));
+    let middle = share + z * z / (2.0 * worth);
+    let spread = z * (share * (1.0 - share) / worth + z * z / (4.0 * worth * worth)).sqrt();
+    let scale = 1.0 + z * z / worth;
     // What was seen is sure.
-    let sure = matching..=people.saturating_sub(looked_at - matching);
+    let sure = found as u64..=people.saturating_sub(looked_at).saturating_add(found as u64);
     let within = |count: f64| (count.max(0.0) as u64).clamp(*sure.start(), *sure.end());
     Preview {
-        exact: looked_at == people,
+        exact: false,
         count: within((share * all).round()),
-        low: within((low * all).floor()),
-        high: within((high * all).ceil()),
+        low: within(((middle - spread) / scale * all).floor()),
+        high: within(((middle + spread) / scale * all).ceil()),
         people,
         looked_at,
         sample: Vec::new(),
@@ -133,41 +168,44 @@ pub(super) fn estimate(people: u64, looked_at: u64, matching: u64) -> Preview {
 mod tests {
     use super::*;
 
-    #[test]
-    fn an_estimate_of_everybody_is_exact_and_one_of_nobody_says_nothing() {
-        let exact = estimate(50, 50, 7);
-        assert_eq!((exact.exact, exact.count, exact.low, exact.high), (true, 7, 7, 7));
-        let nothing = estimate(50, 0, 0);
-        assert_eq!((nothing.exact, nothing.low, nothing.high), (false, 0, 50));
-        assert!(estimate(0, 0, 0).exact);
+    fn random(seed: &mut u64) -> u64 {
+        *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        *seed >> 33
     }
 
     #[test]
     fn the_bounds_hold_what_was_seen_and_their_width_is_that_of_the_sample() {
-        let none = estimate(1_000_000, 2_000, 0);
+        let nothing = estimate(50, &[(0, 0)]);
+        assert_eq!((nothing.exact, nothing.low, nothing.high), (false, 0, 50));
+        let none = estimate(1_000_000, &[(20, 0); 100]);
         assert_eq!((none.count, none.low), (0, 0));
-        assert!((1_500..=2_500).contains(&none.high), "{none:?}");
-        let half = estimate(1_000_000, 2_000, 1_000);
-        assert_eq!(half.count, 500_000);
+        assert!((30_000..=40_000).contains(&none.high), "{none:?}");
+        let half = estimate(1_000_000, &[(20, 10); 100]);
+        assert_eq!((half.count, half.looked_at), (500_000, 2_000));
         assert!((475_000..=480_000).contains(&half.low) && (520_000..=525_000).contains(&half.high), "{half:?}");
-        let all = estimate(3_000, 2_999, 1);
-        assert_eq!((all.low, all.count), (1, 1));
-        assert!(all.high <= 2, "{all:?}");
+        // All or nobody of a block: as good as a hundred people.
+        let alike: Vec<(u64, u64)> = (0..100).map(|block| (20, block % 2 * 20)).collect();
+        let alike = estimate(1_000_000, &alike);
+        assert!((400_000..=410_000).contains(&alike.low) && (590_000..=600_000).contains(&alike.high), "{alike:?}");
+        let most = estimate(2_001, &[(20, 10); 100]);
+        assert!(most.low >= 1_000 && most.high <= 1_001, "{most:?}");
     }
 
     #[test]
-    fn of_a_hundred_samples_about_95_hold_the_true_count() {
-        let (people, every): (u64, u64) = (100_000, 7);
-        let held = (0..200_u64).filter(|round| {
-            let mut random = round * 7_919 + 1;
-            let found = (0..500).filter(|_| {
-                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                (random >> 33) % every == 0
+    fn of_a_hundred_samples_about_95_hold_the_true_count_also_where_those_who_came_together_are_alike() {
+        for alike in [false, true] {
+            let held = (0..300_u64).filter(|round| {
+                let mut seed = round * 7_919 + 1;
+                let block = |seed: &mut u64| {
+                    let share = if alike { [0, 2, 7][(random(seed) % 3) as usize] } else { 3 };
+                    (20, (0..20).filter(|_| random(seed) % 10 < share).count() as u64)
+                };
+                let blocks: Vec<(u64, u64)> = (0..120).map(|_| block(&mut seed)).collect();
+                let told = estimate(1_000_000, &blocks);
+                (told.low..=told.high).contains(&300_000)
             });
-            let told = estimate(people, 500, found.count() as u64);
-            (told.low..=told.high).contains(&(people / every))
-        });
-        let held = held.count();
-        assert!((180..=199).contains(&held), "{held} of 200");
+            let held = held.count();
+            assert!((276..=297).contains(&held), "{held} of 300, alike: {alike}");
+        }
     }
 }

@@ -201,24 +201,21 @@ impl Shards {
         });
         let (at, survey, people) = begun.await?.ok_or_else(unknown)??;
         let asked = preview::Asked::new(shard, workspace, survey, people);
-        let (part, whole) = match exact {
-            false => blocking(asked.sample()).await?,
-            true => (blocking(asked.everybody()).await?, true),
-        };
+        let found = if exact { blocking(asked.everybody()).await? } else { blocking(asked.sample()).await? };
         let survey = asked.survey.clone();
         let ended = self.ask(workspace, move |tenant| Ok(tenant.engine.end_survey(&survey)));
-        let (kept, survey, mut part) = (ended.await?.answer, asked.survey.clone(), part);
+        let (kept, survey, mut found) = (ended.await?.answer, asked.survey.clone(), found);
         let corrected = blocking(move || {
-            survey.correct_looked(&kept, &mut part, whole);
-            Ok(part)
+            survey.correct_looked(&kept, &mut found.part, found.blocks.is_none());
+            Ok(found)
         });
-        let (survey, mut part) = (asked.survey.clone(), corrected.await?);
+        let (survey, mut found) = (asked.survey.clone(), corrected.await?);
         let answer = self.ask(workspace, move |tenant| {
-            if whole {
-                tenant.engine.finish_survey(&survey, &mut part).map_err(answers::unavailable)?;
+            if found.blocks.is_none() {
+                tenant.engine.finish_survey(&survey, &mut found.part).map_err(answers::unavailable)?;
             }
-            let matches = part.matches(0).cloned().unwrap_or_default();
-            let mut told = preview::estimate(survey.people(), part.looked_at().len(), matches.len());
+            let matches = found.part.matches(0).cloned().unwrap_or_default();
+            let mut told = found.told(&survey);
             let shown = tenant.engine.ids_of(&matches, preview::SHOWN_PEOPLE);
             told.sample = shown.map_err(answers::unavailable)?;
             Ok(told)

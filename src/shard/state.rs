@@ -148,8 +148,8 @@ impl Tenants {
             Command::Erase { identity } => tenant.forget(identity)?,
             _ => Vec::new(),
         };
-        if matches!(record.command, Command::SegmentActivate { .. }) {
-            tenant.build_whole(self.shard, &self.store)?;
+        if let Command::SegmentActivate { id, version } = &record.command {
+            tenant.build_whole((id, *version), self.shard, &self.store)?;
         }
         let first = effects.len();
         let applied = tenant.engine.apply(record, effects)?;

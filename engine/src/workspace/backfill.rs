@@ -3,7 +3,7 @@
 use super::Workspace;
 use super::survey::{Asked, Part, Survey, VERSIONS_MAX};
 use crate::storage::{BitmapKey, BitmapKind, PersonNo, Storage, StorageError};
-use model::IdentityKey;
+use model::{IdentityKey, SegmentId};
 use roaring::RoaringBitmap;
 use std::sync::Arc;
 
@@ -14,6 +14,8 @@ pub(super) struct Entering {
     pub(super) ids: Vec<(PersonNo, IdentityKey)>,
     /// Who changed since they were looked at.
     pub(super) watch: Option<u64>,
+    /// A survey goes on for people below this.
+    pub(super) surveyed_to: PersonNo,
 }
 
 /// What came of a part of a survey.
@@ -44,13 +46,18 @@ impl<S: Storage> Workspace<S> {
         unbuilt.retain(|(at, _)| *at == Some(from));
         let mut survey = self.survey(unbuilt.into_iter().map(|(_, asked)| asked).collect(), false);
         survey.from = from;
+        // One watch for all of them: until the last is activated or dropped.
+        let watch = self.people.watches.begin(false);
         for asked in &survey.asked {
-            if let Some(version) = self.segments.versions.get_mut(&asked.bitmap)
-                && version.entering.watch.is_none()
-            {
-                version.entering.watch = Some(self.people.watches.begin(false));
+            if let Some(version) = self.segments.versions.get_mut(&asked.bitmap) {
+                version.entering.surveyed_to = self.next_person;
+                if version.entering.watch.is_none() {
+                    version.entering.watch = Some(watch);
+                    self.people.watches.hold(watch);
+                }
             }
         }
+        self.people.watches.end(watch);
         Some(survey)
     }
 
@@ -58,9 +65,7 @@ impl<S: Storage> Workspace<S> {
     /// since it began, or whose answers ended.
     pub fn take_part(&mut self, survey: &Survey, part: Part) -> Result<Taken, StorageError> {
         let Some(changed) = self.people.watches.changed(survey.id) else { return Ok(Taken::Void) };
-        let mut again = changed.clone();
-        again.remove_range(..part.people.start);
-        again.remove_range(part.people.end..);
+        let mut again: RoaringBitmap = changed.range(part.people.clone()).collect();
         again |= survey.left(&part);
         again.extend(part.until.iter().filter(|(_, until)| *until <= self.now).map(|(no, _)| *no));
         let mut taken = Taken::Void;
@@ -110,6 +115,14 @@ impl<S: Storage> Workspace<S> {
     pub fn unbuilt(&self) -> u64 {
         let building = self.segments.slots.values().filter_map(|slots| self.segments.building(slots));
         let from = building.filter_map(|bitmap| self.segments.versions.get(&bitmap)?.built_to).min();
+        from.map_or(0, |from| self.is_person.range_cardinality(from..))
+    }
+
+    /// How many people are still to be looked at for a version; 0 if it is not being built.
+    pub fn unbuilt_of(&self, id: &SegmentId, version: u32) -> u64 {
+        let building = self.segments.slots.get(id).and_then(|slots| self.segments.building(slots));
+        let building = building.and_then(|bitmap| self.segments.versions.get(&bitmap));
+        let from = building.filter(|building| building.version == version).and_then(|building| building.built_to);
         from.map_or(0, |from| self.is_person.range_cardinality(from..))
     }
 

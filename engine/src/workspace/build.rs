@@ -38,8 +38,23 @@ impl<S: Storage> Workspace<S> {
     /// Evaluates up to `people` more people for the versions being built; returns the versions
     /// that are complete and wait for their `SegmentActivate`.
     pub fn build_step(&mut self, people: usize) -> Result<Vec<(SegmentId, u32)>, StorageError> {
-        let building: Vec<u32> =
-            self.segments.slots.values().filter_map(|slots| self.segments.building(slots)).collect();
+        let building = self.segments.slots.values().filter_map(|slots| self.segments.building(slots)).collect();
+        self.build_some(building, people)
+    }
+
+    /// The same for those versions alone of which no survey is under way, and no more than `unbuilt_max`
+    /// people are left.
+    pub fn build_near(&mut self, people: usize, unbuilt_max: u64) -> Result<Vec<(SegmentId, u32)>, StorageError> {
+        let building = self.segments.slots.values().filter_map(|slots| self.segments.building(slots));
+        let near = building.filter(|bitmap| {
+            let Some(version) = self.segments.versions.get(bitmap) else { return false };
+            let from = version.built_to.unwrap_or(PersonNo::MAX);
+            from >= version.entering.surveyed_to && self.is_person.range_cardinality(from..) <= unbuilt_max
+        });
+        self.build_some(near.collect(), people)
+    }
+
+    fn build_some(&mut self, building: Vec<u32>, people: usize) -> Result<Vec<(SegmentId, u32)>, StorageError> {
         let mut complete = Vec::new();
         for bitmap in building {
             if self.build(bitmap, people)?

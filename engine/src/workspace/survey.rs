@@ -117,9 +117,13 @@ impl Part {
     }
 }
 
-/// A number that follows from that of a person like a random one, always the same.
-fn scattered(no: PersonNo) -> u64 {
-    let mixed = (u64::from(no) ^ 0x5851_f42d_4c95_7f2d).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+/// Numbers of people that are sampled together: they lie beside each other in a storage, which reads
+/// them in one go.
+const BLOCK_PEOPLE: u32 = 64;
+
+/// A number that follows from that of a block like a random one, always the same.
+fn scattered(block: u32) -> u64 {
+    let mixed = (u64::from(block) ^ 0x5851_f42d_4c95_7f2d).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mixed = (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed ^ (mixed >> 32)
 }
@@ -162,16 +166,18 @@ impl Survey {
         self.everyone.contains(no) && !self.unwritten.contains_key(&no)
     }
 
-    /// A sample of the people: the same ones each time as long as they are people, in an order that
-    /// says nothing of them.
-    pub fn sample(&self, count: usize) -> Vec<PersonNo> {
-        let mut scattered: Vec<(u64, PersonNo)> = self.everyone.iter().map(|no| (scattered(no), no)).collect();
+    /// A sample of the people by blocks of numbers: the same ones each time, in an order that says
+    /// nothing of them. Fewer than `count` are all there are.
+    pub fn sample(&self, count: usize) -> Vec<Range<PersonNo>> {
+        let blocks = self.range().end.div_ceil(BLOCK_PEOPLE);
+        let mut scattered: Vec<(u64, u32)> = (0..blocks).map(|block| (scattered(block), block)).collect();
         if count < scattered.len() {
             scattered.select_nth_unstable(count);
             scattered.truncate(count);
         }
         scattered.sort_unstable();
-        scattered.into_iter().map(|(_, no)| no).collect()
+        let range = |block: u32| block * BLOCK_PEOPLE..(block + 1).saturating_mul(BLOCK_PEOPLE);
+        scattered.into_iter().map(|(_, block)| range(block)).collect()
     }
 
     /// Nothing is known yet of these.
@@ -207,13 +213,6 @@ impl Survey {
             if self.everyone.contains(*no) {
                 self.decide_person(person, part);
             }
-        }
-    }
-
-    /// Decides about one person whom the storage does not hold as they were, if it is one of those.
-    pub fn decide_if_unwritten(&self, no: PersonNo, part: &mut Part) {
-        if let Some(person) = self.unwritten.get(&no).filter(|_| self.everyone.contains(no)) {
-            self.decide_person(person, part);
         }
     }
 
@@ -298,6 +297,8 @@ pub struct Kept {
 /// What happens to people while a survey goes on.
 pub(super) struct Watch {
     id: u64,
+    /// How many have to end it.
+    holders: usize,
     keeps: bool,
     changed: RoaringBitmap,
     kept: Kept,
@@ -313,8 +314,15 @@ pub(super) struct Watches {
 impl Watches {
     pub(super) fn begin(&mut self, keeps: bool) -> u64 {
         self.last += 1;
-        self.all.push(Watch { id: self.last, keeps, changed: RoaringBitmap::new(), kept: Kept::default() });
+        self.all.push(Watch { id: self.last, holders: 1, keeps, changed: RoaringBitmap::new(), kept: Kept::default() });
         self.last
+    }
+
+    /// One more has to end a watch.
+    pub(super) fn hold(&mut self, id: u64) {
+        if let Some(watch) = self.all.iter_mut().find(|watch| watch.id == id) {
+            watch.holders += 1;
+        }
     }
 
     /// Notes that a person changes now, who was like this before.
@@ -339,7 +347,9 @@ impl Watches {
 
     pub(super) fn end(&mut self, id: u64) -> Option<Watch> {
         let place = self.all.iter().position(|watch| watch.id == id)?;
-        Some(self.all.swap_remove(place))
+        let watch = self.all.get_mut(place)?;
+        watch.holders -= 1;
+        if watch.holders > 0 { None } else { Some(self.all.swap_remove(place)) }
     }
 }
 
@@ -390,6 +400,11 @@ impl<S: Storage> Workspace<S> {
 
     /// Forgets a survey that nobody waits for any more.
     pub fn drop_survey(&mut self, survey: &Survey) {
+        for asked in &survey.asked {
+            if let Some(version) = self.segments.versions.get_mut(&asked.bitmap) {
+                version.entering.surveyed_to = 0;
+            }
+        }
         self.people.watches.end(survey.id);
     }
 
