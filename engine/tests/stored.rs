@@ -102,7 +102,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_cut_or_damaged_is_told_or_read_and_never_a_panic(person in person(), at in any::<u16>(), by in 1..=255_u8) {
+    fn damage_is_told_or_read_and_never_a_panic(person in person(), at in any::<u16>(), by in 1..=255_u8) {
         let mut bytes = postcard::to_allocvec(&person).unwrap();
         let at = at as usize % bytes.len();
         let cut = StoredPerson::read(&bytes[..at]);

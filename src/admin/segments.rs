@@ -198,7 +198,8 @@ pub(super) async fn delete(
 ///
 /// Answers within a moment: with the exact count where there are few people, else with an estimate from a
 /// sample and the bounds within which the count lies in 95 of 100 cases. Ask again with `"exact": true` for
-/// the count itself; it waits until everybody was looked at. `as_of` is the instant that is counted. `sample` is empty for a key without the scope `people`.
+/// the count itself; it waits until everybody was looked at. `as_of` is the instant that is counted.
+/// `sample` is empty for a key without the scope `people`.
 #[utoipa::path(post, path = "/workspaces/{workspace}/preview", params(("workspace" = String, Path)),
     request_body = PreviewIn, responses((status = 200, description = "the count", body = AsOf<Preview>)))]
 pub(super) async fn preview(

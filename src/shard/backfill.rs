@@ -117,8 +117,8 @@ impl Tenant {
         }
     }
 
-    /// Builds everything that is being built at once, if it has to be for an activation: a replay comes to an activation before anybody
-    /// had the time. Without this the engine does it alone, which takes many times as long.
+    /// Builds everything that is being built at once, if it has to be for an activation: a replay comes
+    /// to one before anybody had the time. Without this the engine does it alone, which takes many times as long.
     pub fn build_whole(
         &mut self,
         (segment, version): (&SegmentId, u32),

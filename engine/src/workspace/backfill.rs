@@ -126,7 +126,7 @@ impl<S: Storage> Workspace<S> {
         from.map_or(0, |from| self.is_person.range_cardinality(from..))
     }
 
-    /// Whom a survey's next part has to begin with; `None` when everybody has been taken for a version that is still being built.
+    /// Whom a survey's next part has to begin with; `None` when everybody has been taken, or it is void.
     pub fn next_of(&self, survey: &Survey) -> Option<PersonNo> {
         self.people.watches.changed(survey.id)?;
         let built_to = |asked: &Asked| self.segments.versions.get(&asked.bitmap)?.built_to;
