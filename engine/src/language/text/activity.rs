@@ -188,12 +188,12 @@ impl Parser {
                 once(&mut clauses.measure, at, self.figure()?, "a second measure: a condition has one")?;
             } else if self.is_bounds() {
                 let bounds = self.bounds()?;
-                self.expect_one(&["times", "time"])?;
+                self.demand_one(&["times", "time"])?;
                 once(&mut clauses.measure, at, Wanted::Count(bounds), "a second measure: a condition has one")?;
             } else if self.eat("for") {
-                self.expect("the")?;
-                let wanted = if self.expect_one(&["first", "last"])? == "first" { Wanted::First } else { Wanted::Last };
-                self.expect("time")?;
+                self.demand("the")?;
+                let wanted = if self.demand_one(&["first", "last"])? == "first" { Wanted::First } else { Wanted::Last };
+                self.demand("time")?;
                 once(&mut clauses.measure, at, wanted, "a second measure: a condition has one")?;
             } else if self.is_word("within") && !self.is_word_at(1, "the") {
                 self.step();
@@ -240,8 +240,8 @@ impl Parser {
     fn item(&mut self, at: Position) -> Result<Filter> {
         self.step();
         self.eat("an");
-        self.expect("item")?;
-        self.expect("where")?;
+        self.demand("item")?;
+        self.demand("where")?;
         self.count_node(at)?;
         Ok(Filter::Item(self.tests(false)?))
     }
@@ -277,7 +277,7 @@ impl Parser {
             return Err(self.expected("a measure: a salt stands behind the parentheses of \"10 % of (...)\"", &[]));
         }
         self.eat("the");
-        let figure = match self.expect_one(&["sum", "average", "smallest", "largest", "number"])? {
+        let figure = match self.demand_one(&["sum", "average", "smallest", "largest", "number"])? {
             "sum" => Figure::Sum,
             "average" => Figure::Avg,
             "smallest" => Figure::Min,
@@ -285,11 +285,11 @@ impl Parser {
             _ => Figure::Distinct,
         };
         match figure {
-            Figure::Sum | Figure::Avg => self.expect("of")?,
+            Figure::Sum | Figure::Avg => self.demand("of")?,
             Figure::Min | Figure::Max => {}
             Figure::Distinct => {
-                self.expect("of")?;
-                self.expect("different")?;
+                self.demand("of")?;
+                self.demand("different")?;
             }
         }
         Ok(Wanted::Figure(figure, self.name_or_nothing()?, self.bounds()?))

@@ -94,7 +94,7 @@ impl Parser {
 
     /// The id of a segment, after the word itself.
     fn segment(&mut self) -> Result<String> {
-        self.expect("segment")?;
+        self.demand("segment")?;
         let at = self.at();
         let id = self.text()?;
         if id.is_empty() {
@@ -119,7 +119,7 @@ impl Parser {
                 self.step();
             }
             if self.eat("without") {
-                match self.expect_one(&["tax", "shipping"])? {
+                match self.demand_one(&["tax", "shipping"])? {
                     "tax" => spending.without_tax = true,
                     _ => spending.without_shipping = true,
                 }

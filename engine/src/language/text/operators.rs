@@ -34,7 +34,7 @@ impl Parser {
             }
             "starts" | "ends" => {
                 self.step();
-                self.expect("with")?;
+                self.demand("with")?;
                 let text = self.text()?;
                 Ok(if word == "starts" { Test::StartsWith(text) } else { Test::EndsWith(text) })
             }
@@ -46,9 +46,9 @@ impl Parser {
             }
             "anniversary" => {
                 self.step();
-                self.expect("within")?;
-                self.expect("the")?;
-                self.expect("next")?;
+                self.demand("within")?;
+                self.demand("the")?;
+                self.demand("next")?;
                 Ok(Test::Anniversary(self.span()?))
             }
             _ => match self.compared()? {
@@ -84,8 +84,8 @@ impl Parser {
         if !self.eat("within") {
             return Ok(None);
         }
-        self.expect("the")?;
-        let direction = match self.expect_one(&["last", "next"])? {
+        self.demand("the")?;
+        let direction = match self.demand_one(&["last", "next"])? {
             "last" => Direction::Last,
             _ => Direction::Next,
         };
@@ -114,7 +114,7 @@ impl Parser {
 
     /// `in (A, B)`
     fn list(&mut self) -> Result<Vec<Const>> {
-        self.expect("in")?;
+        self.demand("in")?;
         let at = self.at();
         self.open()?;
         let mut constants = vec![self.constant()?];

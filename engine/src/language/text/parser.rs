@@ -134,7 +134,7 @@ impl Parser {
             Some(word @ ("all" | "any")) => {
                 self.step();
                 let of = if word == "all" { Definition::All } else { Definition::Any };
-                self.expect("of")?;
+                self.demand("of")?;
                 let children = self.nested(at, Parser::listed)?;
                 self.of_children(at, children, of)
             }
@@ -169,7 +169,7 @@ impl Parser {
     fn sampled(&mut self, at: Position) -> Result<Built> {
         let percent = placed(at, percent(&Value::String(self.step().text), ""))?;
         self.step();
-        self.expect("of")?;
+        self.demand("of")?;
         let inner = self.parenthesised()?;
         is_not_frozen(&inner)?;
         let salt = match self.is_word("with") && self.nth(1).text == "salt" {
@@ -272,7 +272,7 @@ impl Parser {
         is
     }
 
-    pub(super) fn expect(&mut self, word: &str) -> Result<()> {
+    pub(super) fn demand(&mut self, word: &str) -> Result<()> {
         match self.eat(word) {
             true => Ok(()),
             false => Err(self.expected(&format!("\"{word}\""), &[word])),
@@ -280,7 +280,7 @@ impl Parser {
     }
 
     /// One of some words.
-    pub(super) fn expect_one<'a>(&mut self, words: &[&'a str]) -> Result<&'a str> {
+    pub(super) fn demand_one<'a>(&mut self, words: &[&'a str]) -> Result<&'a str> {
         match words.iter().find(|word| self.is_word(word)) {
             Some(word) => {
                 self.step();

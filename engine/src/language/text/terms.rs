@@ -116,20 +116,20 @@ impl Parser {
     /// `at least 5`, `between 1 and 2`
     pub(super) fn bounds(&mut self) -> Result<Bounds> {
         let at = self.at();
-        let word = match self.expect_one(&["at", "more", "less", "exactly", "between"])? {
-            "at" => match self.expect_one(&["least", "most"])? {
+        let word = match self.demand_one(&["at", "more", "less", "exactly", "between"])? {
+            "at" => match self.demand_one(&["least", "most"])? {
                 "least" => "at_least",
                 _ => "at_most",
             },
             "exactly" => "exactly",
             "between" => {
                 let low = self.digits()?;
-                self.expect("and")?;
+                self.demand("and")?;
                 let ends = json!([low, self.digits()?]);
                 return self.comparison(at, "between", &ends);
             }
             word => {
-                self.expect("than")?;
+                self.demand("than")?;
                 if word == "more" { "more_than" } else { "less_than" }
             }
         };
@@ -159,18 +159,18 @@ impl Parser {
         }
         let asked = match self.step().text.as_str() {
             "in" | "within" => {
-                self.expect("the")?;
-                self.expect("last")?;
+                self.demand("the")?;
+                self.demand("last")?;
                 return Ok(Some((at, Window::Last(self.span()?))));
             }
             "since" => json!({"since": self.instant()?}),
             "before" => json!({"before": self.instant()?}),
             "between" => {
                 let from = self.instant()?;
-                self.expect("and")?;
+                self.demand("and")?;
                 json!({"between": [from, self.instant()?]})
             }
-            word @ ("this" | "last") => json!({"calendar": format!("{word} {}", self.expect_one(PERIODS)?)}),
+            word @ ("this" | "last") => json!({"calendar": format!("{word} {}", self.demand_one(PERIODS)?)}),
             day => json!({"calendar": day}),
         };
         Ok(Some((at, placed(at, terms::window(&asked, ""))?)))
