@@ -192,3 +192,43 @@ fn a_frozen_segment_holds_who_matched_once_also_when_people_turn_out_to_be_one()
     assert_eq!(shop.members("launch"), sorted(&[]), "set again it is taken anew");
     assert_eq!(shop.members("rest"), sorted(&["user:web:a"]));
 }
+
+#[test]
+fn when_a_segment_is_frozen_nobody_has_entered_it() {
+    let mut shop = Shop::new();
+    shop.buy("user:web:a", 500);
+    shop.segment("vip", 1, &spent(400));
+    shop.segment("fresh", 1, &json!({"entered": "vip", "window": {"last": "7d"}}));
+    assert_eq!(shop.members("fresh"), sorted(&["user:web:a"]));
+    shop.segment("vip", 2, &json!({"frozen": spent(400)}));
+    assert_eq!((shop.members("vip"), shop.members("fresh")), (sorted(&["user:web:a"]), sorted(&[])));
+}
+
+#[test]
+fn what_grows_beyond_its_bounds_through_others_is_refused_and_what_refers_to_it_is_named() {
+    let mut shop = Shop::new();
+    shop.segment("vip", 1, &spent(400));
+    shop.segment("fresh", 1, &json!({"entered": "vip"}));
+    shop.segment("next", 1, &json!({"segment": "vip"}));
+    let check = |shop: &Shop, id: &str, definition: &Json| {
+        shop.engine.check_definition(&SegmentId::from(id), &definition.to_string())
+    };
+    let why = check(&shop, "again", &json!({"entered": "fresh"})).unwrap_err();
+    assert!(why.contains("\"fresh\" itself asks for entries"), "{why}");
+    // A chain of references is as deep as what it comes to.
+    let deep = |id: &str| (0..21).fold(json!({"segment": id}), |inner, _| json!({"not": inner}));
+    shop.segment("c0", 1, &deep("vip"));
+    shop.segment("c1", 1, &deep("c0"));
+    let why = check(&shop, "c2", &deep("c1")).unwrap_err();
+    assert!(why.contains("nested deeper than 64 levels together"), "{why}");
+    let why = check(&shop, "vip", &(0..22).fold(spent(1), |inner, _| json!({"not": inner}))).unwrap_err();
+    assert!(why.contains("\"c1\", which refers to this segment: definition: nested deeper"), "{why}");
+    // So does its size double with each step.
+    let double = |id: &str| json!({"all": [{"segment": id}, {"segment": id}]});
+    shop.segment("d0", 1, &double("vip"));
+    for step in 1..11 {
+        shop.segment(&format!("d{step}"), 1, &double(&format!("d{}", step - 1)));
+    }
+    let why = check(&shop, "d11", &double("d10")).unwrap_err();
+    assert!(why.contains("more than 5000 conditions together"), "{why}");
+}

@@ -68,6 +68,12 @@ impl Tenants {
         // Where no survey can be made of many, the shard does it all by itself.
         let near = if tenant.backfill.is_some() || other { SURVEY_PEOPLE_MIN } else { u64::MAX };
         let mut turn = Turn::default();
+        if !tenant.engine.is_building() {
+            // Nothing of it can be evaluated any more.
+            tenant.end_backfill();
+            self.building.remove(&number);
+            return Ok(turn);
+        }
         if tenant.backfill.is_some() {
             turn.waits = tenant.take_parts(until).map_err(|error| failed(shard, error))??;
         }

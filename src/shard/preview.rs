@@ -39,9 +39,13 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    pub fn new(shard: &Shard, workspace: &WorkspaceId, survey: Survey, people: StoredPeople) -> Asked {
-        let (shard, workspace, gone) = (shard.inbox.clone(), workspace.clone(), Arc::default());
-        Asked { shard, workspace, survey: Arc::new(survey), people, gone }
+    pub fn new(
+        shard: Arc<super::inbox::Inbox<Runner>>,
+        workspace: WorkspaceId,
+        survey: Survey,
+        people: StoredPeople,
+    ) -> Asked {
+        Asked { shard, workspace, survey: Arc::new(survey), people, gone: Arc::default() }
     }
 
     /// Looks at a sample; which blocks of it there was time for. Blocks for some tens of milliseconds.

@@ -291,6 +291,16 @@ impl Runner {
         self.progress.last_time
     }
 
+    /// The instant of what is shown of a workspace: before the first of its timers that have not fired yet.
+    pub fn as_of_workspace(&mut self, workspace: &WorkspaceId) -> Option<Time> {
+        let as_of = self.as_of();
+        let tenant = self.tenants.get(workspace)?;
+        let due = tenant.engine.next_timer();
+        let honest = if due <= as_of { due.plus_micros(-1) } else { as_of };
+        tenant.shown = tenant.shown.max(honest);
+        Some(tenant.shown)
+    }
+
     /// Whether a timer is due at the very instant that would be shown: the tick comes at once.
     fn tick_is_awaited(&self) -> bool {
         let waits = |one: &Underway| matches!(one.own, Own::Tick(_)) && one.since.elapsed() < TICK_WAIT_MAX;
@@ -299,7 +309,7 @@ impl Runner {
 
     /// Whether timers were due before the newest record and are not through, unless for too long.
     fn is_behind(&mut self) -> bool {
-        if self.tenants.next_due() >= self.progress.last_time {
+        if !self.tenants.waves_before(self.progress.last_time) {
             self.behind_since = None;
             return false;
         }

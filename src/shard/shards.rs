@@ -177,7 +177,7 @@ impl Shards {
         let shard = self.shard(workspace).ok_or_else(unknown)?;
         let id = workspace.clone();
         let asked = self.ask_shard(shard, move |runner| {
-            let as_of = runner.as_of();
+            let as_of = runner.as_of_workspace(&id)?;
             let answer = question(runner.tenants.get(&id)?);
             Some(answer.map(|answer| AsOf { as_of: as_of.to_string(), answer }))
         });
@@ -193,14 +193,16 @@ impl Shards {
         let unknown = || QueryError::NotFound { what: "workspace", id: workspace.0.clone() };
         let shard = self.shard(workspace).ok_or_else(unknown)?;
         let (id, text, store) = (workspace.clone(), definition.to_owned(), shard.store.clone());
+        let inbox = shard.inbox.clone();
+        // Made where the survey begins: whoever gives up meanwhile ends it.
         let begun = self.ask_shard(shard, move |runner| {
-            let at = runner.as_of();
+            let at = runner.as_of_workspace(&id)?;
             let tenant = runner.tenants.get(&id)?;
             let survey = tenant.engine.begin_survey(&[&text], &[], at).map_err(QueryError::Refused);
-            Some(survey.map(|survey| (at, survey, store.people(tenant.number))))
+            let people = store.people(tenant.number);
+            Some(survey.map(|survey| (at, preview::Asked::new(inbox, id, survey, people))))
         });
-        let (at, survey, people) = begun.await?.ok_or_else(unknown)??;
-        let asked = preview::Asked::new(shard, workspace, survey, people);
+        let (at, asked) = begun.await?.ok_or_else(unknown)??;
         let found = if exact { blocking(asked.everybody()).await? } else { blocking(asked.sample()).await? };
         let survey = asked.survey.clone();
         let ended = self.ask(workspace, move |tenant| Ok(tenant.engine.end_survey(&survey)));
@@ -282,7 +284,7 @@ impl Core for Shards {
         let unknown = || QueryError::NotFound { what: "workspace", id: workspace.0.clone() };
         let shard = self.shard(workspace).ok_or_else(unknown)?;
         let id = workspace.clone();
-        let asked = self.ask_shard(shard, move |runner| runner.tenants.get(&id).is_some().then(|| runner.as_of()));
+        let asked = self.ask_shard(shard, move |runner| runner.as_of_workspace(&id));
         asked.await?.ok_or_else(unknown)
     }
 
@@ -385,7 +387,7 @@ impl Core for Shards {
         let shard = self.shard(workspace).ok_or_else(unknown)?;
         let (id, segment, limit) = (workspace.clone(), segment.cloned(), limit.clamp(1, TRANSITIONS_MAX));
         let asked = self.ask_shard(shard, move |runner| {
-            let (as_of, mark) = (runner.as_of(), runner.mark());
+            let (as_of, mark) = (runner.as_of_workspace(&id)?, runner.mark());
             let tenant = runner.tenants.get(&id)?;
             let fresh: Vec<Transition> = tenant.writing.iter().chain(&tenant.transitions).cloned().collect();
             Some((as_of, mark, tenant.number, fresh))

@@ -25,6 +25,8 @@ pub(super) struct Tenant {
     pub writing: Arc<Vec<Transition>>,
     erased: BTreeSet<String>,
     pub next_timer: Time,
+    /// The latest instant as of which it was shown.
+    pub shown: Time,
     /// What looks at everybody for a segment that is being built.
     pub backfill: Option<Backfill>,
 }
@@ -86,6 +88,7 @@ impl Tenants {
             writing: Arc::default(),
             erased: BTreeSet::new(),
             next_timer: Time::MAX,
+            shown: Time::MIN,
             backfill: None,
         };
         self.all.insert(number, tenant);
@@ -165,6 +168,8 @@ impl Tenants {
                     self.building.insert(number);
                 } else {
                     self.building.remove(&number);
+                    // Whoever looks at people for what was deleted is in the way of other workspaces.
+                    tenant.end_backfill();
                 }
             }
             _ => {}
@@ -187,6 +192,12 @@ impl Tenants {
     /// The instant of the next due timer; `Time::MAX` when there is none.
     pub fn next_due(&self) -> Time {
         self.due.first().map_or(Time::MAX, |(time, _)| *time)
+    }
+
+    /// Whether a workspace with a timer due before an instant has had later records: a wave that is not through.
+    pub fn waves_before(&self, instant: Time) -> bool {
+        let mut due = self.due.iter().take_while(|(time, _)| *time < instant);
+        due.any(|(time, number)| self.all.get(number).is_some_and(|tenant| tenant.engine.now() > *time))
     }
 
     /// Workspaces with a timer due at `now` or before.

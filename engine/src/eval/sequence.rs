@@ -1,11 +1,11 @@
 //! One thing after another, or not; and when that changes by time alone.
 
-use super::Outcome;
 use super::activity::matching_step;
 use super::calendar::forward;
 use super::frame::Frame;
 use super::subject::{Happening, Subject};
 use super::values::equal;
+use super::{Outcome, Tri};
 use crate::person::bag::descend;
 use crate::plan::{Next, Plan, Sequence, Step, Window};
 use model::{Time, Value};
@@ -19,6 +19,8 @@ pub(super) struct Found {
     pub(super) time: Time,
     /// When it leaves its window or is no longer kept.
     leaves: Time,
+    /// Neither it nor one before it in the list holds longer than until then.
+    longest: Time,
     /// What ties it to the step before, and to the one after.
     before: Vec<Tie>,
     after: Vec<Tie>,
@@ -41,6 +43,9 @@ pub(super) fn first_steps(plan: &Plan, asked: &Sequence, subject: &dyn Subject, 
     if asked.last {
         let latest = first.last().map(|found| found.time);
         first.retain(|found| Some(found.time) == latest);
+        // By months a later one may leave before an earlier one, which is the latest then.
+        let leaves = first.iter().map(|found| found.leaves).min();
+        holds_until = holds_until.min(leaves.unwrap_or(Time::MAX));
     }
     let Some(begins) = first.first().map(|found| found.time) else { return (first, holds_until) };
     let mut steps = vec![first];
@@ -68,13 +73,15 @@ fn ties(then: &[Next], place: usize) -> &[String] {
 fn followed(plan: &Plan, step: &Found, next: &Next, later: &[Found], not: bool, now: Time) -> Outcome {
     let last = next.within.map_or(Time::MAX, |within| forward(step.time, within, &plan.zone));
     let from = later.partition_point(|other| other.time <= step.time);
+    let until = later.partition_point(|other| other.time <= last);
     let mut answer = Outcome::fixed(false);
-    for other in later.get(from..).unwrap_or_default().iter().take_while(|other| other.time <= last) {
+    // From the last to the first: what comes later mostly holds longer, and one that holds longest is enough.
+    for other in later.get(from..until).unwrap_or_default().iter().rev() {
+        if answer.value == Tri::True && answer.until >= other.longest {
+            break;
+        }
         if next.same.is_empty() || tied(&step.after, &other.before) {
             answer = answer.or(other.answer.and(Outcome::during(Time::MIN, other.leaves, now)));
-            if answer == Outcome::fixed(true) {
-                break;
-            }
         }
     }
     match (not, next.within) {
@@ -94,7 +101,8 @@ fn found(frame: &Frame<'_>, step: &Step, (before, after): (&[String], &[String])
     let mut all = Vec::new();
     matching_step(frame, step.event.as_deref(), &step.filters, subject, &mut |happening, leaves| {
         let (before, after) = (ties_of(happening, before), ties_of(happening, after));
-        all.push(Found { time: happening.time(), leaves, before, after, answer: Outcome::fixed(true) });
+        let longest = all.last().map_or(leaves, |before: &Found| before.longest.max(leaves));
+        all.push(Found { time: happening.time(), leaves, longest, before, after, answer: Outcome::fixed(true) });
         true
     });
     all

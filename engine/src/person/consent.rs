@@ -2,7 +2,7 @@
 
 use crate::person::Person;
 use crate::person::view::Context;
-use model::{Channel, ConsentState, Identity, IdentityKind, Time, Value};
+use model::{Channel, ConsentChange, ConsentState, Identity, IdentityKind, Time, Value};
 use std::collections::BTreeSet;
 
 /// The address of a channel as an identity.
@@ -54,18 +54,23 @@ impl Foreign {
         of_address.filter(|said| said.told <= by).map(|said| (said.time, said.state)).max().map(|(_, state)| state)
     }
 
-    /// Adds what an address said, by whom it is held.
-    pub(crate) fn add(&mut self, channel: Channel, address: &str, holder: &Person) {
+    /// Adds what an address said, by whom it is held: all of it, or what it says now.
+    pub(crate) fn add(&mut self, channel: Channel, address: &str, holder: &Person, ever: bool) {
         let facts = holder.with_consent.iter().filter_map(|place| holder.facts.get(*place as usize));
         let statements = facts.flat_map(|fact| fact.consent.iter().map(|said| (fact.time, said)));
         let of_address = statements.filter(|(_, said)| said.channel == channel && said.address == address);
-        self.0.extend(of_address.map(|(told, said)| Said {
+        let said = |(told, said): (Time, &ConsentChange)| Said {
             channel,
             address: address.to_owned(),
             told,
             time: said.time,
             state: said.state,
-        }));
+        };
+        if ever {
+            self.0.extend(of_address.map(said));
+        } else {
+            self.0.extend(of_address.max_by_key(|(_, said)| (said.time, said.state)).map(said));
+        }
     }
 }
 

@@ -50,7 +50,7 @@ impl Needs {
     fn add(&mut self, plan: &Plan, names: &Names) {
         let touched = plan.touched_by();
         // Entries are looked for at every instant at which anything happened.
-        self.everything |= touched.entries;
+        self.everything |= plan.root.extent.entries;
         self.every_event |= touched.any_event;
         self.events.extend(touched.events.iter().filter_map(|name| names.number(name)));
         self.orders |= touched.orders || touched.events.contains(names::ORDER_COMPLETED);

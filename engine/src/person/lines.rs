@@ -121,6 +121,8 @@ impl View<'_> {
 /// The key of a line.
 fn key(wanted: Wanted<'_>) -> Option<u128> {
     match wanted {
+        // Of everything that happened a value may come from what is kept for good and from what passes.
+        Wanted::Activity(Activity { event: None, measure: Measure::Figure(Figure::Distinct, ..), .. }, _) => None,
         Wanted::Activity(_, key) => Some(key),
         // Short enough not to be taken for a digest.
         Wanted::Spent(asked) if asked.currency.len() <= 8 => {

@@ -2,8 +2,8 @@
 
 use super::touched::filters_turn;
 use super::{
-    Activity, Constants, Filter, Kind, Measure, Next, Node, Plan, Sample, Sequence, Spending, Step, Test, TouchedBy,
-    Window, Without,
+    Activity, Constants, Extent, Filter, Kind, Measure, Next, Node, Plan, Sample, Sequence, Spending, Step, Test,
+    TouchedBy, Window, Without,
 };
 use crate::eval::values::{fold, start_of_day};
 use crate::language::ast::{self, Bounds, PropertyTest};
@@ -17,6 +17,8 @@ use std::sync::Arc;
 
 /// Conditions of a definition together with those of the segments that it refers to, each time that it does.
 pub const EXPANDED_NODES_MAX: usize = 5_000;
+/// Levels of nesting of a definition together with those of the segments that it refers to.
+pub const EXPANDED_DEPTH_MAX: usize = 64;
 /// Digits after the decimal point that a percentage may have.
 const PERCENT_SCALE: u32 = 6;
 
@@ -47,11 +49,16 @@ pub fn compile(
     };
     let root = Arc::new(compiler.node(asked)?);
     let Compiler { refers_to, .. } = compiler;
-    let touched = TouchedBy::of(&root);
-    if touched.nodes > EXPANDED_NODES_MAX {
+    // Before anything walks through it.
+    if root.extent.nodes > EXPANDED_NODES_MAX {
         let why = format!("asks for more than {EXPANDED_NODES_MAX} conditions together with the segments it refers to");
         return Err(DefinitionError::new("", why));
     }
+    if root.extent.depth > EXPANDED_DEPTH_MAX {
+        let why = format!("nested deeper than {EXPANDED_DEPTH_MAX} levels together with the segments it refers to");
+        return Err(DefinitionError::new("", why));
+    }
+    let touched = TouchedBy::of(&root);
     Ok(Plan { root, frozen, refers_to, zone, currency, retention_days, touched })
 }
 
@@ -96,6 +103,11 @@ impl Compiler<'_> {
             Definition::Entered(entered) => {
                 let window = self.window(entered.window.as_ref())?;
                 match self.referred(&entered.segment)? {
+                    // Each would go through the whole past at every instant of the past.
+                    Referred::Plan(node) if node.extent.entries => {
+                        let why = format!("\"{}\" itself asks for entries into a segment", entered.segment);
+                        return Err(DefinitionError::new("entered", why));
+                    }
                     Referred::Plan(node) => Kind::Entered(node, window),
                     // Nobody enters what is frozen, or not in force yet.
                     Referred::Held => Kind::Any(Vec::new()),
@@ -117,7 +129,8 @@ impl Compiler<'_> {
             Kind::Activity(_) | Kind::Spent(_) | Kind::Sequence(_) | Kind::Entered(..) => true,
         };
         let fingerprint = self.fingerprint(definition);
-        Ok(Node { source: definition.clone(), kind, asks_history, fingerprint })
+        let extent = extent(&kind);
+        Ok(Node { source: definition.clone(), kind, asks_history, fingerprint, extent })
     }
 
     fn nodes(&mut self, children: &[Definition]) -> Compiled<Vec<Node>> {
@@ -244,6 +257,26 @@ impl Compiler<'_> {
             ast::Test::Within(direction, span) => Test::Within(*direction, *span),
             ast::Test::Anniversary(span) => Test::Anniversary(*span),
         })
+    }
+}
+
+fn extent(kind: &Kind) -> Extent {
+    let of = |parts: &mut dyn Iterator<Item = Extent>| {
+        parts.fold(Extent { nodes: 1, depth: 1, entries: false }, |sum, part| Extent {
+            nodes: sum.nodes.saturating_add(part.nodes),
+            depth: sum.depth.max(part.depth.saturating_add(1)),
+            entries: sum.entries || part.entries,
+        })
+    };
+    match kind {
+        Kind::All(children) | Kind::Any(children) => of(&mut children.iter().map(|child| child.extent)),
+        Kind::Not(child) => of(&mut std::iter::once(child.extent)),
+        Kind::Member(other) => of(&mut std::iter::once(other.extent)),
+        Kind::Entered(other, _) => Extent { entries: true, ..of(&mut std::iter::once(other.extent)) },
+        Kind::Sample(sample) => of(&mut std::iter::once(sample.of.extent)),
+        Kind::Property(..) | Kind::Activity(_) | Kind::Spent(_) | Kind::Sequence(_) | Kind::Held(_) => {
+            of(&mut std::iter::empty())
+        }
     }
 }
 

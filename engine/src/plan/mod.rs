@@ -55,6 +55,19 @@ pub struct Node {
     pub asks_history: bool,
     /// The same for equal conditions, of other plans of the workspace too.
     pub fingerprint: u128,
+    /// How much it is, with everything that it refers to.
+    pub extent: Extent,
+}
+
+/// How much a condition is, together with the segments that it refers to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Extent {
+    /// Conditions and groups; of a segment that is referred to several times each time.
+    pub nodes: usize,
+    /// Levels of nesting.
+    pub depth: usize,
+    /// Whether it asks for entries.
+    pub entries: bool,
 }
 
 /// What a node asks.

@@ -23,14 +23,10 @@ pub struct TouchedBy {
     pub properties: BTreeSet<String>,
     /// Segments whose members are held as they are. Whoever changes these looks at those who refer to them.
     pub held: BTreeSet<String>,
-    /// Whether it asks for entries into a segment, itself or through others.
-    pub entries: bool,
     /// Time alone.
     pub timed: bool,
     /// More than what is known of the person: who they are, or what else holds them.
     pub beyond_person: bool,
-    /// How many conditions and groups there are, those of other segments included.
-    pub nodes: usize,
 }
 
 impl TouchedBy {
@@ -42,7 +38,6 @@ impl TouchedBy {
     }
 
     fn add(&mut self, node: &Node) {
-        self.nodes += 1;
         match &node.kind {
             Kind::All(children) | Kind::Any(children) => children.iter().for_each(|child| self.add(child)),
             Kind::Not(child) => self.add(child),
@@ -71,7 +66,6 @@ impl TouchedBy {
                 self.beyond_person = true;
             }
             Kind::Entered(node, _) => {
-                self.entries = true;
                 self.add(node);
                 // What holds of somebody of whom nothing is known came to hold when they were first seen.
                 self.properties.insert("first_seen".to_owned());

@@ -18,6 +18,9 @@ impl<S: Storage> Workspace<S> {
             return Applied::Refused("bad_definition");
         }
         let Ok(plan) = self.compile(&definition.definition) else { return Applied::Refused("bad_definition") };
+        if self.check_followers(&definition.id, &plan).is_err() {
+            return Applied::Refused("bad_definition");
+        }
         let slots = self.segments.slots.get(&definition.id).copied().unwrap_or_default();
         let newest = [slots.active, slots.building].into_iter().flatten();
         let newest = newest.filter_map(|bitmap| self.segments.versions.get(&bitmap)).map(|version| version.version);
@@ -140,7 +143,7 @@ impl<S: Storage> Workspace<S> {
         let building = self.segments.building(&slots).filter(wanted);
         let Some(bitmap) = building else { return Ok(Applied::Refused("no_such_version")) };
         while !self.build(bitmap, 1_024)? {}
-        self.settle_frozen(bitmap)?;
+        self.settle_build(bitmap)?;
         let new = self.segments.versions.get(&bitmap).map(|version| version.members.clone()).unwrap_or_default();
         self.segments.slots.insert(id.clone(), Slots { active: Some(bitmap), building: None });
         self.switch(id, Some(bitmap), slots.active, &new, when, effects)?;
@@ -155,20 +158,17 @@ impl<S: Storage> Workspace<S> {
         Ok(Applied::Changed { person: None })
     }
 
-    /// What a frozen version holds when it comes into force is what holds then, for whom a timer is due in
-    /// this very instant too.
-    fn settle_frozen(&mut self, bitmap: u32) -> Result<(), StorageError> {
-        let Some(version) = self.segments.versions.get(&bitmap) else { return Ok(()) };
-        if !version.plan.as_ref().is_ok_and(|plan| plan.frozen) {
-            return Ok(());
-        }
+    /// What a version holds when it comes into force is what holds then, also of those for whom a timer is due
+    /// in this very instant. Of whom it can't be decided then are no members of a frozen one for good.
+    fn settle_build(&mut self, bitmap: u32) -> Result<(), StorageError> {
         for no in self.timers.at(self.now, usize::MAX) {
             self.build_one(bitmap, no)?;
         }
-        // Of whom it can't be decided now are no members for good.
-        let unknown = self.segments.versions.get(&bitmap).map(|version| version.unknown.clone()).unwrap_or_default();
-        for no in unknown {
-            self.set_bit(BitmapKind::Unknown, bitmap, no, false);
+        let Some(version) = self.segments.versions.get(&bitmap) else { return Ok(()) };
+        if version.plan.as_ref().is_ok_and(|plan| plan.frozen) {
+            for no in version.unknown.clone() {
+                self.set_bit(BitmapKind::Unknown, bitmap, no, false);
+            }
         }
         Ok(())
     }

@@ -133,7 +133,7 @@ impl<S: Storage> Workspace<S> {
         if std::mem::take(&mut self.forgotten_changed) {
             changes.forgotten = Some(self.forgotten);
         }
-        let (forgotten, overdue) = (self.forgotten(), self.overdue());
+        let (forgotten, overdue) = (self.removable(), self.overdue());
         changes.new_chunks = self.next_chunk;
         (changes.people, changes.chunks) =
             self.people.take_dirty(&mut self.next_chunk, (forgotten, overdue), &self.words);

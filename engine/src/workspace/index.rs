@@ -98,7 +98,7 @@ impl Index {
             }
             add(self.by_property.entry(top_level(property).to_owned()).or_default(), version);
         }
-        if touched.entries {
+        if plan.root.extent.entries {
             self.asks_entries.insert(version);
         }
         if touched.timed {

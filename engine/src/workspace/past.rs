@@ -119,7 +119,7 @@ impl<S: Storage> Workspace<S> {
         for channel in [Channel::Email, Channel::Sms] {
             for identity in then.foreign_addresses(channel, &self.context()) {
                 if let Some(holder) = self.people.holder(&identity.key())? {
-                    self.with_person(holder, |holder, _| foreign.add(channel, &identity.value, holder))?;
+                    self.with_person(holder, |holder, _| foreign.add(channel, &identity.value, holder, true))?;
                 }
             }
         }

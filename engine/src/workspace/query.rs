@@ -107,7 +107,8 @@ impl<S: Storage> Workspace<S> {
     pub fn check_definition(&self, id: &SegmentId, definition: &str) -> Result<String, String> {
         let parsed = language::parse(definition).map_err(|error| error.to_string())?;
         self.check_references(id, definition)?;
-        self.compile(definition)?;
+        let plan = self.compile(definition)?;
+        self.check_followers(id, &plan)?;
         Ok(parsed.to_json().to_string())
     }
 

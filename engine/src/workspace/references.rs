@@ -6,7 +6,7 @@ use super::settle::Touched;
 use super::{When, Workspace};
 use crate::effect::Effect;
 use crate::language::{self, Definition, DefinitionError};
-use crate::plan::{Plan, Referred, compile};
+use crate::plan::{Node, Plan, Referred, compile};
 use crate::storage::{PersonNo, Storage, StorageError};
 use model::SegmentId;
 use roaring::RoaringBitmap;
@@ -16,12 +16,24 @@ use std::sync::Arc;
 /// Which segments refer to which, by their definitions in force and those being built.
 type References = BTreeMap<SegmentId, BTreeSet<SegmentId>>;
 
+/// Other plans of segments.
+type Others = BTreeMap<SegmentId, Option<Arc<Node>>>;
+
 impl<S: Storage> Workspace<S> {
     /// Compiles a definition for this workspace as its segments are now.
     pub(super) fn compile(&self, definition: &str) -> Result<Plan, String> {
+        self.compile_with(definition, &BTreeMap::new())
+    }
+
+    /// The same with other definitions of some segments; `None` for those whose members are held.
+    fn compile_with(&self, definition: &str, others: &Others) -> Result<Plan, String> {
         let parsed = language::parse(definition).map_err(|error| error.to_string())?;
         let (currency, retention_days) = (&self.settings.currency, self.settings.retention_days);
-        let refer = |id: &str| self.refer(id);
+        let refer = |id: &str| match others.get(&SegmentId::from(id)) {
+            Some(Some(root)) => Ok(Referred::Plan(Arc::clone(root))),
+            Some(None) => Ok(Referred::Held),
+            None => self.refer(id),
+        };
         compile(&parsed, self.zone.clone(), currency, retention_days, &refer).map_err(|error| error.to_string())
     }
 
@@ -53,6 +65,23 @@ impl<S: Storage> Workspace<S> {
                 Err(format!("the segment would refer to itself: {} -> {}", id.as_str(), way.join(" -> ")))
             }
         }
+    }
+
+    /// Whether those that refer to a segment can still be evaluated when it has this plan.
+    pub(super) fn check_followers(&self, id: &SegmentId, plan: &Plan) -> Result<(), String> {
+        let mut waiting = self.followers(id);
+        let mut others = Others::from([(id.clone(), (!plan.frozen).then(|| Arc::clone(&plan.root)))]);
+        while let Some(bitmap) = self.next_to_compile(&waiting) {
+            waiting.remove(&bitmap);
+            let Some(version) = self.segments.versions.get(&bitmap) else { continue };
+            let followed = self.compile_with(&version.definition.definition, &others);
+            let name = version.segment.as_str();
+            let followed = followed.map_err(|why| format!("\"{name}\", which refers to this segment: {why}"))?;
+            if self.segments.is_active(bitmap) {
+                others.insert(version.segment.clone(), (!followed.frozen).then_some(followed.root));
+            }
+        }
+        Ok(())
     }
 
     fn references(&self) -> References {
@@ -131,7 +160,17 @@ impl<S: Storage> Workspace<S> {
         if followers.is_empty() {
             return Ok(());
         }
+        let asks_more = |workspace: &Self| {
+            let plans = followers.iter().filter_map(|bitmap| workspace.segments.versions.get(bitmap));
+            plans.into_iter().any(|version| match &version.plan {
+                Ok(plan) => plan.root.extent.entries,
+                // One that could not be evaluated has members as they were then.
+                Err(_) => true,
+            })
+        };
+        let before = asks_more(self);
         self.recompile(&followers);
+        let everyone = before || asks_more(self);
         let (in_force, building): (Vec<u32>, Vec<u32>) =
             followers.into_iter().partition(|bitmap| self.segments.is_active(*bitmap));
         if !building.is_empty() {
@@ -139,8 +178,6 @@ impl<S: Storage> Workspace<S> {
         }
         building.into_iter().for_each(|bitmap| self.build_again(bitmap));
         self.segments.index();
-        let plans = in_force.iter().filter_map(|bitmap| self.segments.versions.get(bitmap)?.plan.as_ref().ok());
-        let everyone = plans.into_iter().any(|plan| plan.touched_by().entries);
         let people: Vec<PersonNo> = if everyone { self.is_person.iter().collect() } else { changed.iter().collect() };
         for no in people {
             let mut touched = Touched::new(false);

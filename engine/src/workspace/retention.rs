@@ -40,10 +40,16 @@ impl<S: Storage> Workspace<S> {
         self.forgotten.max(at.plus_micros(self.retention_micros().saturating_neg()))
     }
 
+    /// What may be removed from the store: whoever still waits for a timer was touched by nothing since, and
+    /// the timer sees what had not passed its retention when it was due.
+    pub(super) fn removable(&self) -> Time {
+        self.forgotten_at(self.now.min(self.timers.next().plus_micros(-1)))
+    }
+
     /// What happened at or before this instant is to be removed from the store.
     pub(super) fn overdue(&self) -> Time {
         let wait = (self.retention_micros() / OVERDUE_PART).min(OVERDUE_DAYS_MAX * DAY_MICROS);
-        self.forgotten().plus_micros(-wait)
+        self.removable().plus_micros(-wait)
     }
 
     /// Before other settings hold: what has passed by now stays forgotten.

@@ -112,7 +112,7 @@ impl<S: Storage> Workspace<S> {
                     && self.people.ensure(holder, &self.words)?
                     && let Some(holder) = self.people.get(holder)
                 {
-                    foreign.add(channel, &identity.value, holder);
+                    foreign.add(channel, &identity.value, holder, ever);
                 }
             }
         }

@@ -95,6 +95,17 @@ fn steps_follow_one_another_each_within_its_own_time() {
 }
 
 #[test]
+fn when_the_latest_leaves_a_window_of_months_an_earlier_one_may_be_the_latest() {
+    let asked = r#"{"event":"A","of":"last","window":{"last":"1mo"},"then":{"event":"B"}}"#;
+    let fake = Fake::default()
+        .did_all("A", "2026-01-30T15:00:00Z", Map::new())
+        .did_all("B", "2026-01-30T16:00:00Z", Map::new())
+        .did_all("A", "2026-01-31T09:00:00Z", Map::new());
+    expect(asked, &fake, "2026-02-01", false, "2026-02-28T09:00:00Z");
+    expect(asked, &fake, "2026-02-28T09:00:00Z", true, "2026-02-28T15:00:00Z");
+}
+
+#[test]
 fn who_came_in_is_known_for_as_long_as_the_window_says() {
     // Players are those who played in the last 10 days.
     let asked = r#"{"entered":"players","window":{"last":"7d"}}"#;
