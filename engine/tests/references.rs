@@ -226,9 +226,9 @@ fn what_grows_beyond_its_bounds_through_others_is_refused_and_what_refers_to_it_
     // So does its size double with each step.
     let double = |id: &str| json!({"all": [{"segment": id}, {"segment": id}]});
     shop.segment("d0", 1, &double("vip"));
-    for step in 1..11 {
+    for step in 1..10 {
         shop.segment(&format!("d{step}"), 1, &double(&format!("d{}", step - 1)));
     }
-    let why = check(&shop, "d11", &double("d10")).unwrap_err();
+    let why = check(&shop, "d10", &double("d9")).unwrap_err();
     assert!(why.contains("more than 5000 conditions together"), "{why}");
 }
