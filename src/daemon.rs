@@ -16,6 +16,7 @@ use crate::shard::shards::Shards;
 use crate::store::db::{Db, StoreError};
 use crate::sync::{CorePeople, SyncDefaults, SyncService};
 use axum::Router;
+use model::{SegmentId, WorkspaceId};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -115,6 +116,15 @@ impl ShardAlerts for Told {
 
     fn log_cut(&self, shard: u32, what: &str) {
         tracing::warn!(shard, what, "the end of the log was cut");
+    }
+
+    fn segment_failed(&self, workspace: &WorkspaceId, segment: &SegmentId, reason: &str) {
+        let what_to_do = "give the segment another definition; until then its members and lists stay as they are";
+        self.alerts.raise("segment", segment.as_str(), Some(workspace.as_str()), reason, what_to_do);
+    }
+
+    fn segment_works(&self, workspace: &WorkspaceId, segment: &SegmentId) {
+        self.alerts.clear("segment", segment.as_str(), Some(workspace.as_str()));
     }
 }
 

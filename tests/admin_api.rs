@@ -1,6 +1,9 @@
 //! The administration API of the running daemon, held against its own OpenAPI document: every
 //! operation is called, every answer has a documented status and fits its schema.
 
+#[path = "admin_support/versions.rs"]
+mod versions;
+
 mod support;
 
 use reqwest::Method;
@@ -164,6 +167,12 @@ async fn every_operation_answers_as_its_document_says() {
         "/segments/buyers/explain/user:web:u1",
         "/people/user:web:u1",
         "/people/user:web:u1/events?limit=10",
+        "/people/user:web:u1/transitions",
+        "/segments/buyers/versions",
+        "/segments/buyers/members?at=2026-02-28T00:00:00Z",
+        "/segments/buyers/members?at=2026-02-28T00:00:00Z&view=recorded",
+        "/segments/buyers/explain/user:web:u1?at=2026-02-28T00:00:00Z",
+        "/segments/buyers/explain/user:web:u1?at=2026-02-28T00:00:00Z&view=recorded",
         "/lists",
         "/links",
     ] {
@@ -176,6 +185,7 @@ async fn every_operation_answers_as_its_document_says() {
     let exact = json!({"definition": {"event": "Order Completed"}, "exact": true});
     let exact = api.ok(Method::POST, &at("/preview"), exact).await;
     assert_eq!((&exact["exact"], &exact["low"], &exact["high"]), (&json!(true), &json!(1), &json!(1)));
+    versions::all(&mut api).await;
     lists(&mut api).await;
     let links = json!({"url": "https://example.com/", "subscribers": ["email:ana@example.com"]});
     let made = api.ok(Method::POST, &at("/links"), links).await;

@@ -4,7 +4,9 @@
 //! does not describe itself. A change to any of them is a new format version.
 
 use crate::person::Person;
-use model::{ConsentChange, Identity, IdentityKey, IdentityKind, ListDefinition, SegmentDefinition, Source, Time};
+use model::{
+    ConsentChange, Identity, IdentityKey, IdentityKind, ListDefinition, SegmentDefinition, SegmentId, Source, Time,
+};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -204,6 +206,36 @@ pub struct SegmentRecord {
     pub building: Option<(u32, u32, SegmentDefinition)>,
 }
 
+/// What is kept of a segment besides its versions in force and in building.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct HistoryRecord {
+    /// The newest version number that was given.
+    pub last_version: u32,
+    /// Since when the version in force is, microseconds.
+    pub since: Option<i64>,
+    /// Whether the version in building waits for the operator once it is built.
+    pub held: bool,
+    /// Why the version in force was stopped.
+    pub stopped: Option<String>,
+    /// Versions that were in force, oldest first.
+    pub past: Vec<PastVersionRecord>,
+}
+
+/// A version of a segment that was in force.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PastVersionRecord {
+    /// Its number.
+    pub version: u32,
+    /// Shown name.
+    pub name: String,
+    /// Canonical JSON text of its definition.
+    pub definition: String,
+    /// Since when it was in force, microseconds, if that was noted.
+    pub since: Option<i64>,
+    /// Until when it was in force, microseconds.
+    pub until: i64,
+}
+
 /// Counters of a workspace, written with every checkpoint.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct CountersRecord {
@@ -260,6 +292,8 @@ pub struct Changes {
     pub counters: CountersRecord,
     /// There when settings or definitions changed.
     pub definitions: Option<DefinitionsRecord>,
+    /// Histories of segments that changed; `None` where the segment is gone.
+    pub histories: Vec<(SegmentId, Option<HistoryRecord>)>,
     /// There when the settings of retention changed: what happened at or before stays forgotten.
     pub forgotten: Option<Time>,
     /// New event and property names: number of the first, and the names.
@@ -306,6 +340,8 @@ pub struct Saved {
     pub definitions: DefinitionsRecord,
     /// What happened at or before is forgotten, whatever the settings say now.
     pub forgotten: Option<Time>,
+    /// The histories of segments.
+    pub histories: Vec<(SegmentId, HistoryRecord)>,
     /// All names, in order of their numbers.
     pub names: Vec<String>,
     /// All parts of bitmaps.

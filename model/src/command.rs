@@ -99,6 +99,15 @@ pub enum Command {
         /// Any identity of the person.
         identity: Identity,
     },
+    /// As `SegmentPut`, but the version waits for a `SegmentActivate` of the operator once it is built.
+    SegmentPrepare(SegmentDefinition),
+    /// Drops a version that is not in force.
+    SegmentCancel {
+        /// The segment.
+        id: SegmentId,
+        /// The version.
+        version: u32,
+    },
 }
 
 /// A segment's definition as it was accepted.

@@ -2,7 +2,7 @@
 
 #![allow(missing_docs)]
 
-use segmentd_model::{Command, Identity, ListDefinition, ListIdentifier, ListMode};
+use segmentd_model::{Command, Identity, ListDefinition, ListIdentifier, ListMode, SegmentDefinition};
 
 fn bytes(command: &Command) -> Vec<u8> {
     let bytes = postcard::to_stdvec(command).unwrap();
@@ -21,6 +21,9 @@ fn commands_keep_their_numbers() {
     assert_eq!(bytes(&redact), b"\x0c\x01s\x03\x00\x06a@x.mx");
     let withdraw = Command::Withdraw { source: "s".into(), identity };
     assert_eq!(bytes(&withdraw), b"\x0d\x01s\x03\x00\x06a@x.mx");
+    let put = SegmentDefinition { id: "s".into(), name: "n".to_owned(), definition: "{}".to_owned() };
+    assert_eq!(bytes(&Command::SegmentPrepare(put)), b"\x0e\x01s\x01n\x02{}");
+    assert_eq!(bytes(&Command::SegmentCancel { id: "s".into(), version: 7 }), b"\x0f\x01s\x07");
 }
 
 #[test]

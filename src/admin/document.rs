@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 /// Parts of paths, and what they are.
-const PARTS: [(&str, &str); 12] = [
+const PARTS: [(&str, &str); 13] = [
     ("workspace", "Id of the workspace"),
     ("source", "Id of the tracking source"),
     ("segment", "Id of the segment"),
@@ -16,6 +16,7 @@ const PARTS: [(&str, &str); 12] = [
     ("export", "Name of the export"),
     ("command", "What to tell the list"),
     ("transition", "A transition"),
+    ("version", "Number of the version"),
 ];
 
 /// Makes the document whole.

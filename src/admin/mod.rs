@@ -23,6 +23,8 @@ mod problem;
 mod rates;
 mod segments;
 mod sources;
+mod transitions;
+mod versions;
 mod workspaces;
 
 pub use auth::Failures;

@@ -3,7 +3,7 @@
 use super::problem::Problem;
 use super::{
     AdminState, alerts, apps, backup, clock, connections, document, exports, keys, links, list_commands, lists, live,
-    people, rates, segments, sources, workspaces,
+    people, rates, segments, sources, transitions, versions, workspaces,
 };
 use axum::Json;
 use axum::routing::{MethodRouter, delete, get, post, put};
@@ -20,7 +20,8 @@ use utoipa::OpenApi;
         openapi, workspaces::list, workspaces::show, workspaces::put, workspaces::refused, rates::list, rates::put,
         alerts::list, alerts::confirm_clock, sources::list, sources::put, sources::delete, sources::rotate,
         segments::list, segments::show, segments::put, segments::delete, segments::preview, segments::members,
-        segments::explain, segments::transitions, segments::all_transitions, people::show, people::erase,
+        segments::explain, transitions::of_segment, transitions::of_person, transitions::all, versions::list,
+        versions::preview, versions::activate, versions::cancel, people::show, people::erase,
         people::events, people::unlink, people::redact, live::stream, lists::list, lists::show, lists::put,
         lists::delete, list_commands::command, list_commands::resync, list_commands::rotate, keys::list,
         keys::create, keys::delete, clock::advance, backup::take, links::create, links::list, links::show,
@@ -62,11 +63,16 @@ pub(super) fn routes() -> Vec<(&'static str, MethodRouter<AdminState>)> {
         ("/workspaces/{workspace}/segments/{segment}", get(segments::show).put(segments::put).delete(segments::delete)),
         ("/workspaces/{workspace}/segments/{segment}/members", get(segments::members)),
         ("/workspaces/{workspace}/segments/{segment}/explain/{person}", get(segments::explain)),
-        ("/workspaces/{workspace}/segments/{segment}/transitions", get(segments::transitions)),
-        ("/workspaces/{workspace}/transitions", get(segments::all_transitions)),
+        ("/workspaces/{workspace}/segments/{segment}/transitions", get(transitions::of_segment)),
+        ("/workspaces/{workspace}/segments/{segment}/preview", post(versions::preview)),
+        ("/workspaces/{workspace}/segments/{segment}/versions", get(versions::list)),
+        ("/workspaces/{workspace}/segments/{segment}/versions/{version}", delete(versions::cancel)),
+        ("/workspaces/{workspace}/segments/{segment}/versions/{version}/activate", post(versions::activate)),
+        ("/workspaces/{workspace}/transitions", get(transitions::all)),
         ("/workspaces/{workspace}/preview", post(segments::preview)),
         ("/workspaces/{workspace}/people/{person}", get(people::show).delete(people::erase)),
         ("/workspaces/{workspace}/people/{person}/events", get(people::events)),
+        ("/workspaces/{workspace}/people/{person}/transitions", get(transitions::of_person)),
         ("/workspaces/{workspace}/people/{person}/redact", post(people::redact)),
         ("/workspaces/{workspace}/unlink", post(people::unlink)),
         ("/workspaces/{workspace}/lists", get(lists::list)),

@@ -5,11 +5,11 @@ use super::input::{Asked, Body, Named};
 use super::workspaces::checked_id;
 use super::{AdminState, PAGE_MAX, Problem, limits};
 use crate::control::Scope;
-use crate::shard::api::{AsOf, Explanation, Items, MemberPage, PersonKey, Place, Preview, SegmentInfo, TransitionPage};
+use crate::shard::api::{AsOf, Explanation, Items, MemberPage, PastAsk, PastView, PersonKey, Preview, SegmentInfo};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use model::{Command, SegmentDefinition, SegmentId, WorkspaceId};
+use model::{Command, SegmentDefinition, SegmentId, Time, WorkspaceId};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -25,7 +25,7 @@ pub enum DefinitionIn {
 }
 
 /// A definition as the engine reads it.
-fn written(definition: &serde_json::Value) -> Result<String, Problem> {
+pub(super) fn written(definition: &serde_json::Value) -> Result<String, Problem> {
     match definition {
         serde_json::Value::String(text) => Ok(text.clone()),
         serde_json::Value::Object(_) => Ok(definition.to_string()),
@@ -45,6 +45,14 @@ pub struct SegmentIn {
     /// The definition, in JSON or as text.
     #[schema(value_type = DefinitionIn)]
     pub definition: serde_json::Value,
+}
+
+/// How a definition is put.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct PutQuery {
+    /// Whether the version waits, once it is built, until it is activated; no if absent.
+    hold: Option<bool>,
 }
 
 /// A definition to count.
@@ -69,29 +77,6 @@ pub struct PageQuery {
     pub(super) limit: Option<usize>,
 }
 
-/// Where the journal begins.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-pub struct JournalQuery {
-    /// Position of the log from which on.
-    from: Option<u64>,
-    /// What the page before called `next`.
-    after: Option<String>,
-    /// How many, at most 1,000; 100 if absent.
-    limit: Option<usize>,
-}
-
-impl JournalQuery {
-    fn place(&self) -> Result<Place, Problem> {
-        let Some(after) = &self.after else { return Ok(Place { position: self.from.unwrap_or(0), seen: 0 }) };
-        let read = after
-            .split_once('.')
-            .and_then(|(position, seen)| Some(Place { position: position.parse().ok()?, seen: seen.parse().ok()? }));
-        let why = "after: expected the `next` of the page before";
-        read.ok_or_else(|| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, why))
-    }
-}
-
 pub(super) fn limit(asked: Option<usize>) -> usize {
     asked.unwrap_or(100).clamp(1, PAGE_MAX)
 }
@@ -110,7 +95,7 @@ pub(super) async fn list(
     Ok(Json(segments))
 }
 
-async fn shown(
+pub(super) async fn shown(
     state: &AdminState,
     workspace: &WorkspaceId,
     segment: &SegmentId,
@@ -135,14 +120,17 @@ pub(super) async fn show(
 
 /// Creates a segment, or begins a new version of it.
 ///
-/// It is built in the background and takes effect in one step; until then the version before stays in force.
+/// It is built in the background and takes effect in one step; until then the version before stays in force. With
+/// `hold=true` it waits once it is built: `next` of the segment says who would enter and leave, and it takes effect when it
+/// is activated, or goes when it is deleted. A version that was not in force yet is replaced by a newer one.
 #[utoipa::path(put, path = "/workspaces/{workspace}/segments/{segment}",
-    params(("workspace" = String, Path), ("segment" = String, Path)),
+    params(("workspace" = String, Path), ("segment" = String, Path), PutQuery),
     request_body = SegmentIn, responses((status = 200, description = "the segment", body = AsOf<SegmentInfo>)))]
 pub(super) async fn put(
     State(state): State<AdminState>,
     caller: Caller,
     Named((workspace, segment)): Named<(WorkspaceId, SegmentId)>,
+    Asked(asked): Asked<PutQuery>,
     Body(body): Body<SegmentIn>,
 ) -> Result<Json<AsOf<SegmentInfo>>, Problem> {
     caller.may(Scope::Write, Some(&workspace))?;
@@ -154,7 +142,11 @@ pub(super) async fn put(
     }
     let definition = state.core.check_definition(&workspace, &segment, &written(&body.definition)?).await?;
     let put = SegmentDefinition { id: segment.clone(), name: body.name, definition };
-    apply(&state, &workspace, vec![Command::SegmentPut(put)]).await?;
+    let command = match asked.hold {
+        Some(true) => Command::SegmentPrepare(put),
+        _ => Command::SegmentPut(put),
+    };
+    apply(&state, &workspace, vec![command]).await?;
     shown(&state, &workspace, &segment).await
 }
 
@@ -216,59 +208,90 @@ pub(super) async fn preview(
     Ok(Json(preview))
 }
 
+/// A page of members, and of which instant.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct MembersQuery {
+    /// What the page before called `next`.
+    after: Option<String>,
+    /// How many, at most 1,000; 100 if absent.
+    limit: Option<usize>,
+    /// A past instant, RFC 3339; now if absent.
+    at: Option<String>,
+    /// With `at`: `now`, what is known today of that instant, or `recorded`, what the segment held then. `now` if absent.
+    view: Option<String>,
+}
+
+/// Of which instant the reasons are.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct ExplainQuery {
+    /// A past instant, RFC 3339; now if absent.
+    at: Option<String>,
+    /// With `at`: `now`, what is known today of that instant, or `recorded`, what the segment held then. `now` if absent.
+    view: Option<String>,
+}
+
+/// The past instant that is asked for, if one is.
+fn past(at: Option<&str>, view: Option<&str>) -> Result<Option<PastAsk>, Problem> {
+    let refused = |why: &str| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, why);
+    let view = match view {
+        None | Some("now") => PastView::Now,
+        Some("recorded") => PastView::Recorded,
+        Some(_) => return Err(refused("view: expected now or recorded")),
+    };
+    match (at, view) {
+        (Some(at), view) => Ok(Some(PastAsk { at: instant("at", at)?, view })),
+        (None, PastView::Recorded) => Err(refused("view: recorded is of a past instant: give it as `at`")),
+        (None, PastView::Now) => Ok(None),
+    }
+}
+
+/// An instant in a query.
+pub(super) fn instant(name: &str, text: &str) -> Result<Time, Problem> {
+    let why = format!("{name}: expected an instant with its offset, such as 2026-03-01T12:00:00Z");
+    Time::parse(text).ok_or_else(|| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, why))
+}
+
 /// A page of a segment's members, in a stable order: who stays a member is on exactly one page.
+///
+/// With `at`, who was a member at an earlier instant. What is known today of it is worked out person by person: a page
+/// looks at some 60,000 people or 3 million events at most, may be short or empty, and is the last one when it has no
+/// `next`. What was recorded is read from the journal of transitions, the whole of it up to that instant for every page.
 #[utoipa::path(get, path = "/workspaces/{workspace}/segments/{segment}/members",
-    params(("workspace" = String, Path), ("segment" = String, Path), PageQuery),
+    params(("workspace" = String, Path), ("segment" = String, Path), MembersQuery),
     responses((status = 200, description = "a page", body = AsOf<MemberPage>)))]
 pub(super) async fn members(
     State(state): State<AdminState>,
     caller: Caller,
     Named((workspace, segment)): Named<(WorkspaceId, SegmentId)>,
-    Asked(page): Asked<PageQuery>,
+    Asked(asked): Asked<MembersQuery>,
 ) -> Result<Json<AsOf<MemberPage>>, Problem> {
     caller.may_see_people(&workspace, "members")?;
-    Ok(Json(state.core.members(&workspace, &segment, page.after, limit(page.limit)).await?))
+    let limit = limit(asked.limit);
+    Ok(Json(match past(asked.at.as_deref(), asked.view.as_deref())? {
+        None => state.core.members(&workspace, &segment, asked.after, limit).await?,
+        Some(past) => state.core.members_past(&workspace, &segment, past, (asked.after, limit)).await?,
+    }))
 }
 
 /// Why a person is or is not a member.
 ///
-/// Every condition with its value, what is behind it, and when it changes by itself.
+/// Every condition with its value, what is behind it, and when it changes by itself. With `at`, whether the person was a
+/// member at an earlier instant: by what is known today of it, or by the journal of transitions.
 #[utoipa::path(get, path = "/workspaces/{workspace}/segments/{segment}/explain/{person}",
-    params(("workspace" = String, Path), ("segment" = String, Path), ("person" = String, Path)),
+    params(("workspace" = String, Path), ("segment" = String, Path), ("person" = String, Path), ExplainQuery),
     responses((status = 200, description = "the reasons", body = AsOf<Explanation>)))]
 pub(super) async fn explain(
     State(state): State<AdminState>,
     caller: Caller,
     Named((workspace, segment, person)): Named<(WorkspaceId, SegmentId, String)>,
+    Asked(asked): Asked<ExplainQuery>,
 ) -> Result<Json<AsOf<Explanation>>, Problem> {
     caller.may_see_people(&workspace, "explain")?;
     let person: PersonKey = super::people::key(&person)?;
-    Ok(Json(state.core.explain(&workspace, &segment, &person).await?))
-}
-
-/// Who entered and left a segment, oldest first; also of a segment that was deleted.
-#[utoipa::path(get, path = "/workspaces/{workspace}/segments/{segment}/transitions",
-    params(("workspace" = String, Path), ("segment" = String, Path), JournalQuery),
-    responses((status = 200, description = "a page", body = AsOf<TransitionPage>)))]
-pub(super) async fn transitions(
-    State(state): State<AdminState>,
-    caller: Caller,
-    Named((workspace, segment)): Named<(WorkspaceId, SegmentId)>,
-    Asked(query): Asked<JournalQuery>,
-) -> Result<Json<AsOf<TransitionPage>>, Problem> {
-    caller.may_see_people(&workspace, "transitions")?;
-    Ok(Json(state.core.transitions(&workspace, Some(&segment), query.place()?, limit(query.limit)).await?))
-}
-
-/// Who entered and left any segment of a workspace, oldest first.
-#[utoipa::path(get, path = "/workspaces/{workspace}/transitions", params(("workspace" = String, Path), JournalQuery),
-    responses((status = 200, description = "a page", body = AsOf<TransitionPage>)))]
-pub(super) async fn all_transitions(
-    State(state): State<AdminState>,
-    caller: Caller,
-    Named(workspace): Named<WorkspaceId>,
-    Asked(query): Asked<JournalQuery>,
-) -> Result<Json<AsOf<TransitionPage>>, Problem> {
-    caller.may_see_people(&workspace, "transitions")?;
-    Ok(Json(state.core.transitions(&workspace, None, query.place()?, limit(query.limit)).await?))
+    Ok(Json(match past(asked.at.as_deref(), asked.view.as_deref())? {
+        None => state.core.explain(&workspace, &segment, &person).await?,
+        Some(past) => state.core.explain_past(&workspace, &segment, &person, past).await?,
+    }))
 }

@@ -22,7 +22,7 @@ pub type Change = (bool, Alert);
 pub struct Alert {
     /// Stable name: the same trouble has the same id.
     pub id: String,
-    /// `brake`, `destination`, `disk`, `clock`, `shard`.
+    /// `brake`, `destination`, `disk`, `clock`, `shard`, `segment`.
     pub kind: String,
     /// Workspace, when it is about one.
     pub workspace: Option<String>,

@@ -98,6 +98,9 @@ fn tree(node: &Value, depth: usize) -> Vec<String> {
         let found = cell(node.get("found"));
         let currency = node.get("currency").and_then(Value::as_str).unwrap_or_default();
         lines.push(format!("    {indent}found: {found} {currency}").trim_end().to_owned());
+        if let Some(amount) = node.get("would_hold_with").and_then(Value::as_str) {
+            lines.push(format!("    {indent}would hold with {amount}"));
+        }
         let times: Vec<&str> =
             node.get("happenings").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
         if !times.is_empty() {

@@ -7,6 +7,7 @@ use engine::storage::MessageKey;
 use engine::storage::PersonNo;
 use engine::workspace::export::Export;
 use engine::workspace::history::EventPlace;
+use engine::workspace::query::Reasons;
 use engine::workspace::{PersonName, SegmentState};
 use model::{SegmentId, SourceId, Time};
 
@@ -34,28 +35,32 @@ pub(super) fn workspace_info(engine: &Engine) -> WorkspaceInfo {
 
 fn segment_info(engine: &Engine, segment: SegmentState) -> SegmentInfo {
     let definition = serde_json::from_str(&segment.definition);
-    let state = match (&segment.failed, segment.version) {
-        (Some(_), _) => "failed",
-        (None, 0) => "building",
+    let next = segment.next.map(NextVersion::of);
+    let state = match (&segment.failed, segment.version, &next) {
+        (Some(_), ..) => "failed",
+        (None, 0, Some(next)) => next.state.as_str(),
+        (None, 0, None) => "building",
         _ => "active",
     };
+    let state = state.to_owned();
     SegmentInfo {
         id: segment.id.0,
         name: segment.name,
         version: segment.version,
         definition: definition.unwrap_or(serde_json::Value::String(segment.definition)),
         text: String::new(),
-        state: state.to_owned(),
+        state,
         reason: segment.failed,
         members: segment.members,
         unknown: segment.unknown,
         build_done: segment.building.map_or(0, |(_, done)| done),
         build_total: segment.building.map_or(0, |_| engine.people_count()),
+        next,
         refers_to: segment.refers_to.iter().map(|id| id.as_str().to_owned()).collect(),
     }
 }
 
-fn no_segment(id: &SegmentId) -> QueryError {
+pub(super) fn no_segment(id: &SegmentId) -> QueryError {
     QueryError::NotFound { what: "segment", id: id.0.clone() }
 }
 
@@ -79,10 +84,10 @@ pub(super) fn members(
     let page = engine.members(id, after, limit).map_err(unavailable)?;
     // A first version that is still being built has no members.
     let (members, next) = page.unwrap_or_default();
-    Ok(MemberPage { total, members, next: next.map(|next| next.to_string()) })
+    Ok(MemberPage { total: Some(total), members, next: next.map(|next| next.to_string()), past: None })
 }
 
-fn resolve(engine: &Engine, person: &PersonKey) -> Result<PersonNo, QueryError> {
+pub(super) fn resolve(engine: &Engine, person: &PersonKey) -> Result<PersonNo, QueryError> {
     let (name, shown) = match person {
         PersonKey::Id(id) => (PersonName::Id(id.clone()), id.clone()),
         PersonKey::Identity(identity) => (PersonName::Identity(identity.clone()), identity.canonical()),
@@ -92,21 +97,33 @@ fn resolve(engine: &Engine, person: &PersonKey) -> Result<PersonNo, QueryError> 
 }
 
 pub(super) fn explanation(engine: &mut Engine, id: &SegmentId, person: &PersonKey) -> Result<Explanation, QueryError> {
-    let segment = engine.segment(id).ok_or_else(|| no_segment(id))?;
-    if let Some(reason) = segment.failed {
-        return Err(QueryError::Refused(format!("segment {id} can't be evaluated any more: {reason}")));
-    }
+    can_be_evaluated(engine, id)?;
     let no = resolve(engine, person)?;
-    let explained = engine.explain(id, no).map_err(unavailable)?;
-    let building = || QueryError::Refused(format!("segment {id} is still being built"));
-    let (person, result, changes_at, conditions) = explained.ok_or_else(building)?;
+    let reasons = engine.explain(id, no).map_err(unavailable)?;
+    reasons.map(reasons_shown).ok_or_else(|| still_built(id))
+}
+
+/// Refuses a question about a segment that is not there or has failed.
+pub(super) fn can_be_evaluated(engine: &Engine, id: &SegmentId) -> Result<(), QueryError> {
+    match engine.segment(id).ok_or_else(|| no_segment(id))?.failed {
+        Some(reason) => Err(QueryError::Refused(format!("segment {id} can't be evaluated any more: {reason}"))),
+        None => Ok(()),
+    }
+}
+
+pub(super) fn still_built(id: &SegmentId) -> QueryError {
+    QueryError::Refused(format!("segment {id} is still being built"))
+}
+
+pub(super) fn reasons_shown((person, result, changes_at, conditions): Reasons) -> Explanation {
     let result = match result {
         Tri::True => "member",
         Tri::False => "not_member",
         Tri::Unknown => "unknown",
     };
     let changes_at = (changes_at != Time::MAX).then(|| changes_at.to_string());
-    Ok(Explanation { person, result: result.to_owned(), changes_at, conditions })
+    let (conditions, result) = (Some(conditions), result.to_owned());
+    Explanation { person, result, changes_at, conditions, past: None, transition: None }
 }
 
 pub(super) fn person(engine: &Engine, person: &PersonKey) -> Result<PersonInfo, QueryError> {

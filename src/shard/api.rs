@@ -2,7 +2,10 @@
 //!
 //! Intake, administration and sync speak to [`Core`] and never see an engine or a store.
 
+pub use super::editing::{ChangePreview, NextVersion, VersionInfo};
 pub use super::export::PersonExport;
+pub use super::journal::{TransitionInfo, TransitionPage};
+pub use super::past::{JournalAsk, PastAsk, PastInfo, PastView};
 pub use crate::store::journal::Place;
 use engine::effect::Effect;
 use model::{Command, Event, Identity, ListId, SegmentId, SourceId, Time, WorkspaceId};
@@ -93,7 +96,7 @@ pub struct SegmentInfo {
     pub definition: serde_json::Value,
     /// The same in text form; empty if it can't be read any more.
     pub text: String,
-    /// `building`, `active` or `failed`.
+    /// `building`, `waiting`, `active` or `failed`.
     pub state: String,
     /// Why it failed.
     pub reason: Option<String>,
@@ -107,6 +110,9 @@ pub struct SegmentInfo {
     pub build_total: u64,
     /// The segments that the definition in force, or one being built, refers to.
     pub refers_to: Vec<String>,
+    /// The version that is being built or waits to be put in force.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<NextVersion>,
 }
 
 impl SegmentInfo {
@@ -120,12 +126,16 @@ impl SegmentInfo {
 /// One page of a segment's members.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct MemberPage {
-    /// Members now, all pages.
-    pub total: u64,
+    /// Members now, all pages; absent when a past instant was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total: Option<u64>,
     /// Ids of people, in a stable order.
     pub members: Vec<String>,
     /// Pass as `after` for the next page; absent at the end.
     pub next: Option<String>,
+    /// Which past instant the page is about, if one was asked. Its pages may be short or empty and not the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub past: Option<PastInfo>,
 }
 
 /// Why a person is or is not in a segment.
@@ -137,9 +147,17 @@ pub struct Explanation {
     pub result: String,
     /// The instant of the next change if nothing happens, RFC 3339.
     pub changes_at: Option<String>,
-    /// The definition's tree, each node with its value; conditions also in text form.
-    #[schema(value_type = Object)]
-    pub conditions: serde_json::Value,
+    /// The definition's tree, each node with its value; conditions also in text form. Absent when the journal was
+    /// asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub conditions: Option<serde_json::Value>,
+    /// Which past instant it is about, if one was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub past: Option<PastInfo>,
+    /// The transition that made it so, when the journal was asked and has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transition: Option<TransitionInfo>,
 }
 
 /// What would match a definition.
@@ -203,36 +221,6 @@ pub struct WorkspaceInfo {
     pub duplicates: u64,
     /// Events refused, by reason.
     pub refused: std::collections::BTreeMap<String, u64>,
-}
-
-/// A line of a segment's journal.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct TransitionInfo {
-    /// The segment.
-    pub segment: String,
-    /// Version of its definition.
-    pub version: u32,
-    /// The person.
-    pub person: String,
-    /// `entered` or `left`.
-    pub change: String,
-    /// When it became true, RFC 3339.
-    pub at: String,
-    /// When it was found, RFC 3339.
-    pub found: String,
-    /// `event`, `time`, `edit`, `merge`, `consent`, `erasure` or `redact`.
-    pub cause: String,
-    /// Position in the log.
-    pub position: u64,
-}
-
-/// A page of a journal.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct TransitionPage {
-    /// Oldest first.
-    pub items: Vec<TransitionInfo>,
-    /// Pass as `after` for the next page; absent at the end.
-    pub next: Option<String>,
 }
 
 /// An event of a person.
@@ -379,6 +367,19 @@ pub trait Core: Send + Sync + 'static {
         definition: &str,
         exact: bool,
     ) -> Result<AsOf<Preview>, QueryError>;
+    /// Every version of a segment that is kept, oldest first.
+    async fn versions(
+        &self,
+        workspace: &WorkspaceId,
+        segment: &SegmentId,
+    ) -> Result<AsOf<Items<VersionInfo>>, QueryError>;
+    /// Who would enter, leave and stay if a segment had this definition, at one instant.
+    async fn preview_change(
+        &self,
+        workspace: &WorkspaceId,
+        segment: &SegmentId,
+        definition: &str,
+    ) -> Result<AsOf<ChangePreview>, QueryError>;
     /// One person.
     async fn person(&self, workspace: &WorkspaceId, person: &PersonKey) -> Result<AsOf<PersonInfo>, QueryError>;
     /// A page of a person's events, newest first; `after` is the `next` of the page before.
@@ -391,14 +392,25 @@ pub trait Core: Send + Sync + 'static {
     ) -> Result<AsOf<EventPage>, QueryError>;
     /// Every rate of a workspace.
     async fn rates(&self, workspace: &WorkspaceId) -> Result<AsOf<Items<RateInfo>>, QueryError>;
-    /// The journal of a segment, or of all, from a place on, oldest first.
-    async fn transitions(
+    /// The journal of a segment, a person, or of all, from a place on, oldest first.
+    async fn transitions(&self, workspace: &WorkspaceId, asked: JournalAsk)
+    -> Result<AsOf<TransitionPage>, QueryError>;
+    /// A page of those who were in a segment at an earlier instant; `after` is the `next` of the page before.
+    async fn members_past(
         &self,
         workspace: &WorkspaceId,
-        segment: Option<&SegmentId>,
-        from: Place,
-        limit: usize,
-    ) -> Result<AsOf<TransitionPage>, QueryError>;
+        segment: &SegmentId,
+        asked: PastAsk,
+        (after, limit): (Option<String>, usize),
+    ) -> Result<AsOf<MemberPage>, QueryError>;
+    /// Whether one person was in or out at an earlier instant, and why.
+    async fn explain_past(
+        &self,
+        workspace: &WorkspaceId,
+        segment: &SegmentId,
+        person: &PersonKey,
+        asked: PastAsk,
+    ) -> Result<AsOf<Explanation>, QueryError>;
     /// Every identifier that a list should hold now: (identifier, person), with the position for which it holds.
     async fn desired(&self, workspace: &WorkspaceId, list: &ListId)
     -> Result<(u64, Vec<(String, String)>), QueryError>;

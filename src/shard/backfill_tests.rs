@@ -4,7 +4,7 @@ use super::api::*;
 use super::tests::{
     DAY, START, World, create, event, info, open, open_with, options, shop, submit, until, viewed_within_a_day,
 };
-use crate::store::journal::Place;
+use crate::shard::past::JournalAsk;
 use model::Command;
 
 const PEOPLE: u64 = 18_000;
@@ -64,7 +64,12 @@ async fn a_replay_builds_at_an_activation_what_it_had_no_time_to_build() {
     until(|| async { recent(&world).await.version == 1 }).await;
     submit(&world, vec![event(1, PEOPLE, START)]).await;
     let journal = async |world: &World| {
-        let page = world.shards.transitions(&shop(), None, Place::default(), 10_000).await.unwrap().answer;
+        let page = world
+            .shards
+            .transitions(&shop(), JournalAsk { limit: 10_000, ..JournalAsk::default() })
+            .await
+            .unwrap()
+            .answer;
         page.items.into_iter().map(|one| (one.person, one.change, one.at, one.position)).collect::<Vec<_>>()
     };
     let (members, told) = (recent(&world).await.members, journal(&world).await);

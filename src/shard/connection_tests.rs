@@ -1,6 +1,6 @@
 //! What connections ask of whole shards: of whom a source told, withdrawal, and exports.
 
-use super::api::{Core, PersonKey, Place, QueryError};
+use super::api::{Core, JournalAsk, PersonKey, QueryError};
 use super::tests::*;
 use model::{Command, Identity};
 
@@ -51,7 +51,13 @@ async fn a_source_is_withdrawn_person_by_person_and_the_export_tells_of_it() {
     world.shards.stop();
     drop(world);
     let world = open(dir.path(), START);
-    let journal = world.shards.transitions(&shop(), None, Place::default(), 10_000).await.unwrap().answer.items;
+    let journal = world
+        .shards
+        .transitions(&shop(), JournalAsk { limit: 10_000, ..JournalAsk::default() })
+        .await
+        .unwrap()
+        .answer
+        .items;
     assert_eq!(journal.iter().filter(|one| one.cause == "redact").count(), 600, "the cause is kept in the store");
     world.shards.stop();
 }

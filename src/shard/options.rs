@@ -4,6 +4,7 @@ use super::clock::ClockAlert;
 use crate::log::{AppenderLimits, LogError, LogOptions};
 use crate::store::db::StoreError;
 use engine::storage::StorageError;
+use model::{SegmentId, WorkspaceId};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -90,6 +91,10 @@ pub trait ShardAlerts: ClockAlert {
     fn checkpoint_works(&self, shard: u32);
     /// The end of a log was cut: a group that nobody was told of.
     fn log_cut(&self, shard: u32, what: &str);
+    /// A segment has a version that can't be evaluated; it stops alone.
+    fn segment_failed(&self, workspace: &WorkspaceId, segment: &SegmentId, reason: &str);
+    /// The segment has another version, or is gone.
+    fn segment_works(&self, workspace: &WorkspaceId, segment: &SegmentId);
 }
 
 /// Tells the log file alone.
@@ -117,5 +122,13 @@ impl ShardAlerts for LoggedAlerts {
 
     fn log_cut(&self, shard: u32, what: &str) {
         tracing::warn!(shard, what, "the end of the log was cut");
+    }
+
+    fn segment_failed(&self, workspace: &WorkspaceId, segment: &SegmentId, reason: &str) {
+        tracing::warn!(%workspace, %segment, reason, "a segment stopped");
+    }
+
+    fn segment_works(&self, workspace: &WorkspaceId, segment: &SegmentId) {
+        tracing::info!(%workspace, %segment, "a segment works again");
     }
 }

@@ -5,7 +5,6 @@ use super::answers::unavailable;
 use super::api::{Preview, QueryError};
 use super::lookers::{LookError, Lookers, look};
 use super::runner::Runner;
-use super::start::Shard;
 use crate::store::people::StoredPeople;
 use engine::storage::PersonNo;
 use engine::workspace::survey::{Part, Survey};

@@ -485,6 +485,7 @@ impl Runner {
     fn show_figures(&mut self) {
         let now = self.clock.now();
         self.shown = Instant::now();
+        self.tenants.tell_failed(self.alerts.as_ref());
         let counts = self.tenants.iter().map(|tenant| {
             let (timers, due) = tenant.engine.timer_counts(now);
             (tenant.engine.people_count(), timers, due)

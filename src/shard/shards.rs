@@ -12,10 +12,8 @@ use super::state::Tenant;
 use crate::log::{LogError, Submission};
 use crate::store::db::Db;
 use crate::store::erasures::Ledger;
-use crate::store::journal::Page;
 use crate::store::meta::Meta;
 use crate::store::state::CheckpointMark;
-use engine::effect::Transition;
 use model::{Command, ListId, SegmentId, SourceId, Time, WorkspaceId};
 use std::collections::HashSet;
 use std::sync::{Arc, MutexGuard, OnceLock, PoisonError, RwLock, mpsc};
@@ -35,7 +33,7 @@ pub struct Shards {
     common: Common,
     known: RwLock<HashSet<WorkspaceId>>,
     /// Turns for estimates and for exact counts.
-    counting: [Semaphore; 2],
+    pub(super) counting: [Semaphore; 2],
     /// What is told of events before they are logged.
     edge: OnceLock<Arc<dyn Edge>>,
 }
@@ -140,7 +138,7 @@ impl Shards {
         &self.common.meta
     }
 
-    fn shard(&self, workspace: &WorkspaceId) -> Option<&Shard> {
+    pub(super) fn shard(&self, workspace: &WorkspaceId) -> Option<&Shard> {
         let place = xxhash_rust::xxh3::xxh3_64(workspace.0.as_bytes()) % (self.shards.len().max(1) as u64);
         self.shards.get(place as usize)
     }
@@ -150,7 +148,7 @@ impl Shards {
     }
 
     /// Puts a question to a shard's thread.
-    async fn ask_shard<T: Send + 'static>(
+    pub(super) async fn ask_shard<T: Send + 'static>(
         &self,
         shard: &Shard,
         question: impl FnOnce(&mut Runner) -> T + Send + 'static,
@@ -168,7 +166,7 @@ impl Shards {
     }
 
     /// Asks about a workspace at the shard's instant.
-    async fn ask<T: Send + 'static>(
+    pub(super) async fn ask<T: Send + 'static>(
         &self,
         workspace: &WorkspaceId,
         question: impl FnOnce(&mut Tenant) -> Result<T, QueryError> + Send + 'static,
@@ -183,53 +181,6 @@ impl Shards {
         });
         asked.await?.ok_or_else(unknown)?
     }
-}
-
-impl Shards {
-    /// Counts who matches a definition: everybody, or as many as can be looked at in a moment.
-    async fn count(&self, workspace: &WorkspaceId, definition: &str, exact: bool) -> Result<AsOf<Preview>, QueryError> {
-        let [estimates, counts] = &self.counting;
-        let _turn = if exact { counts } else { estimates }.acquire().await.map_err(answers::unavailable)?;
-        let unknown = || QueryError::NotFound { what: "workspace", id: workspace.0.clone() };
-        let shard = self.shard(workspace).ok_or_else(unknown)?;
-        let (id, text, store) = (workspace.clone(), definition.to_owned(), shard.store.clone());
-        let inbox = shard.inbox.clone();
-        // Made where the survey begins: whoever gives up meanwhile ends it.
-        let begun = self.ask_shard(shard, move |runner| {
-            let at = runner.as_of_workspace(&id)?;
-            let tenant = runner.tenants.get(&id)?;
-            let survey = tenant.engine.begin_survey(&[&text], &[], at).map_err(QueryError::Refused);
-            let people = store.people(tenant.number);
-            Some(survey.map(|survey| (at, preview::Asked::new(inbox, id, survey, people))))
-        });
-        let (at, asked) = begun.await?.ok_or_else(unknown)??;
-        let found = if exact { blocking(asked.everybody()).await? } else { blocking(asked.sample()).await? };
-        let survey = asked.survey.clone();
-        let ended = self.ask(workspace, move |tenant| Ok(tenant.engine.end_survey(&survey)));
-        let (kept, survey, mut found) = (ended.await?.answer, asked.survey.clone(), found);
-        let corrected = blocking(move || {
-            survey.correct_looked(&kept, &mut found.part, found.blocks.is_none());
-            Ok(found)
-        });
-        let (survey, mut found) = (asked.survey.clone(), corrected.await?);
-        let answer = self.ask(workspace, move |tenant| {
-            if found.blocks.is_none() {
-                tenant.engine.finish_survey(&survey, &mut found.part).map_err(answers::unavailable)?;
-            }
-            let matches = found.part.matches(0).cloned().unwrap_or_default();
-            let mut told = found.told(&survey);
-            let shown = tenant.engine.ids_of(&matches, preview::SHOWN_PEOPLE);
-            told.sample = shown.map_err(answers::unavailable)?;
-            Ok(told)
-        });
-        Ok(AsOf { as_of: at.to_string(), answer: answer.await?.answer })
-    }
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, QueryError> + Send + 'static,
-) -> Result<T, QueryError> {
-    tokio::task::spawn_blocking(work).await.map_err(answers::unavailable)?
 }
 
 fn refused(error: LogError) -> SubmitError {
@@ -356,6 +307,24 @@ impl Core for Shards {
         self.count(workspace, definition, exact).await
     }
 
+    async fn versions(
+        &self,
+        workspace: &WorkspaceId,
+        segment: &SegmentId,
+    ) -> Result<AsOf<Items<VersionInfo>>, QueryError> {
+        let segment = segment.clone();
+        self.ask(workspace, move |tenant| super::editing::versions(&tenant.engine, &segment)).await
+    }
+
+    async fn preview_change(
+        &self,
+        workspace: &WorkspaceId,
+        segment: &SegmentId,
+        definition: &str,
+    ) -> Result<AsOf<ChangePreview>, QueryError> {
+        self.look_at_change(workspace, segment, definition).await
+    }
+
     async fn person(&self, workspace: &WorkspaceId, person: &PersonKey) -> Result<AsOf<PersonInfo>, QueryError> {
         let person = person.clone();
         self.ask(workspace, move |tenant| answers::person(&tenant.engine, &person)).await
@@ -379,33 +348,36 @@ impl Core for Shards {
     async fn transitions(
         &self,
         workspace: &WorkspaceId,
-        segment: Option<&SegmentId>,
-        from: Place,
-        limit: usize,
+        asked: JournalAsk,
     ) -> Result<AsOf<TransitionPage>, QueryError> {
-        let unknown = || QueryError::NotFound { what: "workspace", id: workspace.0.clone() };
-        let shard = self.shard(workspace).ok_or_else(unknown)?;
-        let (id, segment, limit) = (workspace.clone(), segment.cloned(), limit.clamp(1, TRANSITIONS_MAX));
-        let asked = self.ask_shard(shard, move |runner| {
-            let (as_of, mark) = (runner.as_of_workspace(&id)?, runner.mark());
-            let tenant = runner.tenants.get(&id)?;
-            let fresh: Vec<Transition> = tenant.writing.iter().chain(&tenant.transitions).cloned().collect();
-            Some((as_of, mark, tenant.number, fresh))
-        });
-        let (as_of, mark, number, fresh) = asked.await?.ok_or_else(unknown)?;
-        let mut page = Page::new(segment, from, mark.position, limit);
-        let store = shard.store.clone();
-        // The journal may be long: the shard must not wait for it.
-        let read = tokio::task::spawn_blocking(move || {
-            if store.journal(number, &mut page)? {
-                let _full = fresh.into_iter().any(|transition| !page.take(transition));
-            }
-            Ok::<_, crate::store::db::StoreError>(page.found())
-        });
-        let (found, next) = read.await.map_err(answers::unavailable)?.map_err(answers::unavailable)?;
-        let items = found.iter().map(super::journal::transition_info).collect();
-        let next = next.map(|place| format!("{}.{}", place.position, place.seen));
-        Ok(AsOf { as_of: as_of.to_string(), answer: TransitionPage { items, next } })
+        self.journal_page(workspace, asked).await
+    }
+
+    async fn members_past(
+        &self,
+        workspace: &WorkspaceId,
+        segment: &SegmentId,
+        asked: PastAsk,
+        (after, limit): (Option<String>, usize),
+    ) -> Result<AsOf<MemberPage>, QueryError> {
+        let page = (after, limit.clamp(1, MEMBERS_MAX));
+        match asked.view {
+            PastView::Now => self.members_known(workspace, segment, asked.at, page).await,
+            PastView::Recorded => self.members_recorded(workspace, segment, asked.at, page).await,
+        }
+    }
+
+    async fn explain_past(
+        &self,
+        workspace: &WorkspaceId,
+        segment: &SegmentId,
+        person: &PersonKey,
+        asked: PastAsk,
+    ) -> Result<AsOf<Explanation>, QueryError> {
+        match asked.view {
+            PastView::Now => self.explain_known(workspace, segment, person, asked.at).await,
+            PastView::Recorded => self.explain_recorded(workspace, segment, person, asked.at).await,
+        }
     }
 
     async fn desired(

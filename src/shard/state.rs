@@ -3,11 +3,11 @@
 use super::api::{EffectBatch, EffectSink, Live};
 use super::backfill::Backfill;
 use super::journal::transition_info;
-use super::options::ShardError;
+use super::options::{ShardAlerts, ShardError};
 use crate::store::state::{ShardStore, WorkspaceCheckpoint, WorkspaceStorage};
 use engine::effect::{Effect, Transition};
 use engine::workspace::{Applied, PersonName, Workspace};
-use model::{Command, Event, EventKind, Identity, Record, Time, WorkspaceId};
+use model::{Command, Event, EventKind, Identity, Record, SegmentId, Time, WorkspaceId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use tokio::sync::broadcast;
@@ -29,6 +29,8 @@ pub(super) struct Tenant {
     pub shown: Time,
     /// What looks at everybody for a segment that is being built.
     pub backfill: Option<Backfill>,
+    /// Failed segments that were told of.
+    told_failed: BTreeMap<SegmentId, String>,
 }
 
 /// All workspaces of a shard.
@@ -90,6 +92,7 @@ impl Tenants {
             next_timer: Time::MAX,
             shown: Time::MIN,
             backfill: None,
+            told_failed: BTreeMap::new(),
         };
         self.all.insert(number, tenant);
         self.numbers.insert(id, number);
@@ -163,7 +166,11 @@ impl Tenants {
         let before = tenant.transitions.len();
         tenant.transitions.extend(new.filter(|transition| !forgotten.contains(&transition.person)).cloned());
         match &record.command {
-            Command::SegmentPut(_) | Command::SegmentActivate { .. } | Command::SegmentDelete { .. } => {
+            Command::SegmentPut(_)
+            | Command::SegmentPrepare(_)
+            | Command::SegmentCancel { .. }
+            | Command::SegmentActivate { .. }
+            | Command::SegmentDelete { .. } => {
                 if tenant.engine.is_building() {
                     self.building.insert(number);
                 } else {
@@ -211,6 +218,11 @@ impl Tenants {
         self.all.values()
     }
 
+    /// Tells which segments have failed and which work again.
+    pub fn tell_failed(&mut self, alerts: &dyn ShardAlerts) {
+        self.all.values_mut().for_each(|tenant| tenant.tell_failed(alerts));
+    }
+
     /// A workspace by id.
     pub fn get(&mut self, id: &WorkspaceId) -> Option<&mut Tenant> {
         let number = self.numbers.get(id)?;
@@ -226,6 +238,10 @@ impl Tenants {
     pub fn built(&mut self, number: u32) {
         self.touched.insert(number);
         self.look_again(number);
+        // A version that waits for the operator, or can't be built, is not built any more.
+        if self.all.get(&number).is_some_and(|tenant| !tenant.engine.is_building()) {
+            self.building.remove(&number);
+        }
     }
 
     /// After opening: segments that were being built go on.
@@ -268,6 +284,21 @@ impl Tenants {
 }
 
 impl Tenant {
+    /// Tells which segments have failed since the last call, and which work again.
+    pub fn tell_failed(&mut self, alerts: &dyn ShardAlerts) {
+        let failed = self.engine.failed_segments();
+        if *failed == self.told_failed {
+            return;
+        }
+        for (segment, why) in failed.iter().filter(|(segment, why)| self.told_failed.get(*segment) != Some(*why)) {
+            alerts.segment_failed(self.engine.id(), segment, why);
+        }
+        for segment in self.told_failed.keys().filter(|segment| !failed.contains_key(*segment)) {
+            alerts.segment_works(self.engine.id(), segment);
+        }
+        self.told_failed = failed.clone();
+    }
+
     /// Takes a person who is about to be erased out of the journal; every id that the journal knows them by.
     fn forget(&mut self, identity: &Identity) -> Result<Vec<String>, ShardError> {
         let Some(no) = self.engine.resolve(&PersonName::Identity(identity.clone()))? else { return Ok(Vec::new()) };

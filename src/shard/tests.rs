@@ -297,15 +297,25 @@ async fn a_segment_fills_in_the_background_and_time_alone_empties_it_also_over_a
     drop(world);
     let world = open(dir.path(), START + 2 * DAY);
     until(|| async { members(&world).await == 0 }).await;
-    let journal =
-        world.shards.transitions(&shop(), Some(&"recent".into()), Place::default(), 1000).await.unwrap().answer.items;
+    let journal = world
+        .shards
+        .transitions(&shop(), JournalAsk { segment: Some("recent".into()), limit: 1_000, ..JournalAsk::default() })
+        .await
+        .unwrap()
+        .answer
+        .items;
     assert_eq!(journal.len(), 100, "fifty entered, fifty left");
     let last = journal.last().unwrap();
     assert_eq!((last.change.as_str(), last.cause.as_str()), ("left", "time"));
     assert_eq!(last.at, Time(START + DAY + 1_000_000).to_string(), "at the instant, however late it was found");
     world.shards.checkpoint().unwrap();
-    let stored =
-        world.shards.transitions(&shop(), Some(&"recent".into()), Place::default(), 1000).await.unwrap().answer.items;
+    let stored = world
+        .shards
+        .transitions(&shop(), JournalAsk { segment: Some("recent".into()), limit: 1_000, ..JournalAsk::default() })
+        .await
+        .unwrap()
+        .answer
+        .items;
     assert_eq!(stored.len(), 100);
     assert!(world.clock.now() > Time(START));
     world.shards.stop();
@@ -328,7 +338,7 @@ async fn an_erasure_takes_a_person_out_of_the_journal_under_every_id_they_had() 
     world.shards.checkpoint().unwrap();
     submit(&world, vec![by(4, vec![user, email.clone()])]).await;
     let journal = async || {
-        let page = world.shards.transitions(&shop(), None, Place::default(), 100).await.unwrap();
+        let page = world.shards.transitions(&shop(), JournalAsk { limit: 100, ..JournalAsk::default() }).await.unwrap();
         page.answer.items.len()
     };
     assert_eq!(journal().await, 4, "three entered, one of them is absorbed");

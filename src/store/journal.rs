@@ -8,7 +8,7 @@ use super::redo::Writes;
 use engine::effect::{Cause, Transition};
 use model::{SegmentId, Time};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Transitions in one blob.
 const BLOB_TRANSITIONS: usize = 1024;
@@ -93,6 +93,8 @@ pub struct Page {
     segment: Option<SegmentId>,
     people: Option<BTreeSet<String>>,
     from: Place,
+    /// Those that became true in this range alone: the first instant included, the second not.
+    between: (Time, Time),
     /// Inclusive.
     until_position: u64,
     limit: usize,
@@ -114,7 +116,14 @@ impl Page {
     /// A page of `limit` transitions from a place on, of one segment or of all. Of the store it
     /// takes only what a checkpoint up to `until_position` wrote.
     pub fn new(segment: Option<SegmentId>, from: Place, until_position: u64, limit: usize) -> Page {
-        Page { segment, people: None, from, until_position, limit, skipped: 0, full: false, found: Vec::new() }
+        let between = (Time::MIN, Time::MAX);
+        let (people, skipped, full, found) = (None, 0, false, Vec::new());
+        Page { segment, people, from, between, until_position, limit, skipped, full, found }
+    }
+
+    /// Of a range of time alone.
+    pub fn between(self, since: Time, until: Time) -> Page {
+        Page { between: (since, until), ..self }
     }
 
     /// Of some people alone, by every id under which they are or were known.
@@ -129,8 +138,13 @@ impl Page {
         }
         if self.segment.as_ref().is_some_and(|segment| *segment != transition.segment)
             || self.people.as_ref().is_some_and(|people| !people.contains(&transition.person))
+            || transition.at < self.between.0
         {
             return true;
+        }
+        if transition.at >= self.between.1 {
+            // What follows became true no earlier.
+            return false;
         }
         if transition.position == self.from.position && self.skipped < self.from.seen {
             self.skipped += 1;
@@ -154,11 +168,28 @@ impl Page {
     }
 }
 
-/// Fills a page from the store; false when the page is full.
+/// Fills a page from the store; false when nothing more is wanted.
 pub fn read(db: &Db, tree: &sled::Tree, workspace: u32, page: &mut Page) -> Result<bool, StoreError> {
+    let mut from = page.from.position;
+    if page.between.0 > Time::MIN {
+        from = from.max(seek(db, tree, workspace, page.between.0)?);
+    }
+    let until_position = page.until_position;
+    scan(db, tree, workspace, (from, until_position), &mut |transition| page.take(transition))
+}
+
+/// Shows the transitions of a range of positions, both ends included, and perhaps some before it, until
+/// `take` returns false; then it returns false, too.
+pub fn scan(
+    db: &Db,
+    tree: &sled::Tree,
+    workspace: u32,
+    (from, until): (u64, u64),
+    take: &mut dyn FnMut(Transition) -> bool,
+) -> Result<bool, StoreError> {
     let prefix = keys::key(workspace, kind::JOURNAL, &[]);
-    let from = keys::key(workspace, kind::JOURNAL, &[&page.from.position.to_be_bytes()]);
-    // The blob before may reach into the page.
+    let from = keys::key(workspace, kind::JOURNAL, &[&from.to_be_bytes()]);
+    // The blob before may reach into the range.
     let before = tree.get_lt(&from).map_err(|error| db.failed(error))?;
     let begin = before.map(|(key, _)| key).filter(|key| key.starts_with(&prefix));
     let begin = begin.unwrap_or_else(|| sled::IVec::from(from));
@@ -169,12 +200,104 @@ pub fn read(db: &Db, tree: &sled::Tree, workspace: u32, page: &mut Page) -> Resu
         }
         for transition in read_blob(&value)? {
             let transition = transition?;
-            if transition.position <= page.until_position && !page.take(transition) {
+            if transition.position <= until && !take(transition) {
                 return Ok(false);
             }
         }
     }
     Ok(true)
+}
+
+/// A position before which nothing became true at or after an instant, but for the blob before it. It
+/// halves the journal again and again: times never fall along it.
+fn seek(db: &Db, tree: &sled::Tree, workspace: u32, since: Time) -> Result<u64, StoreError> {
+    let prefix = keys::key(workspace, kind::JOURNAL, &[]);
+    // The blob that begins at or before a position: its first position and instant.
+    let blob = |position: u64| -> Result<Option<(u64, i64)>, StoreError> {
+        let after = match position.checked_add(1) {
+            Some(after) => keys::key(workspace, kind::JOURNAL, &[&after.to_be_bytes()]),
+            None => keys::key(workspace, kind::JOURNAL + 1, &[]),
+        };
+        let found = tree.get_lt(after).map_err(|error| db.failed(error))?;
+        let Some((_, value)) = found.filter(|(key, _)| key.starts_with(&prefix)) else { return Ok(None) };
+        let records: Vec<TransitionRecord> = codec::decode("part of the journal", &value)?;
+        Ok(records.first().map(|first| (first.position, first.at)))
+    };
+    let Some((mut high, last)) = blob(u64::MAX)? else { return Ok(0) };
+    if last < since.0 {
+        return Ok(high);
+    }
+    let mut low = 0;
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match blob(middle)? {
+            Some((position, at)) if at >= since.0 => high = position.min(middle),
+            _ => low = middle + 1,
+        }
+    }
+    // Several blobs may begin at one position: whatever begins here is looked at, and the one before.
+    Ok(high)
+}
+
+/// Who was in a segment by its journal: the people in order of their ids after one of them. Of many
+/// people only so many are kept in memory that a page is sure.
+pub struct HeldThen {
+    segment: SegmentId,
+    at: Time,
+    after: Option<String>,
+    limit: usize,
+    /// The newest change of each person that is looked at.
+    newest: BTreeMap<String, bool>,
+    /// People from here on are for a later page.
+    beyond: Option<String>,
+    /// Whether the segment appears at all.
+    pub known: bool,
+}
+
+/// People whose newest change is kept in memory for a page, for each that it may hold.
+const LOOKED_AT_TIMES: usize = 16;
+
+impl HeldThen {
+    /// A page of at most `limit` people after one, as of an instant.
+    pub fn new(segment: SegmentId, at: Time, after: Option<String>, limit: usize) -> HeldThen {
+        HeldThen { segment, at, after, limit, newest: BTreeMap::new(), beyond: None, known: false }
+    }
+
+    /// Takes a transition, in order; false when the rest is later than the instant.
+    pub fn take(&mut self, transition: Transition) -> bool {
+        if transition.at > self.at {
+            return false;
+        }
+        if transition.segment != self.segment {
+            return true;
+        }
+        self.known = true;
+        let person = transition.person;
+        let earlier = self.after.as_ref().is_some_and(|after| person <= *after);
+        if earlier || self.beyond.as_ref().is_some_and(|beyond| person >= *beyond) {
+            return true;
+        }
+        self.newest.insert(person, transition.entered);
+        if self.newest.len() > self.limit.saturating_mul(LOOKED_AT_TIMES)
+            && let Some((last, _)) = self.newest.pop_last()
+        {
+            self.beyond = Some(last);
+        }
+        true
+    }
+
+    /// Who was in, and after whom the next page begins if there may be more.
+    pub fn found(self) -> (Vec<String>, Option<String>) {
+        let last = self.newest.last_key_value().map(|(person, _)| person.clone());
+        let mut inside: Vec<String> =
+            self.newest.into_iter().filter(|(_, inside)| *inside).map(|(who, _)| who).collect();
+        if inside.len() > self.limit {
+            inside.truncate(self.limit);
+            let next = inside.last().cloned();
+            return (inside, next);
+        }
+        (inside, last.filter(|_| self.beyond.is_some()))
+    }
 }
 
 /// Removes what the journal says of erased people, as part of a checkpoint.

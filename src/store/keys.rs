@@ -39,6 +39,8 @@ pub mod kind {
     pub const SEEN_RUNS: u8 = b'R';
     /// From when to when the messages of those runs came.
     pub const SEEN_TIMES: u8 = b'S';
+    /// Histories of segments' versions, by the id of the segment.
+    pub const HISTORY: u8 = b'V';
     /// The journal of transitions.
     pub const JOURNAL: u8 = b'J';
 }

@@ -13,7 +13,7 @@ use engine::storage::{
     BitmapKey, Changes, ChunkRecord, DefinitionsRecord, MessageKey, OrderKey, OrderRecord, PersonNo, PersonRecord,
     Saved, Storage, StorageError,
 };
-use model::{Identity, IdentityKey, Time, WorkspaceId};
+use model::{Identity, IdentityKey, SegmentId, Time, WorkspaceId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -107,6 +107,10 @@ impl ShardStore {
         if let Some(bytes) = self.get(&keys::key(number, kind::FORGOTTEN, &[]))? {
             saved.forgotten = Some(Time(decode("instant of forgetting", &bytes)?));
         }
+        for (id, value) in self.scan(number, kind::HISTORY)? {
+            let id = String::from_utf8(id).map_err(|_| broken_key("history of a segment"))?;
+            saved.histories.push((SegmentId(id), decode("history of a segment", &value)?));
+        }
         for (first, value) in self.scan(number, kind::NAMES)? {
             if keys::u32_of(&first) != Some(saved.names.len() as u32) {
                 return Err(broken_key("names"));
@@ -199,6 +203,16 @@ impl ShardStore {
         (&self.db, &self.tree)
     }
 
+    /// Shows the whole journal up to a position, until `take` returns false; then it returns false, too.
+    pub fn whole_journal(
+        &self,
+        number: u32,
+        until_position: u64,
+        take: &mut dyn FnMut(engine::effect::Transition) -> bool,
+    ) -> Result<bool, StoreError> {
+        journal::scan(&self.db, &self.tree, number, (0, until_position), take)
+    }
+
     fn get(&self, key: &[u8]) -> Result<Option<sled::IVec>, StoreError> {
         self.tree.get(key).map_err(|error| self.db.failed(error))
     }
@@ -237,6 +251,9 @@ fn write_changes(writes: &mut Writes, part: &WorkspaceCheckpoint) -> Result<(), 
     put(writes, "counters", at(kind::COUNTERS, &[]), Some(&changes.counters))?;
     if let Some(definitions) = &changes.definitions {
         put(writes, "definitions", at(kind::DEFINITIONS, &[]), Some(definitions))?;
+    }
+    for (id, history) in &changes.histories {
+        put(writes, "history of a segment", at(kind::HISTORY, id.as_str().as_bytes()), history.as_ref())?;
     }
     if let Some(forgotten) = &changes.forgotten {
         put(writes, "instant of forgetting", at(kind::FORGOTTEN, &[]), Some(&forgotten.0))?;

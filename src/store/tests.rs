@@ -62,6 +62,26 @@ fn person() -> PersonRecord {
     PersonRecord { nodes: vec![NodeRecord { identity, links: vec![link] }], chunks: vec![(9, 128)], tail }
 }
 
+fn history() -> HistoryRecord {
+    let past =
+        PastVersionRecord { version: 1, name: "V".to_owned(), definition: "{}".to_owned(), since: Some(3), until: 64 };
+    HistoryRecord { last_version: 3, since: Some(64), held: true, stopped: Some("why".to_owned()), past: vec![past] }
+}
+
+#[test]
+fn histories_of_versions_are_read_as_they_were_written() {
+    let golden = b"\x01\x03\x01\x80\x01\x01\x01\x03why\x01\x01\x01V\x02{}\x01\x06\x80\x01";
+    assert_eq!(super::codec::encode("history of a segment", &history()).unwrap(), golden);
+    assert_eq!(super::codec::decode::<HistoryRecord>("history of a segment", golden).unwrap(), history());
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir).unwrap();
+    store.commit(mark(1), &[part(everything())]).unwrap();
+    assert_eq!(store.load(1).unwrap().histories, [("vip".into(), history())]);
+    let gone = Changes { histories: vec![("vip".into(), None)], ..Changes::default() };
+    store.commit(mark(2), &[part(gone)]).unwrap();
+    assert_eq!(store.load(1).unwrap().histories, []);
+}
+
 fn everything() -> Changes {
     let key = Identity::email("ana@example.com").key();
     let source = Source { id: "web".into(), kind: SourceKind::Browser, orders: Default::default() };
@@ -70,6 +90,7 @@ fn everything() -> Changes {
     Changes {
         counters,
         definitions: Some(DefinitionsRecord { sources: vec![source], ..DefinitionsRecord::default() }),
+        histories: vec![("vip".into(), Some(history()))],
         names: Some((0, vec!["total".to_owned(), "sku".to_owned()])),
         people: Vec::new(),
         new_chunks: 0,

@@ -112,6 +112,12 @@ impl Core for FakeCore {
     async fn preview(&self, _: &WorkspaceId, _: &str, _: bool) -> Result<AsOf<Preview>, QueryError> {
         no()
     }
+    async fn versions(&self, _: &WorkspaceId, _: &SegmentId) -> Result<AsOf<Items<VersionInfo>>, QueryError> {
+        no()
+    }
+    async fn preview_change(&self, _: &WorkspaceId, _: &SegmentId, _: &str) -> Result<AsOf<ChangePreview>, QueryError> {
+        no()
+    }
     async fn person(&self, _: &WorkspaceId, person: &PersonKey) -> Result<AsOf<PersonInfo>, QueryError> {
         Err(QueryError::NotFound { what: "person", id: format!("{person:?}") })
     }
@@ -127,13 +133,25 @@ impl Core for FakeCore {
     async fn rates(&self, _: &WorkspaceId) -> Result<AsOf<Items<RateInfo>>, QueryError> {
         no()
     }
-    async fn transitions(
+    async fn transitions(&self, _: &WorkspaceId, _: JournalAsk) -> Result<AsOf<TransitionPage>, QueryError> {
+        no()
+    }
+    async fn members_past(
         &self,
         _: &WorkspaceId,
-        _: Option<&SegmentId>,
-        _: Place,
-        _: usize,
-    ) -> Result<AsOf<TransitionPage>, QueryError> {
+        _: &SegmentId,
+        _: PastAsk,
+        _: (Option<String>, usize),
+    ) -> Result<AsOf<MemberPage>, QueryError> {
+        no()
+    }
+    async fn explain_past(
+        &self,
+        _: &WorkspaceId,
+        _: &SegmentId,
+        _: &PersonKey,
+        _: PastAsk,
+    ) -> Result<AsOf<Explanation>, QueryError> {
         no()
     }
     async fn desired(&self, _: &WorkspaceId, _: &ListId) -> Result<(u64, Vec<(String, String)>), QueryError> {

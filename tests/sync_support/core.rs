@@ -2,8 +2,9 @@
 
 use model::{Command, ListId, SegmentId, SourceId, Time, WorkspaceId};
 use segmentd::shard::api::{
-    Accepted, AsOf, Core, EventPage, Explanation, Items, Live, MemberPage, PersonExport, PersonInfo, PersonKey, Place,
-    Preview, QueryError, RateInfo, SegmentInfo, ShardStats, SourcePeople, SubmitError, TransitionPage, WorkspaceInfo,
+    Accepted, AsOf, ChangePreview, Core, EventPage, Explanation, Items, JournalAsk, Live, MemberPage, PastAsk,
+    PersonExport, PersonInfo, PersonKey, Preview, QueryError, RateInfo, SegmentInfo, ShardStats, SourcePeople,
+    SubmitError, TransitionPage, VersionInfo, WorkspaceInfo,
 };
 use std::sync::Arc;
 
@@ -54,6 +55,12 @@ impl Core for KnowsDesired {
     async fn preview(&self, _: &WorkspaceId, _: &str, _: bool) -> Result<AsOf<Preview>, QueryError> {
         unasked()
     }
+    async fn versions(&self, _: &WorkspaceId, _: &SegmentId) -> Result<AsOf<Items<VersionInfo>>, QueryError> {
+        unasked()
+    }
+    async fn preview_change(&self, _: &WorkspaceId, _: &SegmentId, _: &str) -> Result<AsOf<ChangePreview>, QueryError> {
+        unasked()
+    }
     async fn person(&self, _: &WorkspaceId, _: &PersonKey) -> Result<AsOf<PersonInfo>, QueryError> {
         unasked()
     }
@@ -69,13 +76,25 @@ impl Core for KnowsDesired {
     async fn rates(&self, _: &WorkspaceId) -> Result<AsOf<Items<RateInfo>>, QueryError> {
         unasked()
     }
-    async fn transitions(
+    async fn transitions(&self, _: &WorkspaceId, _: JournalAsk) -> Result<AsOf<TransitionPage>, QueryError> {
+        unasked()
+    }
+    async fn members_past(
         &self,
         _: &WorkspaceId,
-        _: Option<&SegmentId>,
-        _: Place,
-        _: usize,
-    ) -> Result<AsOf<TransitionPage>, QueryError> {
+        _: &SegmentId,
+        _: PastAsk,
+        _: (Option<String>, usize),
+    ) -> Result<AsOf<MemberPage>, QueryError> {
+        unasked()
+    }
+    async fn explain_past(
+        &self,
+        _: &WorkspaceId,
+        _: &SegmentId,
+        _: &PersonKey,
+        _: PastAsk,
+    ) -> Result<AsOf<Explanation>, QueryError> {
         unasked()
     }
     async fn desired(&self, _: &WorkspaceId, _: &ListId) -> Result<(u64, Vec<(String, String)>), QueryError> {

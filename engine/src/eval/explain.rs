@@ -6,11 +6,12 @@ use super::figures::{figure_of, measurable};
 use super::frame::Frame;
 use super::sequence::first_steps;
 use super::subject::Subject;
-use super::{Memo, Tri, node, property, sample};
+use super::{Memo, Tri, missing, node, property, sample};
 use crate::language::ast::Figure;
 use crate::plan::{Activity, Kind, Measure, Node, Plan, Sequence, Spending, Window};
 use model::Time;
 use model::names::ORDER_COMPLETED;
+use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 use std::collections::VecDeque;
 
@@ -110,6 +111,18 @@ fn happened(plan: &Plan, activity: &Activity, subject: &dyn Subject, now: Time, 
         shown.truncate(HAPPENINGS_MAX);
         true
     });
+    match &activity.measure {
+        Measure::Count(bounds) => {
+            let unit = activity.event.as_deref().unwrap_or("*");
+            missing::tell(bounds, Decimal::from(times.len()), true, unit, out);
+        }
+        Measure::Figure(figure @ (Figure::Sum | Figure::Distinct), of, bounds) => {
+            if let Some(found) = figure_of(*figure, &values) {
+                missing::tell(bounds, found, *figure == Figure::Distinct, of, out);
+            }
+        }
+        _ => {}
+    }
     let time = |time: Option<&Time>| time.map_or(Value::Null, |time| json!(time.to_string()));
     let found = match &activity.measure {
         Measure::Figure(figure, _, _) => figure_of(*figure, &values).map_or(Value::Null, readable),
@@ -142,6 +155,9 @@ fn was_spent(frame: &Frame<'_>, asked: &Spending, subject: &dyn Subject, out: &m
     let known: Option<Vec<_>> =
         amounts.into_iter().map(|(leaves, amount)| Some((leaves, model::Value::Number(amount?)))).collect();
     let sum = known.and_then(|known| figure_of(Figure::Sum, &known));
+    if let Some(sum) = sum {
+        missing::tell(&asked.bounds, sum, false, &asked.currency, out);
+    }
     let sum = sum.map_or(json!("unknown"), |sum| json!(sum.normalize().to_string()));
     out.insert("found".to_owned(), sum);
     out.insert("currency".to_owned(), json!(asked.currency));

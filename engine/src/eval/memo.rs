@@ -1,13 +1,14 @@
 //! What is already known of one person at one instant.
 
 use super::Outcome;
+use super::subject::Subject;
 use std::collections::BTreeMap;
 
 /// Outcomes of conditions on history, for plans of one workspace that are evaluated for the same
 /// person at the same instant. Make a new one for every person and every change.
 #[derive(Debug, Default)]
 pub struct Memo {
-    known: BTreeMap<u128, Outcome>,
+    known: BTreeMap<u128, (Outcome, u64)>,
     on: bool,
 }
 
@@ -18,11 +19,26 @@ impl Memo {
         evaluate(self)
     }
 
-    /// The outcome of a condition, computed unless it is known.
-    pub(super) fn remember(&mut self, fingerprint: u128, compute: impl FnOnce() -> Outcome) -> Outcome {
+    /// The outcome of a condition, computed unless it is known. It costs the same either way.
+    pub(super) fn remember(
+        &mut self,
+        fingerprint: u128,
+        subject: &dyn Subject,
+        compute: impl FnOnce() -> Outcome,
+    ) -> Outcome {
         if !self.on {
             return compute();
         }
-        *self.known.entry(fingerprint).or_insert_with(compute)
+        if let Some((outcome, steps)) = self.known.get(&fingerprint) {
+            subject.take_steps(*steps);
+            return *outcome;
+        }
+        let before = subject.steps();
+        let outcome = compute();
+        // What broke off for its cost is not known.
+        if !subject.is_exhausted() {
+            self.known.insert(fingerprint, (outcome, subject.steps().saturating_sub(before)));
+        }
+        outcome
     }
 }

@@ -13,6 +13,8 @@ mod frame;
 mod indexed;
 pub mod line;
 mod memo;
+pub mod meter;
+mod missing;
 #[cfg(test)]
 #[path = "tests/mod.rs"]
 mod people_by_hand;
@@ -24,6 +26,7 @@ pub mod values;
 pub(crate) use activity::{converted, matches_ever, measured_value};
 pub use explain::explain;
 pub use memo::Memo;
+pub use meter::evaluate_bounded;
 
 use crate::plan::{Kind, Node, Plan};
 use model::{Time, Value};
@@ -54,6 +57,14 @@ pub struct Outcome {
 pub type Answer = Outcome;
 
 impl Outcome {
+    /// Stands for none: evaluation took too many steps. No true outcome holds until an instant that passed.
+    pub const OVERRUN: Outcome = Outcome { value: Tri::Unknown, until: Time::MIN };
+
+    /// Whether evaluation took too many steps.
+    pub fn is_overrun(&self) -> bool {
+        *self == Outcome::OVERRUN
+    }
+
     /// A value that time does not change.
     pub fn fixed(value: bool) -> Outcome {
         Outcome { value: if value { Tri::True } else { Tri::False }, until: Time::MAX }
@@ -123,9 +134,13 @@ fn node(plan: &Plan, at: &Node, subject: &dyn Subject, now: Time, memo: &mut Mem
             let (value, until) = property(plan, name, subject, now);
             values::test(value.as_ref(), test, now, &plan.zone).until(until)
         }
-        Kind::Activity(asked) => memo.remember(at.fingerprint, || activity::activity(plan, asked, subject, now)),
-        Kind::Spent(asked) => memo.remember(at.fingerprint, || activity::spent(plan, asked, subject, now)),
-        Kind::Sequence(asked) => memo.remember(at.fingerprint, || sequence::sequence(plan, asked, subject, now)),
+        Kind::Activity(asked) => {
+            memo.remember(at.fingerprint, subject, || activity::activity(plan, asked, subject, now))
+        }
+        Kind::Spent(asked) => memo.remember(at.fingerprint, subject, || activity::spent(plan, asked, subject, now)),
+        Kind::Sequence(asked) => {
+            memo.remember(at.fingerprint, subject, || sequence::sequence(plan, asked, subject, now))
+        }
         Kind::Member(other) => {
             let answer = node(plan, other, subject, now, memo);
             // What can't be decided there is no member.
@@ -133,7 +148,7 @@ fn node(plan: &Plan, at: &Node, subject: &dyn Subject, now: Time, memo: &mut Mem
         }
         Kind::Held(segment) => Outcome::fixed(subject.in_segment(segment) == Some(true)),
         Kind::Entered(other, window) => {
-            memo.remember(at.fingerprint, || entered::entered(plan, other, *window, subject, now))
+            memo.remember(at.fingerprint, subject, || entered::entered(plan, other, *window, subject, now))
         }
         Kind::Sample(asked) => match sample::holds(asked, subject.stable_id()) {
             true => node(plan, &asked.of, subject, now, memo),

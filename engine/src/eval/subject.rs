@@ -67,4 +67,17 @@ pub trait Subject {
     /// happened or that `visit` named, which returns when it wants to look again if nothing happens.
     /// Returns the time of the earliest happening shown that retention takes in the end, if there is one.
     fn walk(&self, from: Time, visit: &mut dyn FnMut(&dyn Subject, Time) -> Time) -> Option<Time>;
+
+    /// Steps taken so far, where they are counted.
+    fn steps(&self) -> u64 {
+        0
+    }
+
+    /// Counts steps of what is known already.
+    fn take_steps(&self, _steps: u64) {}
+
+    /// Whether more steps were taken than may be: then no answer counts.
+    fn is_exhausted(&self) -> bool {
+        false
+    }
 }

@@ -88,6 +88,14 @@ pub fn day_number(date: jiff::civil::Date) -> i64 {
     jiff::tz::TimeZone::UTC.to_timestamp(midnight).map_or(0, |stamp| stamp.as_second().div_euclid(86_400))
 }
 
+/// Consent as the properties `consent_email` and `consent_sms` show it.
+pub(crate) fn consent_value(state: ConsentState) -> Value {
+    Value::text(match state {
+        ConsentState::Subscribed => "subscribed",
+        ConsentState::Unsubscribed => "unsubscribed",
+    })
+}
+
 /// A person now.
 pub struct View<'a> {
     /// The person.
@@ -144,10 +152,7 @@ impl<'a> View<'a> {
     }
 
     fn consent_text(&self, channel: Channel) -> Option<Value> {
-        Some(Value::text(match self.consent(channel)? {
-            ConsentState::Subscribed => "subscribed",
-            ConsentState::Unsubscribed => "unsubscribed",
-        }))
+        self.consent(channel).map(consent_value)
     }
 
     /// A fact under a name.

@@ -84,8 +84,8 @@ impl<S: Storage> Workspace<S> {
                 self.add_bits(kind, asked.bitmap, &(found - &again));
             }
             for no in &again_in_order {
-                if self.is_person.contains(*no) {
-                    self.build_one(asked.bitmap, *no)?;
+                if self.is_person.contains(*no) && !self.build_one(asked.bitmap, *no)? {
+                    break;
                 }
             }
         }

@@ -4,7 +4,7 @@ use super::scope::Scope;
 use super::segments::{Slots, Version};
 use super::{Applied, When, Workspace};
 use crate::effect::Effect;
-use crate::eval::{Tri, evaluate};
+use crate::eval::{Memo, Outcome, Tri, evaluate_bounded};
 use crate::person::consent::Foreign;
 use crate::person::view::View;
 use crate::storage::{BitmapKey, BitmapKind, PersonNo, Storage, StorageError};
@@ -13,7 +13,7 @@ use roaring::RoaringBitmap;
 use std::collections::BTreeSet;
 
 impl<S: Storage> Workspace<S> {
-    pub(super) fn put_segment(&mut self, definition: &SegmentDefinition) -> Applied {
+    pub(super) fn put_segment(&mut self, definition: &SegmentDefinition, held: bool) -> Applied {
         if self.check_references(&definition.id, &definition.definition).is_err() {
             return Applied::Refused("bad_definition");
         }
@@ -24,7 +24,10 @@ impl<S: Storage> Workspace<S> {
         let slots = self.segments.slots.get(&definition.id).copied().unwrap_or_default();
         let newest = [slots.active, slots.building].into_iter().flatten();
         let newest = newest.filter_map(|bitmap| self.segments.versions.get(&bitmap)).map(|version| version.version);
-        let version = newest.max().unwrap_or(0) + 1;
+        let last = self.segments.histories.get(&definition.id).map_or(0, |history| history.last_version);
+        let version = newest.max().unwrap_or(0).max(last) + 1;
+        let history = self.history(&definition.id);
+        (history.last_version, history.held, history.paused) = (version, held, None);
         if let Some(bitmap) = slots.building {
             self.drop_version(bitmap);
         }
@@ -60,10 +63,16 @@ impl<S: Storage> Workspace<S> {
     fn build_some(&mut self, building: Vec<u32>, people: usize) -> Result<Vec<(SegmentId, u32)>, StorageError> {
         let mut complete = Vec::new();
         for bitmap in building {
+            let held = self.segments.waits(bitmap);
             if self.build(bitmap, people)?
-                && let Some(version) = self.segments.versions.get(&bitmap)
+                && let Some(version) = self.segments.versions.get_mut(&bitmap)
             {
-                complete.push((version.segment.clone(), version.version));
+                if held {
+                    // From now on it holds everybody, whoever comes.
+                    version.built_to = Some(PersonNo::MAX);
+                } else {
+                    complete.push((version.segment.clone(), version.version));
+                }
             }
         }
         Ok(complete)
@@ -84,12 +93,15 @@ impl<S: Storage> Workspace<S> {
             version.built_to = Some(to.max(from));
         }
         for no in batch {
-            self.build_one(bitmap, no)?;
+            if !self.build_one(bitmap, no)? {
+                return Ok(false);
+            }
         }
         Ok(to >= self.next_person)
     }
 
-    pub(super) fn build_one(&mut self, bitmap: u32, no: PersonNo) -> Result<(), StorageError> {
+    /// False when it takes too many steps: then it is stopped.
+    pub(super) fn build_one(&mut self, bitmap: u32, no: PersonNo) -> Result<bool, StorageError> {
         let outcome = match self.people.get(no) {
             Some(_) => {
                 let foreign = self.foreign_consent(no)?;
@@ -105,11 +117,16 @@ impl<S: Storage> Workspace<S> {
             None => self.evaluate_unkept(bitmap, no)?,
         };
         if let Some(outcome) = outcome {
+            if outcome.is_overrun() {
+                let person = self.with_person(no, |person, _| person.stable_id())?.flatten();
+                self.stop_version(bitmap, no, &person.unwrap_or_default());
+                return Ok(false);
+            }
             self.set_bit(BitmapKind::Members, bitmap, no, outcome.value == Tri::True);
             self.set_bit(BitmapKind::Unknown, bitmap, no, outcome.value == Tri::Unknown);
             self.timers.lower(no, outcome.until);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Evaluates somebody who is not in memory without keeping them there.
@@ -126,7 +143,8 @@ impl<S: Storage> Workspace<S> {
             foreign: Foreign::NONE,
             stable_id: &stable_id,
         };
-        Ok(Some(evaluate(plan, &view, self.now)))
+        let outcome = evaluate_bounded(plan, &view, self.now, &mut Memo::default());
+        Ok(Some(outcome.unwrap_or(Outcome::OVERRUN)))
     }
 
     /// Puts a version in force. Whatever is not built yet is built now, so that a replay, which
@@ -140,15 +158,23 @@ impl<S: Storage> Workspace<S> {
     ) -> Result<Applied, StorageError> {
         let slots = self.segments.slots.get(id).copied().unwrap_or_default();
         let wanted = |bitmap: &u32| self.segments.versions.get(bitmap).is_some_and(|built| built.version == version);
-        let building = self.segments.building(&slots).filter(wanted);
+        let can_be = |bitmap: &u32| self.segments.versions.get(bitmap).is_some_and(|version| version.plan.is_ok());
+        let building = slots.building.filter(wanted).filter(can_be);
         let Some(bitmap) = building else { return Ok(Applied::Refused("no_such_version")) };
-        while !self.build(bitmap, 1_024)? {}
+        // It is tried once more whether it costs too much: a replay builds at another pace.
+        self.history(id).paused = None;
+        while !self.build(bitmap, 1_024)? {
+            if self.segments.histories.get(id).is_some_and(|history| history.paused.is_some()) {
+                return Ok(Applied::Refused("costs_too_much"));
+            }
+        }
         self.settle_build(bitmap)?;
         let new = self.segments.versions.get(&bitmap).map(|version| version.members.clone()).unwrap_or_default();
         self.segments.slots.insert(id.clone(), Slots { active: Some(bitmap), building: None });
         self.switch(id, Some(bitmap), slots.active, &new, when, effects)?;
         let old = slots.active.and_then(|bitmap| self.segments.versions.get(&bitmap));
         let changed = old.map_or_else(|| new.clone(), |old| &old.members ^ &new);
+        self.keep_past_version(id, slots.active, when);
         if let Some(old) = slots.active {
             self.drop_version(old);
         }
@@ -162,7 +188,7 @@ impl<S: Storage> Workspace<S> {
     /// in this very instant. Of whom it can't be decided then are no members of a frozen one for good.
     fn settle_build(&mut self, bitmap: u32) -> Result<(), StorageError> {
         for no in self.timers.at(self.now, usize::MAX) {
-            self.build_one(bitmap, no)?;
+            let _costs = self.build_one(bitmap, no)?;
         }
         let Some(version) = self.segments.versions.get(&bitmap) else { return Ok(()) };
         if version.plan.as_ref().is_ok_and(|plan| plan.frozen) {
@@ -226,12 +252,13 @@ impl<S: Storage> Workspace<S> {
             self.drop_version(bitmap);
         }
         self.segments.slots.remove(id);
+        self.drop_history(id);
         self.segments.index();
         self.definitions_changed = true;
         Ok(Applied::Changed { person: None })
     }
 
-    fn drop_version(&mut self, bitmap: u32) {
+    pub(super) fn drop_version(&mut self, bitmap: u32) {
         let Some(version) = self.segments.versions.remove(&bitmap) else { return };
         version.entering.watch.map(|watch| self.people.watches.end(watch));
         self.drop_bits(bitmap, (version.members, version.unknown));

@@ -4,6 +4,7 @@ use super::people::People;
 use super::retention::Sweep;
 use super::segments::{Segments, Slots, Version};
 use super::timers::Timers;
+use super::versions::History;
 use super::{Settings, Workspace};
 use crate::person::names::Names;
 use crate::person::orders::Words;
@@ -23,7 +24,7 @@ impl<S: Storage> Workspace<S> {
     /// Opens a workspace. `tombstone_key` never rotates; `cache_bytes` bounds what is kept of
     /// people in memory besides what is not yet checkpointed.
     pub fn open(id: WorkspaceId, storage: S, saved: Saved, tombstone_key: [u8; 32], cache_bytes: usize) -> Self {
-        let Saved { counters, definitions, names, bitmaps, timers, forgotten } = saved;
+        let Saved { counters, definitions, histories, names, bitmaps, timers, forgotten } = saved;
         let names_written = names.len() as u32;
         let mut names = Names::new(names);
         let words = Words::intern(&mut names);
@@ -55,6 +56,7 @@ impl<S: Storage> Workspace<S> {
             tombstone_key,
             unlinked: definitions.unlinked.into_iter().collect(),
             definitions_changed: false,
+            histories_changed: BTreeSet::new(),
             now: Time(counters.now),
             forgotten: forgotten.unwrap_or(Time::MIN),
             forgotten_changed: false,
@@ -77,6 +79,10 @@ impl<S: Storage> Workspace<S> {
                 workspace.rate_texts.insert((from, to, date), rate);
             }
         }
+        for (id, record) in histories {
+            let history = History::open(&id, record);
+            workspace.segments.histories.insert(id, history);
+        }
         for segment in definitions.segments {
             workspace.open_segment(segment);
         }
@@ -92,8 +98,9 @@ impl<S: Storage> Workspace<S> {
             let slot = self.segments.slots.entry(definition.id.clone()).or_default();
             let place = if building { &mut slot.building } else { &mut slot.active };
             *place = Some(bitmap);
-            // Compiled when all are there that it may refer to.
-            let plan = Err("not compiled yet".to_owned());
+            // Compiled when all are there that it may refer to, but for one that was stopped.
+            let stopped = self.segments.histories.get(&definition.id).and_then(|history| history.stopped.clone());
+            let plan = Err(stopped.filter(|_| !building).unwrap_or_else(|| "not compiled yet".to_owned()));
             let built = Version::new(version, definition, plan, building.then_some(0));
             self.segments.versions.insert(bitmap, built)
         };
@@ -125,6 +132,7 @@ impl<S: Storage> Workspace<S> {
         if std::mem::take(&mut self.definitions_changed) {
             changes.definitions = Some(self.definitions());
         }
+        changes.histories = self.take_histories();
         let new_names = self.names.since(self.names_written);
         if !new_names.is_empty() {
             changes.names = Some((self.names_written, new_names.to_vec()));

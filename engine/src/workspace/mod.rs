@@ -4,6 +4,7 @@ pub mod backfill;
 mod build;
 mod checkpoint;
 mod connect;
+mod consented;
 mod define;
 mod erase;
 mod event;
@@ -24,13 +25,14 @@ mod settle;
 pub mod survey;
 mod timers;
 mod told;
+pub mod versions;
 
 use crate::effect::{Cause, Effect};
 use crate::person::names::Names;
 use crate::person::orders::Words;
 use crate::person::view::Context;
 use crate::storage::{PersonNo, Storage, StorageError};
-use model::{Command, IdentityKey, ListDefinition, ListId, Record, Source, Time, WorkspaceId};
+use model::{Command, IdentityKey, ListDefinition, ListId, Record, SegmentId, Source, Time, WorkspaceId};
 use roaring::RoaringBitmap;
 use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet};
@@ -79,6 +81,7 @@ pub struct Workspace<S> {
     tombstone_key: [u8; 32],
     unlinked: BTreeSet<(IdentityKey, IdentityKey)>,
     definitions_changed: bool,
+    histories_changed: BTreeSet<SegmentId>,
     now: Time,
     /// What passed its retention under earlier settings stays gone.
     forgotten: Time,

@@ -2,6 +2,7 @@
 
 use super::Workspace;
 use super::history::shown_events;
+use super::versions::VersionState;
 use crate::eval::{Outcome, Tri, evaluate, explain};
 use crate::language;
 use crate::person::Person;
@@ -36,6 +37,8 @@ pub struct SegmentState {
     pub failed: Option<String>,
     /// Version being built, with the people evaluated so far.
     pub building: Option<(u32, u64)>,
+    /// The version being built or waiting.
+    pub next: Option<VersionState>,
     /// Members now.
     pub members: u64,
     /// People for whom it can't be decided.
@@ -97,6 +100,7 @@ impl<S: Storage> Workspace<S> {
             definition: shown.definition.definition.clone(),
             failed: shown.plan.as_ref().err().cloned(),
             building: building.map(|version| (version.version, built(version.built_to.unwrap_or(u32::MAX)))),
+            next: self.next_version(id),
             members: active.map_or(0, |version| version.members.len()),
             unknown: active.map_or(0, |version| version.unknown.len()),
             refers_to: active.iter().chain(&waiting).flat_map(|version| version.refers_to().iter().cloned()).collect(),

@@ -104,7 +104,7 @@ impl<S: Storage> Workspace<S> {
             |bitmap: &u32| self.segments.versions.get(bitmap).is_some_and(|version| !version.refers_to().is_empty());
         // Most refer to none.
         let (mut waiting, mut first): (BTreeSet<u32>, BTreeSet<u32>) =
-            bitmaps.iter().partition(|bitmap| refers(bitmap));
+            bitmaps.iter().filter(|bitmap| !self.segments.is_stopped(**bitmap)).partition(|bitmap| refers(bitmap));
         while let Some(bitmap) = first.pop_first().or_else(|| self.next_to_compile(&waiting)) {
             waiting.remove(&bitmap);
             let text = self.segments.versions.get(&bitmap).map(|version| version.definition.definition.clone());

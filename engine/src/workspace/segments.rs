@@ -5,6 +5,7 @@ use super::Workspace;
 use super::backfill::Entering;
 use super::index::Index;
 use super::references::refers_to;
+use super::versions::History;
 use crate::person::fact::Fact;
 use crate::person::view::Held;
 use crate::plan::Plan;
@@ -88,6 +89,9 @@ pub(super) struct Segments {
     pub(super) slots: BTreeMap<SegmentId, Slots>,
     pub(super) versions: BTreeMap<u32, Version>,
     pub(super) next_bitmap: u32,
+    pub(super) histories: BTreeMap<SegmentId, History>,
+    /// Segments with a version that can't be evaluated, and why.
+    pub(super) failed: BTreeMap<SegmentId, String>,
     /// By what could change them.
     pub(super) index: Index,
     /// Versions in force whose members are held as they are.
@@ -110,6 +114,7 @@ impl Segments {
     pub(super) fn index(&mut self) {
         let held = self.versions.iter().filter(|(_, version)| version.is_held() && version.built_to.is_none());
         self.held = held.map(|(bitmap, _)| *bitmap).collect();
+        self.failed = self.failures();
         let evaluated = self.versions.iter().filter(|(_, version)| !version.is_held());
         self.index.update(evaluated.filter_map(|(bitmap, version)| Some((*bitmap, version.plan.as_ref().ok()?))));
         self.asks_consent = self.index.asks_consent();
@@ -130,8 +135,39 @@ impl Segments {
 
     /// The version of a segment that is being built and can be.
     pub(super) fn building(&self, slots: &Slots) -> Option<u32> {
-        let can_be = |bitmap: &u32| self.versions.get(bitmap).is_some_and(|version| version.plan.is_ok());
+        let can_be = |bitmap: &u32| {
+            self.versions.get(bitmap).is_some_and(|version| {
+                let history = self.histories.get(&version.segment);
+                let waits = version.built_to == Some(PersonNo::MAX) && history.is_some_and(|history| history.held);
+                version.plan.is_ok() && !waits && history.is_none_or(|history| history.paused.is_none())
+            })
+        };
         slots.building.filter(can_be)
+    }
+
+    /// Whether the version being built waits for the operator once it is built.
+    pub(super) fn waits(&self, bitmap: u32) -> bool {
+        let history = self.versions.get(&bitmap).and_then(|version| self.histories.get(&version.segment));
+        history.is_some_and(|history| history.held)
+    }
+
+    /// Whether a version in force was stopped for its cost.
+    pub(super) fn is_stopped(&self, bitmap: u32) -> bool {
+        let Some(version) = self.versions.get(&bitmap).filter(|version| version.built_to.is_none()) else {
+            return false;
+        };
+        self.histories.get(&version.segment).is_some_and(|history| history.stopped.is_some())
+    }
+
+    /// Which segments have a version that can't be evaluated.
+    fn failures(&self) -> BTreeMap<SegmentId, String> {
+        let why = |version: &Version| {
+            let paused = self.histories.get(&version.segment).and_then(|history| history.paused.as_ref());
+            let paused = paused.filter(|_| version.built_to.is_some());
+            let why = version.plan.as_ref().err().or(paused)?;
+            Some((version.segment.clone(), format!("version {}: {why}", version.version)))
+        };
+        self.versions.values().filter_map(why).collect()
     }
 }
 

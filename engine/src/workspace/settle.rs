@@ -1,12 +1,13 @@
 //! After a change: who is in which segment now, and what lists should hold.
 
+use super::consented::{Said, SaidBefore};
 use super::held::HeldBefore;
 use super::query::key_of;
 use super::scope::Scope;
 use super::segments::Version;
 use super::{When, Workspace};
 use crate::effect::{Desired, Effect, Transition};
-use crate::eval::{Memo, Outcome, Tri, evaluate_with};
+use crate::eval::{Memo, Outcome, Tri, evaluate_bounded};
 use crate::person::consent::Foreign;
 use crate::person::view::View;
 use crate::storage::{BitmapKey, BitmapKind, PersonNo, Storage, StorageError};
@@ -20,6 +21,7 @@ use std::sync::Arc;
 struct Before {
     stable_id: Option<Arc<str>>,
     wants: BTreeMap<ListId, String>,
+    said: Said,
 }
 
 /// The clusters that a record touches, as they were before.
@@ -30,11 +32,20 @@ pub(super) struct Touched {
     addresses: bool,
     /// What came of timers that were due before.
     fired: Vec<Effect>,
+    /// Whether the record carries statements of consent.
+    pub(super) states_consent: bool,
 }
 
 impl Touched {
     pub(super) fn new(addresses: bool) -> Touched {
-        Touched { before: BTreeMap::new(), addresses, fired: Vec::new() }
+        Touched { addresses, ..Touched::default() }
+    }
+
+    /// What the people had said before a record that carries statements of consent.
+    pub(super) fn said_before(&self) -> SaidBefore {
+        let of =
+            |(no, before): (&PersonNo, &Before)| Some((Arc::clone(before.stable_id.as_ref()?), (*no, before.said)));
+        if self.states_consent { self.before.iter().filter_map(of).collect() } else { SaidBefore::new() }
     }
 
     /// A cluster that came into being.
@@ -71,7 +82,8 @@ impl<S: Storage> Workspace<S> {
         self.fire_before(no, &mut touched.fired)?;
         let stable_id = self.stable_id(no);
         let wants = if touched.addresses && stable_id.is_some() { self.wants(no)? } else { BTreeMap::new() };
-        touched.before.insert(no, Before { stable_id, wants });
+        let said = if touched.states_consent { self.said(no)? } else { [None, None] };
+        touched.before.insert(no, Before { stable_id, wants, said });
         Ok(())
     }
 
@@ -134,7 +146,10 @@ impl<S: Storage> Workspace<S> {
         covered
             .filter(|(_, version)| version.covers(no))
             .filter_map(|(bitmap, version)| Some((bitmap, version.plan.as_ref().ok()?)))
-            .map(|(bitmap, plan)| (bitmap, evaluate_with(plan, &view, self.now, &mut memo)))
+            .map(|(bitmap, plan)| {
+                let outcome = evaluate_bounded(plan, &view, self.now, &mut memo);
+                (bitmap, outcome.unwrap_or(Outcome::OVERRUN))
+            })
             .collect()
     }
 
@@ -202,7 +217,7 @@ impl<S: Storage> Workspace<S> {
     ) -> Result<(), StorageError> {
         let renamed = before.stable_id.as_ref() != now_id;
         let foreign = if now_id.is_some() { self.foreign_consent(no)? } else { Foreign::default() };
-        let (looked_at, outcomes) = match scope {
+        let (looked_at, mut outcomes) = match scope {
             Scope::All => {
                 let all: Vec<u32> = self.segments.versions.keys().copied().collect();
                 let outcomes = self.evaluate(no, all.iter().copied(), &foreign);
@@ -211,6 +226,7 @@ impl<S: Storage> Workspace<S> {
             Scope::Some(some) if !renamed => (some.clone(), self.evaluate(no, some.iter().copied(), &foreign)),
             _ => self.look_anew(no, (before.stable_id.is_some(), now_id.is_some()), &foreign),
         };
+        self.stop_overruns(no, now_id, &mut outcomes);
         self.set_timer(no, &outcomes, renamed || !matches!(scope, Scope::Some(_)));
         self.set_bit(BitmapKind::People, 0, no, now_id.is_some());
         // Outcomes come in the order of `looked_at`, without those that are not built yet or can't be evaluated.
@@ -242,6 +258,13 @@ impl<S: Storage> Workspace<S> {
             }
         }
         Ok(())
+    }
+
+    /// Stops the versions that took too many steps for a person, and leaves them out.
+    fn stop_overruns(&mut self, no: PersonNo, id: Option<&Arc<str>>, outcomes: &mut Vec<(u32, Outcome)>) {
+        for (bitmap, _) in outcomes.extract_if(.., |(_, outcome)| outcome.is_overrun()) {
+            self.stop_version(bitmap, no, id.map_or("", |id| id));
+        }
     }
 
     fn set_timer(&mut self, no: PersonNo, outcomes: &[(u32, Outcome)], everything: bool) {

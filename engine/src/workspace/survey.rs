@@ -6,7 +6,7 @@
 //! by the workspace, which looks at them again when it takes the parts.
 
 use super::{Settings, Workspace};
-use crate::eval::{Memo, Outcome, Tri, evaluate_with};
+use crate::eval::{Memo, Outcome, Tri, evaluate_bounded};
 use crate::person::Person;
 use crate::person::consent::Foreign;
 use crate::person::glance::{Glance, Needs, id_of};
@@ -261,8 +261,10 @@ impl Survey {
         let stable_id = stable_id.as_deref().unwrap_or_default();
         let view = View { person, context, now: self.now, foreign: Foreign::NONE, stable_id };
         let mut memo = Memo::default();
-        let answers = self.asked.iter().map(|asked| evaluate_with(&asked.plan, &view, self.now, &mut memo));
-        part.note(person.no, answers);
+        let answers = self.asked.iter().map(|asked| evaluate_bounded(&asked.plan, &view, self.now, &mut memo));
+        // Whether a definition costs too much is for the workspace to say.
+        let Some(answers) = answers.collect::<Option<Vec<Outcome>>>() else { return false };
+        part.note(person.no, answers.into_iter());
         let changes = |(asked, (matches, _)): (&Asked, &(RoaringBitmap, RoaringBitmap))| {
             asked.bitmap != 0 && matches.contains(person.no) != asked.before.contains(person.no)
         };
@@ -390,7 +392,11 @@ impl<S: Storage> Workspace<S> {
                 let view =
                     View { person, context: self.context(), now: self.now, foreign: &foreign, stable_id: &stable_id };
                 let mut memo = Memo::default();
-                let answers = survey.asked.iter().map(|asked| evaluate_with(&asked.plan, &view, self.now, &mut memo));
+                let answers = survey.asked.iter().map(|asked| {
+                    // What costs too much can't be decided.
+                    let undecided = Outcome { value: Tri::Unknown, until: Time::MAX };
+                    evaluate_bounded(&asked.plan, &view, self.now, &mut memo).unwrap_or(undecided)
+                });
                 part.note(no, answers);
             }
             self.people.evict();

@@ -100,7 +100,7 @@ impl Known {
                 let pair = (from.to_uppercase(), to.to_uppercase());
                 self.rates.entry(pair).or_default().insert(date.clone(), rate.parse().expect("a rate"));
             }
-            Command::SegmentPut(put) => {
+            Command::SegmentPut(put) | Command::SegmentPrepare(put) => {
                 let definition = serde_json::from_str(&put.definition).expect("a definition");
                 Rc::make_mut(&mut self.segments).entry(put.id.0.clone()).or_default().building = Some(definition);
             }
@@ -110,6 +110,13 @@ impl Known {
                 {
                     segment.active = Some(built);
                 }
+            }
+            Command::SegmentCancel { id, .. } => {
+                let segments = Rc::make_mut(&mut self.segments);
+                if let Some(segment) = segments.get_mut(&id.0) {
+                    segment.building = None;
+                }
+                segments.retain(|_, segment| segment.active.is_some() || segment.building.is_some());
             }
             Command::SegmentDelete { id } => drop(Rc::make_mut(&mut self.segments).remove(&id.0)),
             Command::ListPut(list) => drop(self.lists.insert(list.id.0.clone(), list.clone())),

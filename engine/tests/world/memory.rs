@@ -1,9 +1,9 @@
 //! A storage in memory, and what a workspace is reopened from.
 
-use model::{IdentityKey, Time};
+use model::{IdentityKey, SegmentId, Time};
 use segmentd_engine::storage::{
-    BitmapKey, Changes, ChunkRecord, CountersRecord, DefinitionsRecord, MessageKey, OrderKey, OrderRecord, PersonNo,
-    PersonRecord, Saved, Storage, StorageError,
+    BitmapKey, Changes, ChunkRecord, CountersRecord, DefinitionsRecord, HistoryRecord, MessageKey, OrderKey,
+    OrderRecord, PersonNo, PersonRecord, Saved, Storage, StorageError,
 };
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +22,7 @@ struct Kept {
     bitmaps: BTreeMap<BitmapKey, Vec<u8>>,
     timers: BTreeMap<u32, Vec<i64>>,
     forgotten: Option<Time>,
+    histories: BTreeMap<SegmentId, HistoryRecord>,
 }
 
 /// The storage; its clones are the same one.
@@ -53,6 +54,7 @@ impl Memory {
             kept.names.truncate(first as usize);
             kept.names.extend(names);
         }
+        put(&mut kept.histories, changes.histories);
         put(&mut kept.persons, changes.persons);
         put(&mut kept.chunks, changes.chunks);
         put(&mut kept.holders, (*changes.holders).clone().into_iter().collect());
@@ -100,6 +102,7 @@ impl Memory {
         Saved {
             counters: kept.counters.clone(),
             definitions: kept.definitions.clone(),
+            histories: kept.histories.clone().into_iter().collect(),
             names: kept.names.clone(),
             bitmaps: kept.bitmaps.iter().map(|(key, bytes)| (*key, bytes.clone())).collect(),
             timers: kept.timers.iter().map(|(block, timers)| (*block, timers.clone())).collect(),

@@ -149,7 +149,13 @@ impl Play {
     fn apply(&mut self, record: &Record) -> Result<Applied, Failure> {
         let mut effects = Vec::new();
         let applied = self.engine.apply(record, &mut effects).map_err(|error| failure("store", error.to_string()))?;
+        let mut moved = BTreeSet::new();
         for effect in effects {
+            if let Effect::Transition(moves) = &effect
+                && !moved.insert((moves.segment.clone(), moves.person.clone(), moves.at))
+            {
+                return Err(failure("net", format!("one record moves somebody to and fro at one instant: {moves:?}")));
+            }
             self.effect(effect)?;
         }
         Ok(applied)

@@ -2,7 +2,7 @@
 
 mod activity;
 mod dates;
-mod fake;
+pub(super) mod fake;
 mod money;
 mod promise;
 mod properties;

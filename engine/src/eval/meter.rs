@@ -1,0 +1,161 @@
+//! What an evaluation costs, in steps and never in time, so that a replay decides alike.
+//!
+//! A step is a happening or an order that a condition looks at, a property that it asks for, and an element
+//! of a list among them; a condition that a line of a long history answers takes one.
+
+use super::line::{Ready, Wanted};
+use super::subject::{Happening, Spent, Subject};
+use super::{Memo, Outcome, evaluate_with};
+use crate::plan::{Plan, Without};
+use model::{Time, Value};
+use rust_decimal::Decimal;
+use std::cell::Cell;
+
+/// Steps that one definition may take for one person at one instant.
+pub const STEPS_MAX: u64 = 2_000_000;
+
+/// Why a version was stopped that took more.
+pub(crate) fn overrun(person: &str) -> String {
+    format!("cost over its limit for person {person}: more than {STEPS_MAX} steps; give it a definition that asks less")
+}
+
+/// A subject whose looks are counted.
+struct Metered<'a> {
+    subject: &'a dyn Subject,
+    steps: &'a Cell<u64>,
+    limit: u64,
+}
+
+impl Metered<'_> {
+    fn step(&self, steps: u64) -> bool {
+        self.steps.set(self.steps.get().saturating_add(steps));
+        self.steps.get() <= self.limit
+    }
+}
+
+struct Counted<'a> {
+    happening: &'a dyn Happening,
+    meter: &'a Metered<'a>,
+}
+
+/// Steps of reading a value.
+fn steps_of(value: Option<&Value>) -> u64 {
+    match value {
+        Some(Value::List(items)) => 1 + items.len() as u64,
+        _ => 1,
+    }
+}
+
+impl Happening for Counted<'_> {
+    fn time(&self) -> Time {
+        self.happening.time()
+    }
+
+    fn name(&self) -> &str {
+        self.happening.name()
+    }
+
+    fn property(&self, name: &str) -> Option<Value> {
+        let value = self.happening.property(name);
+        self.meter.step(steps_of(value.as_ref()));
+        value
+    }
+
+    fn kept_for_good(&self) -> bool {
+        self.happening.kept_for_good()
+    }
+}
+
+impl Subject for Metered<'_> {
+    fn property(&self, name: &str) -> Option<Value> {
+        let value = self.subject.property(name);
+        self.step(steps_of(value.as_ref()));
+        value
+    }
+
+    fn happenings(&self, name: Option<&str>, from: Time, until: Time, visit: &mut dyn FnMut(&dyn Happening) -> bool) {
+        self.subject
+            .happenings(name, from, until, &mut |happening| self.step(1) && visit(&Counted { happening, meter: self }));
+    }
+
+    fn spent(&self, from: Time, until: Time, without: Without, visit: &mut dyn FnMut(&Spent)) {
+        self.subject.spent(from, until, without, &mut |spent| {
+            self.step(1);
+            visit(spent);
+        });
+    }
+
+    fn rate(&self, from: &str, to: &str, at: Time) -> Option<Decimal> {
+        self.subject.rate(from, to, at)
+    }
+
+    fn line(&self, wanted: Wanted<'_>) -> Option<Ready> {
+        let line = self.subject.line(wanted);
+        self.step(u64::from(line.is_some()));
+        line
+    }
+
+    fn walk(&self, from: Time, visit: &mut dyn FnMut(&dyn Subject, Time) -> Time) -> Option<Time> {
+        self.subject.walk(from, &mut |then, at| {
+            // Nothing more is looked at once it costs too much.
+            match self.step(1) {
+                true => visit(&Metered { subject: then, steps: self.steps, limit: self.limit }, at),
+                false => Time::MAX,
+            }
+        })
+    }
+
+    fn stable_id(&self) -> &str {
+        self.subject.stable_id()
+    }
+
+    fn in_segment(&self, segment: &str) -> Option<bool> {
+        self.subject.in_segment(segment)
+    }
+
+    fn steps(&self) -> u64 {
+        self.steps.get()
+    }
+
+    fn take_steps(&self, steps: u64) {
+        self.step(steps);
+    }
+
+    fn is_exhausted(&self) -> bool {
+        self.steps.get() > self.limit
+    }
+}
+
+/// Evaluates as [`evaluate_with`]; `None` when it takes more than [`STEPS_MAX`] steps. What the memo knows costs
+/// what it cost to find out, so that a version costs the same with and without others.
+pub fn evaluate_bounded(plan: &Plan, subject: &dyn Subject, now: Time, memo: &mut Memo) -> Option<Outcome> {
+    within(STEPS_MAX, plan, subject, now, memo)
+}
+
+fn within(limit: u64, plan: &Plan, subject: &dyn Subject, now: Time, memo: &mut Memo) -> Option<Outcome> {
+    let steps = Cell::new(0);
+    let metered = Metered { subject, steps: &steps, limit };
+    let outcome = evaluate_with(plan, &metered, now, memo);
+    (metered.steps() <= limit).then_some(outcome)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::people_by_hand::fake::{Fake, plan, time};
+    use super::*;
+
+    #[test]
+    fn what_a_memo_knows_costs_what_it_cost() {
+        let days = (1..=20).map(|day| format!("2026-01-{day:02}"));
+        let fake = days.fold(Fake::default(), |fake, day| fake.did_with("Played", &day, "n", Value::text("x")));
+        let now = time("2026-02-01");
+        let plan = plan(r#"{"event":"Played","where":[{"property":"n","is":"x"}],"count":{"at_least":30}}"#);
+        let subject = fake.at(now);
+        let mut memo = Memo::default();
+        for _ in 0..2 {
+            assert!(within(39, &plan, &subject, now, &mut Memo::default()).is_none());
+            assert!(within(40, &plan, &subject, now, &mut memo).is_some());
+            assert!(within(39, &plan, &subject, now, &mut memo).is_none(), "known or not");
+        }
+    }
+}

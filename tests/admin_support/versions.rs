@@ -1,0 +1,34 @@
+//! The operations on versions of a segment.
+
+use super::{Api, at};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// A version that waits, is looked at, put in force; and one that is cancelled.
+pub async fn all(api: &mut Api) {
+    let (path, put) = (at("/segments/buyers"), at("/segments/buyers?hold=true"));
+    let many = json!({"event": "Order Completed", "count": {"at_least": 100}});
+    let change = api.ok(Method::POST, &format!("{path}/preview"), json!({"definition": many})).await;
+    assert_eq!((&change["enter"], &change["leave"], &change["stay"]), (&json!(0), &json!(1), &json!(0)));
+    assert_eq!(change["leave_sample"].as_array().unwrap().len(), 1);
+    let some = json!({"name": "Buyers", "definition": {"event": "Order Completed", "count": {"at_least": 2}}});
+    for (body, activated) in [(json!({"name": "Many", "definition": many}), false), (some, true)] {
+        api.ok(Method::PUT, &put, body).await;
+        let waits = api.daemon.wait(&path, |answer| answer["next"]["state"] == "waiting").await;
+        let version = format!("{path}/versions/{}", waits["next"]["version"]);
+        assert_eq!((&waits["version"], &waits["members"]), (&json!(1), &json!(1)), "{waits}");
+        if activated {
+            assert_eq!((&waits["next"]["enter"], &waits["next"]["leave"]), (&json!(0), &json!(0)), "{waits}");
+            let now = api.ok(Method::POST, &format!("{version}/activate"), Value::Null).await;
+            assert_eq!((&now["version"], &now["next"]), (&waits["next"]["version"], &Value::Null));
+        } else {
+            assert_eq!(waits["next"]["leave"], json!(1));
+            api.ok(Method::DELETE, &version, Value::Null).await;
+        }
+        api.refused(404, Method::POST, &format!("{version}/activate"), Value::Null, "no version").await;
+        api.refused(404, Method::DELETE, &version, Value::Null, "no version").await;
+    }
+    let all = api.ok(Method::GET, &format!("{path}/versions"), Value::Null).await;
+    let states: Vec<&Value> = all["items"].as_array().unwrap().iter().map(|one| &one["state"]).collect();
+    assert_eq!(states, ["past", "active"]);
+}

@@ -1,0 +1,171 @@
+//! What was: members at an earlier instant, the journal by time and person, a stream that resumes.
+
+mod support;
+
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::time::Duration;
+use support::{Daemon, client};
+
+const CLOCK: &str = "[clock]\nsimulated_start = \"2026-03-01T12:00:00Z\"\n";
+const W: &str = "/workspaces/main";
+
+async fn seen(daemon: &Daemon, key: &str, who: &str, time: &str) {
+    let call = json!({"userId": who, "event": "Seen", "timestamp": time});
+    let sent = client().post(format!("{}/v1/track", daemon.url)).basic_auth(key, Some("")).json(&call);
+    assert_eq!(sent.send().await.unwrap().status(), 200);
+}
+
+async fn refused(daemon: &Daemon, path: &str, part: &str) {
+    let asked = client().get(format!("{}/api/v1{W}{path}", daemon.url)).bearer_auth(&daemon.key);
+    let answer = asked.send().await.unwrap();
+    assert_eq!(answer.status(), 422, "{path}");
+    let text = answer.text().await.unwrap();
+    assert!(text.contains(part), "{path}: {text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_earlier_instant_is_answered_by_what_is_known_today_and_by_what_was_held() {
+    let daemon = Daemon::start(CLOCK).await;
+    let key = daemon.workspace().await;
+    let segment = format!("{W}/segments/hour");
+    let definition = json!({"event": "Seen", "window": {"last": "1h"}});
+    daemon.put(&segment, json!({"name": "Hour", "definition": definition})).await;
+    daemon.wait(&segment, |answer| answer["version"] == 1).await;
+    seen(&daemon, &key, "now", "2026-03-01T12:00:00Z").await;
+    seen(&daemon, &key, "late", "2026-03-01T10:00:00Z").await;
+    daemon.wait_members("hour", 1).await;
+    let members = async |query: &str| daemon.get(&format!("{segment}/members?{query}")).await;
+    let known = members("at=2026-03-01T10:30:00Z").await;
+    assert_eq!((known["members"].as_array().unwrap().len(), &known["past"]["view"]), (1, &json!("now")), "{known}");
+    assert!(known["next"].is_null() && known.get("total").is_none() && known["past"].get("note").is_none(), "{known}");
+    assert_eq!(members("at=2026-03-01T10:30:00Z&view=recorded").await["members"], json!([]));
+    assert_eq!(members("at=2026-03-01T11:30:00Z").await["members"], json!([]));
+    assert_eq!(members("at=2026-03-01T12:00:00Z&view=recorded").await["members"].as_array().unwrap().len(), 1);
+    let why = daemon.get(&format!("{segment}/explain/user:web:late?at=2026-03-01T10:59:59Z")).await;
+    assert_eq!(
+        (&why["result"], &why["changes_at"]),
+        (&json!("member"), &json!("2026-03-01T11:00:00.000000Z")),
+        "{why}"
+    );
+    assert_eq!(why["conditions"]["happenings"].as_array().unwrap().len(), 1, "{why}");
+    let before = daemon.get(&format!("{segment}/explain/user:web:late?at=2026-03-01T09:00:00Z")).await;
+    assert_eq!(before["result"], "not_member");
+    assert!(before["past"]["note"].as_str().unwrap().contains("had happened"), "{before}");
+    let held = daemon.get(&format!("{segment}/explain/user:web:now?at=2026-03-01T12:00:00Z&view=recorded")).await;
+    assert_eq!((&held["result"], &held["transition"]["cause"]), (&json!("member"), &json!("event")), "{held}");
+    let ages_ago = members("at=2001-01-01T00:00:00Z").await;
+    assert!(ages_ago["past"]["note"].as_str().unwrap().contains("past their retention"), "{ages_ago}");
+    refused(&daemon, "/segments/hour/members?at=2026-03-01T12:00:01Z", "lies ahead").await;
+    refused(&daemon, "/segments/hour/members?at=2026-03-01T12:00:01Z&view=recorded", "lies ahead").await;
+    refused(&daemon, "/segments/hour/explain/user:web:now?at=2027-01-01T00:00:00Z", "lies ahead").await;
+    refused(&daemon, "/segments/hour/members?at=yesterday", "at: expected an instant").await;
+    refused(&daemon, "/segments/hour/members?view=recorded", "give it as `at`").await;
+    refused(&daemon, "/segments/hour/members?at=2026-03-01T12:00:00Z&view=then", "now or recorded").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_journal_is_asked_by_time_and_by_person_also_after_a_restart() {
+    let mut daemon = Daemon::start(CLOCK).await;
+    let key = daemon.workspace().await;
+    let segment = format!("{W}/segments/hour");
+    let definition = json!({"event": "Seen", "window": {"last": "1h"}});
+    daemon.put(&segment, json!({"name": "Hour", "definition": definition})).await;
+    daemon.wait(&segment, |answer| answer["version"] == 1).await;
+    for hour in 0..6 {
+        let time = format!("2026-03-01T{}:00:00Z", 12 + hour);
+        for who in ["a", "b"] {
+            seen(&daemon, &key, &format!("{who}{hour}"), &time).await;
+        }
+        seen(&daemon, &key, "always", &time).await;
+        assert_eq!(daemon.send(reqwest::Method::POST, "/clock", json!({"advance_ms": 3_600_000})).await.0, 200);
+    }
+    daemon.wait_members("hour", 0).await;
+    for restarted in [false, true] {
+        if restarted {
+            daemon.kill();
+            daemon.setup.sections = CLOCK.replace("12:00:00", "18:00:00");
+            daemon.start_again().await;
+        }
+        let page = async |query: &str| daemon.get(&format!("{W}/{query}")).await["items"].as_array().unwrap().clone();
+        let whole = page("transitions?limit=1000").await;
+        assert_eq!(whole.len(), 2 * 3 * 6, "{whole:#?}");
+        let some = page("transitions?since=2026-03-01T13:00:00Z&until=2026-03-01T15:00:00Z").await;
+        let expected: Vec<&Value> = whole
+            .iter()
+            .filter(|one| ("2026-03-01T13".."2026-03-01T15").contains(&one["at"].as_str().unwrap()))
+            .collect();
+        assert_eq!(some.iter().collect::<Vec<_>>(), expected);
+        assert!(expected.len() > 6);
+        let person = page("people/user:web:a3/transitions").await;
+        let changes: Vec<&str> = person.iter().map(|one| one["change"].as_str().unwrap()).collect();
+        assert_eq!(changes, ["entered", "left"]);
+        let of_segment = page("segments/hour/transitions?since=2026-03-01T17:30:00Z").await;
+        assert_eq!(of_segment.len(), 3, "{of_segment:#?}");
+        let held = daemon.get(&format!("{segment}/members?at=2026-03-01T14:30:00Z&view=recorded&limit=2")).await;
+        assert_eq!(held["members"].as_array().unwrap().len(), 2, "{held}");
+        let after = held["next"].as_str().unwrap();
+        let rest = format!("{segment}/members?at=2026-03-01T14:30:00Z&view=recorded&after={after}");
+        assert_eq!(daemon.get(&rest).await["members"].as_array().unwrap().len(), 1);
+    }
+}
+
+/// Reads transitions of a stream until there are `count`: their ids and people. Then the stream is dropped.
+async fn follow(
+    daemon: &Daemon,
+    after: Option<&str>,
+    count: usize,
+    ready: impl AsyncFnOnce(),
+) -> Vec<(String, String)> {
+    let mut asked = client().get(format!("{}/api/v1{W}/live?kind=transition", daemon.url)).bearer_auth(&daemon.key);
+    if let Some(after) = after {
+        asked = asked.header("last-event-id", after);
+    }
+    let mut stream = asked.send().await.unwrap().bytes_stream();
+    ready().await;
+    let (mut text, mut found) = (String::new(), Vec::new());
+    while found.len() < count {
+        let piece = tokio::time::timeout(Duration::from_secs(20), stream.next()).await.expect("it goes on");
+        text.push_str(std::str::from_utf8(&piece.unwrap().unwrap()).unwrap());
+        while let Some((item, rest)) = text.split_once("\n\n").map(|(item, rest)| (item.to_owned(), rest.to_owned())) {
+            text = rest;
+            let field = |name: &str| item.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim());
+            if field("event:") == Some("transition") {
+                let data: Value = serde_json::from_str(field("data:").unwrap()).unwrap();
+                found.push((field("id:").unwrap().to_owned(), data["person"].as_str().unwrap().to_owned()));
+            }
+        }
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_of_transitions_goes_on_where_it_broke_off() {
+    let daemon = Daemon::start(CLOCK).await;
+    let key = daemon.workspace().await;
+    let send = async |from: usize, to: usize| {
+        for who in from..to {
+            seen(&daemon, &key, &format!("u{who}"), "2026-03-01T12:00:00Z").await;
+        }
+    };
+    send(0, 5).await;
+    let segment = format!("{W}/segments/seen");
+    let first = follow(&daemon, None, 8, async || {
+        // Five enter with one record, the others one by one.
+        daemon.put(&segment, json!({"name": "Seen", "definition": {"event": "Seen"}})).await;
+        daemon.wait_members("seen", 5).await;
+        send(5, 10).await;
+    })
+    .await;
+    send(10, 20).await;
+    daemon.wait_members("seen", 20).await;
+    let mut people: BTreeSet<String> = first.iter().take(3).map(|(_, person)| person.clone()).collect();
+    // As if only three had arrived, in the midst of the record that brought five.
+    let second = follow(&daemon, Some(&first[2].0), 17, async || ()).await;
+    assert!(second.iter().all(|(_, person)| people.insert(person.clone())), "one came twice");
+    let last = second.last().unwrap().0.clone();
+    let third = follow(&daemon, Some(&last), 4, async || send(20, 24).await).await;
+    assert!(third.iter().all(|(_, person)| people.insert(person.clone())));
+    assert_eq!(people.len(), 24);
+}
