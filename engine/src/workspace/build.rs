@@ -266,6 +266,8 @@ impl<S: Storage> Workspace<S> {
 
     /// A version that is being built begins again.
     pub(super) fn build_again(&mut self, bitmap: u32) {
+        // What a survey finds out is about what it was before.
+        self.void_surveys();
         let Some(version) = self.segments.versions.get_mut(&bitmap) else { return };
         version.built_to = Some(0);
         let entering = std::mem::take(&mut version.entering);
