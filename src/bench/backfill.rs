@@ -32,10 +32,12 @@ pub(super) struct Asked {
     pub(super) data: Option<PathBuf>,
 }
 
+/// Begin and end of a slice with its times to the answer, microseconds, and refused requests.
+type Slice = (Instant, Instant, Vec<u32>, u64);
+
 /// Load that goes on until it is stopped.
 struct Steady {
-    /// Begin and end of each slice with its times to the answer, microseconds, and refused requests.
-    slices: Arc<Mutex<Vec<(Instant, Instant, Vec<u32>, u64)>>>,
+    slices: Arc<Mutex<Vec<Slice>>>,
     stop: Arc<AtomicBool>,
     task: JoinHandle<()>,
 }

@@ -99,12 +99,8 @@ impl Tenant {
     /// Takes parts until the time is over; true if the next one is not there yet.
     fn take_parts(&mut self, until: Instant) -> Result<Result<bool, ShardError>, LookError> {
         let Some(backfill) = &mut self.backfill else { return Ok(Ok(false)) };
-        loop {
-            let part = match self.engine.next_of(&backfill.survey) {
-                Some(next) => backfill.lookers.take(next)?,
-                None => break,
-            };
-            let Some(part) = part else { return Ok(Ok(true)) };
+        while let Some(next) = self.engine.next_of(&backfill.survey) {
+            let Some(part) = backfill.lookers.take(next)? else { return Ok(Ok(true)) };
             match self.engine.take_part(&backfill.survey, part) {
                 Ok(Taken::Built) if Instant::now() >= until => return Ok(Ok(false)),
                 Ok(Taken::Built) => {}

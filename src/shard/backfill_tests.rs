@@ -13,7 +13,7 @@ const PEOPLE: u64 = 18_000;
 async fn filled(world: &World) {
     submit(world, create()).await;
     for from in (0..PEOPLE).step_by(1_000) {
-        let seen = |person: u64| START - if person % 2 == 0 { DAY / 2 } else { 2 * DAY };
+        let seen = |person: u64| START - if person.is_multiple_of(2) { DAY / 2 } else { 2 * DAY };
         submit(world, (from..from + 1_000).map(|person| event(person, person, seen(person))).collect()).await;
     }
 }
@@ -34,7 +34,7 @@ async fn a_segment_is_built_beside_events_and_checkpoints_and_is_exact_when_it_i
     let mut more = 0;
     while recent(&world).await.version == 0 {
         let number = PEOPLE + more;
-        let person = if more % 3 == 0 { number } else { (more * 2 + 1) % PEOPLE };
+        let person = if more.is_multiple_of(3) { number } else { (more * 2 + 1) % PEOPLE };
         submit(&world, vec![event(person, number, START)]).await;
         more += 1;
         assert!(more < PEOPLE, "it is never built");
@@ -44,9 +44,9 @@ async fn a_segment_is_built_beside_events_and_checkpoints_and_is_exact_when_it_i
     let counted = world.shards.preview(&shop, r#"{"event":"Page Viewed","window":{"last":"1d"}}"#, true);
     let counted = counted.await.unwrap().answer;
     assert_eq!((counted.exact, counted.count, counted.people), (true, in_force, info(&world).await.people));
-    let outs = (0..more).filter(|n| n % 3 != 0).map(|n| (n * 2 + 1) % PEOPLE);
+    let outs = (0..more).filter(|n| !n.is_multiple_of(3)).map(|n| (n * 2 + 1) % PEOPLE);
     let outs: std::collections::BTreeSet<u64> = outs.collect();
-    let news = (0..more).filter(|n| n % 3 == 0).count() as u64;
+    let news = (0..more).filter(|n| n.is_multiple_of(3)).count() as u64;
     assert_eq!(in_force, PEOPLE / 2 + outs.len() as u64 + news);
     // The timers of those who were found elsewhere fire, too.
     world.clock.set(model::Time(START + DAY / 2));
