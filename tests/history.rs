@@ -169,3 +169,30 @@ async fn a_stream_of_transitions_goes_on_where_it_broke_off() {
     assert!(third.iter().all(|(_, person)| people.insert(person.clone())));
     assert_eq!(people.len(), 24);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_definition_that_costs_too_much_stops_with_an_alert_until_there_is_another() {
+    let daemon = Daemon::start(CLOCK).await;
+    let key = daemon.workspace().await;
+    let one = |n: usize| json!({"type": "track", "userId": "heavy", "event": "Seen", "messageId": format!("m{n}")});
+    for from in (0..5_100).step_by(300) {
+        let body = json!({"batch": (from..from + 300).map(one).collect::<Vec<_>>()});
+        let sent = client().post(format!("{}/v1/batch", daemon.url)).basic_auth(&key, Some("")).json(&body);
+        assert_eq!(sent.send().await.unwrap().status(), 200);
+    }
+    daemon.wait(W, |answer| answer["events"] == 5_100).await;
+    // What looks at the clock can't be kept ready: all that happened is gone through, for each condition.
+    let recent = json!([{"property": "day", "within": {"last": "1d"}}]);
+    let condition = |n: usize| json!({"event": "Seen", "where": recent, "count": {"at_least": 10_000 + n}});
+    let costly = json!({"any": (0..200).map(condition).collect::<Vec<_>>()});
+    let segment = format!("{W}/segments/costly");
+    daemon.put(&segment, json!({"name": "Costly", "definition": costly})).await;
+    let stopped = daemon.wait(&segment, |answer| answer["next"]["state"] == "stopped").await;
+    assert!(stopped["next"]["reason"].as_str().unwrap().contains("2000000 steps"), "{stopped}");
+    let of_segment = |alerts: &Value| alerts["items"].as_array().unwrap().iter().any(|one| one["kind"] == "segment");
+    let alerts = daemon.wait("/alerts", |alerts| of_segment(alerts)).await;
+    assert!(alerts.to_string().contains("costly") && alerts.to_string().contains("over its limit"), "{alerts}");
+    daemon.put(&segment, json!({"name": "Cheap", "definition": {"event": "Seen"}})).await;
+    daemon.wait_members("costly", 1).await;
+    daemon.wait("/alerts", |alerts| !of_segment(alerts)).await;
+}

@@ -73,9 +73,9 @@ impl LiveQuery {
 /// Events and transitions of a workspace as they happen, as `text/event-stream`.
 ///
 /// Each item is an `event` or a `transition` with JSON as its data. It begins with what happens from now on, or, for
-/// transitions, behind the one whose id is given in `after` or in the header `Last-Event-ID`: none is lost and none comes
-/// twice, however long the reader was away. A reader that is too slow loses events, and is told by `missed` with the
-/// number of items that it lost; transitions wait for it.
+/// transitions, behind the one whose id is given in `after` or in the header `Last-Event-ID`: none is lost and none
+/// comes twice, however long the reader was away. A reader that is too slow loses events, and is told by `missed` with
+/// the number of items that it lost; transitions wait for it.
 #[utoipa::path(get, path = "/workspaces/{workspace}/live", params(("workspace" = String, Path), LiveQuery),
     responses((status = 200, description = "a stream", content_type = "text/event-stream", body = String)))]
 pub(super) async fn stream(

@@ -121,8 +121,8 @@ pub(super) async fn show(
 /// Creates a segment, or begins a new version of it.
 ///
 /// It is built in the background and takes effect in one step; until then the version before stays in force. With
-/// `hold=true` it waits once it is built: `next` of the segment says who would enter and leave, and it takes effect when it
-/// is activated, or goes when it is deleted. A version that was not in force yet is replaced by a newer one.
+/// `hold=true` it waits once it is built: `next` of the segment says who would enter and leave, and it takes effect
+/// when it is activated, or goes when it is deleted. A version that was not in force yet is replaced by a newer one.
 #[utoipa::path(put, path = "/workspaces/{workspace}/segments/{segment}",
     params(("workspace" = String, Path), ("segment" = String, Path), PutQuery),
     request_body = SegmentIn, responses((status = 200, description = "the segment", body = AsOf<SegmentInfo>)))]
@@ -218,7 +218,7 @@ pub struct MembersQuery {
     limit: Option<usize>,
     /// A past instant, RFC 3339; now if absent.
     at: Option<String>,
-    /// With `at`: `now`, what is known today of that instant, or `recorded`, what the segment held then. `now` if absent.
+    /// With `at`: `now` (if absent), what is known today of that instant, or `recorded`, what the segment held then.
     view: Option<String>,
 }
 
@@ -228,7 +228,7 @@ pub struct MembersQuery {
 pub struct ExplainQuery {
     /// A past instant, RFC 3339; now if absent.
     at: Option<String>,
-    /// With `at`: `now`, what is known today of that instant, or `recorded`, what the segment held then. `now` if absent.
+    /// With `at`: `now` (if absent), what is known today of that instant, or `recorded`, what the segment held then.
     view: Option<String>,
 }
 
@@ -257,7 +257,7 @@ pub(super) fn instant(name: &str, text: &str) -> Result<Time, Problem> {
 ///
 /// With `at`, who was a member at an earlier instant. What is known today of it is worked out person by person: a page
 /// looks at some 60,000 people or 3 million events at most, may be short or empty, and is the last one when it has no
-/// `next`. What was recorded is read from the journal of transitions, the whole of it up to that instant for every page.
+/// `next`. What was recorded is read from the journal of transitions, all of it up to that instant for every page.
 #[utoipa::path(get, path = "/workspaces/{workspace}/segments/{segment}/members",
     params(("workspace" = String, Path), ("segment" = String, Path), MembersQuery),
     responses((status = 200, description = "a page", body = AsOf<MemberPage>)))]
@@ -277,8 +277,8 @@ pub(super) async fn members(
 
 /// Why a person is or is not a member.
 ///
-/// Every condition with its value, what is behind it, and when it changes by itself. With `at`, whether the person was a
-/// member at an earlier instant: by what is known today of it, or by the journal of transitions.
+/// Every condition with its value, what is behind it, and when it changes by itself. With `at`, whether the person was
+/// a member at an earlier instant: by what is known today of it, or by the journal of transitions.
 #[utoipa::path(get, path = "/workspaces/{workspace}/segments/{segment}/explain/{person}",
     params(("workspace" = String, Path), ("segment" = String, Path), ("person" = String, Path), ExplainQuery),
     responses((status = 200, description = "the reasons", body = AsOf<Explanation>)))]

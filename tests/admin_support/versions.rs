@@ -11,7 +11,7 @@ pub async fn all(api: &mut Api) {
     let change = api.ok(Method::POST, &format!("{path}/preview"), json!({"definition": many})).await;
     assert_eq!((&change["enter"], &change["leave"], &change["stay"]), (&json!(0), &json!(1), &json!(0)));
     assert_eq!(change["leave_sample"].as_array().unwrap().len(), 1);
-    let some = json!({"name": "Buyers", "definition": {"event": "Order Completed", "count": {"at_least": 2}}});
+    let some = json!({"name": "Buyers", "definition": {"event": "Order Completed", "count": {"at_least": 1}}});
     for (body, activated) in [(json!({"name": "Many", "definition": many}), false), (some, true)] {
         api.ok(Method::PUT, &put, body).await;
         let waits = api.daemon.wait(&path, |answer| answer["next"]["state"] == "waiting").await;

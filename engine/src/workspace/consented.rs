@@ -1,6 +1,8 @@
 //! Which changes a statement of consent made: those that would not have come without it.
 
-use super::Workspace;
+use super::scope::Scope;
+use super::settle::Touched;
+use super::{When, Workspace};
 use crate::effect::{Cause, Effect};
 use crate::eval::line::{Ready, Wanted};
 use crate::eval::subject::{Happening, Spent, Subject};
@@ -68,6 +70,22 @@ impl Subject for Unsaid<'_, '_> {
 }
 
 impl<S: Storage> Workspace<S> {
+    /// Settles an event, and gives what consent made its cause.
+    pub(super) fn settle_event(
+        &mut self,
+        touched: Touched,
+        scope: Scope,
+        when: When,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), StorageError> {
+        let (said_before, first) = (touched.said_before(), effects.len());
+        self.settle(touched, scope, when, effects)?;
+        match (when.cause, effects.get_mut(first..)) {
+            (Cause::Event, Some(effects)) if !said_before.is_empty() => self.name_consent(&said_before, effects),
+            _ => Ok(()),
+        }
+    }
+
     /// What a person's addresses say now.
     pub(super) fn said(&mut self, no: PersonNo) -> Result<Said, StorageError> {
         let foreign = self.foreign_consent(no)?;
@@ -79,7 +97,7 @@ impl<S: Storage> Workspace<S> {
 
     /// Gives the effects of a record that carried statements of consent their cause: a transition that would
     /// not have come if consent had stayed as it was, and what lists hold by it or by consent itself.
-    pub(super) fn name_consent(&mut self, before: &SaidBefore, effects: &mut [Effect]) -> Result<(), StorageError> {
+    fn name_consent(&mut self, before: &SaidBefore, effects: &mut [Effect]) -> Result<(), StorageError> {
         let (mut by_consent, mut by_other) = (BTreeSet::new(), BTreeSet::new());
         for effect in effects.iter_mut() {
             let Effect::Transition(transition) = effect else { continue };

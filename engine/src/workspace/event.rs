@@ -90,9 +90,7 @@ impl<S: Storage> Workspace<S> {
         self.events += 1;
 
         let structural = plan.is_structural();
-        let profile = !event.traits.is_empty() || !event.consent.is_empty();
-        let mut touched = Touched::new(structural || profile);
-        touched.states_consent = !event.consent.is_empty();
+        let mut touched = Touched::of_event(event, structural);
         for no in &plan.holders {
             self.capture(*no, &mut touched)?;
         }
@@ -118,11 +116,7 @@ impl<S: Storage> Workspace<S> {
         self.keep_consent(event, source as u32, message, (own_anchor, time), &mut touched)?;
         let scope = if regrouped || moved { Scope::Concerning } else { Scope::Some(affected) };
         let cause = if regrouped && touched.before_count() > 1 { Cause::Merge } else { when.cause };
-        let (said_before, first) = (touched.said_before(), effects.len());
-        self.settle(touched, scope, When { cause, ..when }, effects)?;
-        if let (Cause::Event, Some(effects)) = (cause, effects.get_mut(first..)) {
-            self.name_consent(&said_before, effects)?;
-        }
+        self.settle_event(touched, scope, When { cause, ..when }, effects)?;
         let person = self.people.holder(&own_anchor)?.and_then(|no| self.stable_id(no));
         Ok(Applied::Changed { person })
     }

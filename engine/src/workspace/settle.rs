@@ -11,7 +11,9 @@ use crate::eval::{Memo, Outcome, Tri, evaluate_bounded};
 use crate::person::consent::Foreign;
 use crate::person::view::View;
 use crate::storage::{BitmapKey, BitmapKind, PersonNo, Storage, StorageError};
-use model::{Channel, ConsentState, Identity, IdentityKey, IdentityKind, ListDefinition, ListId, ListIdentifier, Time};
+use model::{
+    Channel, ConsentState, Event, Identity, IdentityKey, IdentityKind, ListDefinition, ListId, ListIdentifier, Time,
+};
 use roaring::RoaringBitmap;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -39,6 +41,12 @@ pub(super) struct Touched {
 impl Touched {
     pub(super) fn new(addresses: bool) -> Touched {
         Touched { addresses, ..Touched::default() }
+    }
+
+    /// Of an event, which may change who is who.
+    pub(super) fn of_event(event: &Event, structural: bool) -> Touched {
+        let states_consent = !event.consent.is_empty();
+        Touched { states_consent, ..Touched::new(structural || !event.traits.is_empty() || states_consent) }
     }
 
     /// What the people had said before a record that carries statements of consent.
