@@ -83,7 +83,9 @@ async fn a_click_tells_device_and_place_and_the_place_by_a_database_that_can_be_
     visit(&daemon, Method::GET, &path(&made[0]), &second).await;
     assert_eq!(newest(&daemon, "email:ana@example.com", 2).await["properties"]["device_brand"], "Samsung");
     let person = daemon.get("/workspaces/main/people/email:ana@example.com").await;
-    assert_eq!(person["properties"]["city"], "Mérida");
+    // Nobody said another: the person is where the network is.
+    assert_eq!((&person["properties"]["country"], &person["properties"]["city"]), (&json!("MX"), &json!("Mérida")));
+    assert_eq!(person["properties"]["geo_city"], "Mérida");
     assert_eq!(person["properties"]["device_brand"], "Samsung");
 
     std::fs::write(&database, city_database(&[(Ipv4Addr::LOCALHOST, "CL", "Arica")])).unwrap();
@@ -95,6 +97,11 @@ async fn a_click_tells_device_and_place_and_the_place_by_a_database_that_can_be_
         let click = newest(&daemon, "phone:+525512345678", clicks).await;
         if click["properties"]["country"] == "CL" {
             assert_eq!(click["properties"]["device_os"], "iOS");
+            // A Mexican number beats the network abroad.
+            let person = daemon.get("/workspaces/main/people/phone:+525512345678").await;
+            let properties = &person["properties"];
+            assert_eq!((&properties["country"], &properties["geo_country"]), (&json!("MX"), &json!("CL")));
+            assert_eq!(properties["city"], Value::Null);
             break;
         }
         assert!(clicks < 100, "the new database was not read");

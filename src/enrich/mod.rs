@@ -1,5 +1,5 @@
-//! What a user agent, a network address and a phone number tell: device, place, mobile operator. Done before the log, so that a
-//! replay needs no database of the day.
+//! What a user agent, a network address and a phone number tell: device, place, mobile operator. Done before
+//! the log, so that a replay needs no database of the day.
 
 mod cache;
 mod device;

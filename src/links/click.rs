@@ -35,7 +35,9 @@ pub(super) fn visit(link: &Link, bot: bool, now: Time, headers: &HeaderMap, enri
     let event = match &link.subscriber {
         Some(subscriber) if !bot => {
             let traits = surroundings(headers, enrich);
-            let mut properties = traits.clone();
+            // Of the click it is its place; of the person it is what the network says of theirs.
+            let own = |name: &String| name.strip_prefix("geo_").unwrap_or(name).to_owned();
+            let mut properties: Map = traits.iter().map(|(name, value)| (own(name), value.clone())).collect();
             properties.insert("link_id".to_owned(), Value::text(&link.code));
             properties.insert("url".to_owned(), Value::text(&link.url));
             if !link.campaign.is_empty() {
