@@ -95,7 +95,7 @@ async fn files_are_shown_with_what_they_change_then_applied_then_unchanged() {
     + name: All buyers
     - purchased
     + purchased at least 2 times
-    3 members now, 0 of 3 people would match
+    3 members now: 0 enter, 3 leave, 0 stay
 = vip: unchanged
 - table: deleted
     - spent at most 60 since 2020-01-01

@@ -39,8 +39,13 @@ pub async fn apply(target: &Target, args: &ApplyArgs) -> Done {
         };
         if target.json {
             let mut one = change.to_json();
-            one["would_match"] = effect.map_or(Value::Null, |(count, _)| json!(count));
-            one["people"] = effect.map_or(Value::Null, |(_, people)| json!(people));
+            let (matching, moves) = match effect {
+                Some(Effect::New { matching, .. }) => (json!(matching), [json!(matching), json!(0)]),
+                Some(Effect::Change { enter, leave, stay }) => (json!(enter + stay), [json!(enter), json!(leave)]),
+                None => Default::default(),
+            };
+            one["would_match"] = matching;
+            [one["enter"], one["leave"]] = moves;
             shown.push(one);
         } else {
             lines(change, effect).iter().try_for_each(|text| show::line(text))?;
@@ -113,13 +118,18 @@ async fn known(target: &Target) -> Result<Vec<Known>, ClientError> {
     Ok(known.collect())
 }
 
-/// Who would match: how many of how many people. Nothing where the definition stays, or can't be asked for yet
-/// because it refers to a segment that is to be made.
-async fn effect(
-    target: &Target,
-    change: &Change<'_>,
-    changes: &[Change<'_>],
-) -> Result<Option<(u64, u64)>, ClientError> {
+/// What a definition comes to.
+#[derive(Clone, Copy)]
+enum Effect {
+    /// Of a new segment: how many of how many people match.
+    New { matching: u64, people: u64 },
+    /// Of one that is there: how many would enter, leave and stay.
+    Change { enter: u64, leave: u64, stay: u64 },
+}
+
+/// What a definition comes to, exactly. Nothing where it stays, or can't be asked for yet because it refers to a
+/// segment that is to be made.
+async fn effect(target: &Target, change: &Change<'_>, changes: &[Change<'_>]) -> Result<Option<Effect>, ClientError> {
     let Some(file) = change.file.filter(|_| change.fate != Fate::Unchanged && change.is_redefined()) else {
         return Ok(None);
     };
@@ -127,14 +137,21 @@ async fn effect(
     if file.definition.refers_to().into_iter().any(is_new) {
         return Ok(None);
     }
-    let body = json!({"definition": file.definition.to_json(), "exact": true});
+    let number = |answer: &Value, key: &str| answer.get(key).and_then(Value::as_u64).unwrap_or_default();
+    let definition = file.definition.to_json();
+    if change.known.is_some() {
+        let parts = ["segments", change.id, "preview"];
+        let answer = target.ask(Method::POST, &parts, Some(&json!({ "definition": definition }))).await?;
+        let (enter, leave) = (number(&answer, "enter"), number(&answer, "leave"));
+        return Ok(Some(Effect::Change { enter, leave, stay: number(&answer, "stay") }));
+    }
+    let body = json!({"definition": definition, "exact": true});
     let answer = target.ask(Method::POST, &["preview"], Some(&body)).await?;
-    let number = |key: &str| answer.get(key).and_then(Value::as_u64).unwrap_or_default();
-    Ok(Some((number("count"), number("people"))))
+    Ok(Some(Effect::New { matching: number(&answer, "count"), people: number(&answer, "people") }))
 }
 
 /// What becomes of a segment, for people to read.
-fn lines(change: &Change<'_>, effect: Option<(u64, u64)>) -> Vec<String> {
+fn lines(change: &Change<'_>, effect: Option<Effect>) -> Vec<String> {
     let mark = match change.fate {
         Fate::Created => '+',
         Fate::Changed => '~',
@@ -161,10 +178,12 @@ fn lines(change: &Change<'_>, effect: Option<(u64, u64)>) -> Vec<String> {
     let members = old.map(|old| old.members).unwrap_or_default();
     match (change.fate, effect) {
         (Fate::Deleted, _) => lines.push(format!("    {members} members now")),
-        (_, Some((count, people))) if old.is_some() => {
-            lines.push(format!("    {members} members now, {count} of {people} people would match"));
+        (_, Some(Effect::Change { enter, leave, stay })) => {
+            lines.push(format!("    {members} members now: {enter} enter, {leave} leave, {stay} stay"));
         }
-        (_, Some((count, people))) => lines.push(format!("    {count} of {people} people match")),
+        (_, Some(Effect::New { matching, people })) => {
+            lines.push(format!("    {matching} of {people} people match"));
+        }
         (_, None) if redefined => {
             lines.push("    can't be counted before the segments it refers to are made".to_owned());
         }
