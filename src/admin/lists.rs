@@ -170,6 +170,14 @@ async fn forget_emptied(state: AdminState, workspace: WorkspaceId, list: ListId)
     }
 }
 
+/// Lists follow the shard on a thread of their own: whoever asks after the answer finds it gone.
+async fn until_gone(state: &AdminState, workspace: &WorkspaceId, list: &ListId) {
+    let began = tokio::time::Instant::now();
+    while state.sync.status(workspace, list).is_some() && began.elapsed() < KNOWN_WAIT_MAX {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 /// A list by the ids of a source needs one that is there.
 fn known_identifier(state: &AdminState, workspace: &WorkspaceId, identifier: &ListIdentifier) -> Result<(), Problem> {
     let (known, why) = match identifier {
@@ -219,7 +227,10 @@ pub(super) async fn delete(
     state.sync.status(&workspace, &list).ok_or_else(|| CommandError::NoSuchList(list.to_string()))?;
     apply(&state, &workspace, vec![Command::ListDelete { id: list.clone(), empty }]).await?;
     match empty {
-        false => drop(state.control.delete_destination(&workspace, &list)?),
+        false => {
+            until_gone(&state, &workspace, &list).await;
+            drop(state.control.delete_destination(&workspace, &list)?);
+        }
         // Its secrets are needed until the last member is gone.
         true => drop(tokio::spawn(forget_emptied(state, workspace, list))),
     }
