@@ -91,8 +91,9 @@ async fn life(at: usize, wrong: Wrong, twice: bool) -> usize {
 }
 
 async fn every_step(wrong: Wrong, twice: bool) {
-    // Steps differ from run to run a little, for some things go on side by side: those that all have.
-    let steps = life(0, wrong, twice).await.min(44);
+    // Steps differ from run to run a little, for some things go on side by side: those that all have, however busy
+    // the machine is.
+    let steps = life(0, wrong, twice).await.min(40);
     assert!(steps > 35, "{steps}");
     let all: Vec<usize> = (1..=steps).collect();
     for some in all.chunks(6) {
