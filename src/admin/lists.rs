@@ -229,7 +229,7 @@ pub(super) async fn delete(
     match empty {
         false => {
             until_gone(&state, &workspace, &list).await;
-            drop(state.control.delete_destination(&workspace, &list)?);
+            let _was_there = state.control.delete_destination(&workspace, &list)?;
         }
         // Its secrets are needed until the last member is gone.
         true => drop(tokio::spawn(forget_emptied(state, workspace, list))),
