@@ -62,16 +62,6 @@ impl<'a> Bytes<'a> {
     }
 }
 
-const KINDS: [IdentityKind; 7] = [
-    IdentityKind::User,
-    IdentityKind::Platform,
-    IdentityKind::Phone,
-    IdentityKind::Email,
-    IdentityKind::Anonymous,
-    IdentityKind::Device,
-    IdentityKind::Cart,
-];
-
 /// A [`crate::storage::PersonRecord`].
 #[derive(Clone, Copy, Debug)]
 pub struct StoredPerson<'a> {
@@ -122,7 +112,7 @@ impl<'a> StoredPerson<'a> {
 fn identity(rest: &mut Bytes<'_>) -> Option<Identity> {
     let mut node = *rest;
     skip_node(rest)?;
-    let (kind, scope, value) = (node.one_of(&KINDS)?, node.text()?, node.text()?);
+    let (kind, scope, value) = (node.one_of(&IdentityKind::ALL)?, node.text()?, node.text()?);
     Some(Identity::scoped(kind, scope, value))
 }
 

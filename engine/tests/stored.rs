@@ -7,18 +7,8 @@ use proptest::prelude::*;
 use segmentd_engine::storage::{ChunkRecord, FactRecord, LinkRecord, MessageKey, NodeRecord, OrderKey, PersonRecord};
 use segmentd_engine::stored::{StoredChunk, StoredPerson};
 
-const KINDS: [IdentityKind; 7] = [
-    IdentityKind::User,
-    IdentityKind::Platform,
-    IdentityKind::Phone,
-    IdentityKind::Email,
-    IdentityKind::Anonymous,
-    IdentityKind::Device,
-    IdentityKind::Cart,
-];
-
 fn kind() -> impl Strategy<Value = IdentityKind> {
-    (0..KINDS.len()).prop_map(|place| KINDS[place])
+    (0..IdentityKind::ALL.len()).prop_map(|place| IdentityKind::ALL[place])
 }
 
 fn key() -> impl Strategy<Value = IdentityKey> {

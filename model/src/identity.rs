@@ -27,6 +27,17 @@ pub enum IdentityKind {
 }
 
 impl IdentityKind {
+    /// Every kind in the order of declaration, by which stored formats number them: a new one comes last.
+    pub const ALL: [IdentityKind; 7] = [
+        IdentityKind::User,
+        IdentityKind::Platform,
+        IdentityKind::Phone,
+        IdentityKind::Email,
+        IdentityKind::Anonymous,
+        IdentityKind::Device,
+        IdentityKind::Cart,
+    ];
+
     /// Whether identities of this kind make a person.
     pub fn is_strong(self) -> bool {
         self <= IdentityKind::Email

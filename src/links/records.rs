@@ -19,16 +19,6 @@ struct LinkRecord {
     subscriber: Option<(u8, String, String)>,
 }
 
-const KINDS: [IdentityKind; 7] = [
-    IdentityKind::User,
-    IdentityKind::Platform,
-    IdentityKind::Phone,
-    IdentityKind::Email,
-    IdentityKind::Anonymous,
-    IdentityKind::Device,
-    IdentityKind::Cart,
-];
-
 pub(super) fn link_key(code: &str) -> Vec<u8> {
     [b"c/", code.as_bytes()].concat()
 }
@@ -48,7 +38,8 @@ pub(super) fn subscriber_prefix(workspace: &WorkspaceId, subscriber: &Identity) 
 }
 
 pub(super) fn encode(link: &Link) -> Result<Vec<u8>, String> {
-    let kind = |identity: &Identity| KINDS.iter().position(|kind| *kind == identity.kind).unwrap_or(0) as u8;
+    let kind =
+        |identity: &Identity| IdentityKind::ALL.iter().position(|kind| *kind == identity.kind).unwrap_or(0) as u8;
     let record = LinkRecord {
         workspace: link.workspace.to_string(),
         campaign: link.campaign.clone(),
@@ -67,7 +58,7 @@ pub(super) fn decode(code: &str, bytes: &[u8]) -> Result<Link, String> {
     }
     let subscriber = match record.subscriber {
         Some((kind, scope, value)) => {
-            let kind = *KINDS.get(usize::from(kind)).ok_or("an unknown kind of identity")?;
+            let kind = *IdentityKind::ALL.get(usize::from(kind)).ok_or("an unknown kind of identity")?;
             Some(Identity { kind, scope, value })
         }
         None => None,
@@ -114,7 +105,9 @@ mod tests {
 
     #[test]
     fn links_read_back_as_they_were_written() {
-        for subscriber in [None, Some(Identity::email("a@x.mx")), Some(Identity::scoped(KINDS[6], "s", "t"))] {
+        for subscriber in
+            [None, Some(Identity::email("a@x.mx")), Some(Identity::scoped(IdentityKind::ALL[6], "s", "t"))]
+        {
             let link = link(subscriber);
             assert_eq!(decode("abcd1234", &encode(&link).unwrap()), Ok(link));
         }
