@@ -114,7 +114,7 @@ fn a_prepared_version_waits_with_its_counts_and_takes_effect_when_told() {
     shop.catch_up();
     assert_eq!(shop.standings()[1], (2, Standing::Waiting { enter: 6, leave: 1 }));
     assert!(shop.effects.is_empty(), "nobody moved");
-    let (enter, leave) = shop.engine.next_changes(&SegmentId::from("s"), 3).unwrap();
+    let (enter, leave) = shop.engine.next_changes(&SegmentId::from("s"), 3).unwrap().unwrap();
     assert_eq!((enter.len(), leave.len()), (3, 1));
     // It goes on waiting after a restart, once it is built again.
     shop.reopen();

@@ -97,11 +97,15 @@ pub(super) async fn list(
 
 pub(super) async fn shown(
     state: &AdminState,
+    caller: &Caller,
     workspace: &WorkspaceId,
     segment: &SegmentId,
 ) -> Result<Json<AsOf<SegmentInfo>>, Problem> {
     let mut shown = state.core.segment(workspace, segment).await?;
     shown.answer.write_text();
+    if shown.answer.next.is_some() && !caller.sees_people(workspace, "segment") {
+        shown.answer.without_people();
+    }
     Ok(Json(shown))
 }
 
@@ -115,7 +119,7 @@ pub(super) async fn show(
     Named((workspace, segment)): Named<(WorkspaceId, SegmentId)>,
 ) -> Result<Json<AsOf<SegmentInfo>>, Problem> {
     caller.may(Scope::Read, Some(&workspace))?;
-    shown(&state, &workspace, &segment).await
+    shown(&state, &caller, &workspace, &segment).await
 }
 
 /// Creates a segment, or begins a new version of it.
@@ -147,7 +151,7 @@ pub(super) async fn put(
         _ => Command::SegmentPut(put),
     };
     apply(&state, &workspace, vec![command]).await?;
-    shown(&state, &workspace, &segment).await
+    shown(&state, &caller, &workspace, &segment).await
 }
 
 /// Deletes a segment. People and the journal of its transitions stay. Refused while a list or another segment

@@ -33,7 +33,9 @@ pub(super) async fn list(
     Named((workspace, segment)): Named<(WorkspaceId, SegmentId)>,
 ) -> Result<Json<AsOf<Items<VersionInfo>>>, Problem> {
     caller.may(Scope::Read, Some(&workspace))?;
-    Ok(Json(state.core.versions(&workspace, &segment).await?))
+    let mut versions = state.core.versions(&workspace, &segment).await?;
+    versions.answer.items.iter_mut().for_each(VersionInfo::write_text);
+    Ok(Json(versions))
 }
 
 /// Who would enter, leave and stay if the segment had this definition, exact at one instant. Nothing is kept of it.
@@ -90,7 +92,7 @@ pub(super) async fn activate(
     }
     let (workspace, id, version) = named;
     apply(&state, &workspace, vec![Command::SegmentActivate { id: id.clone(), version }]).await?;
-    let answer = shown(&state, &workspace, &id).await?;
+    let answer = shown(&state, &caller, &workspace, &id).await?;
     if answer.answer.version != version {
         let why = "another version was put meanwhile, or this one costs too much: see the segment";
         return Err(Problem::new(StatusCode::CONFLICT, why));

@@ -69,7 +69,12 @@ pub(super) fn segments(engine: &Engine) -> Vec<SegmentInfo> {
 }
 
 pub(super) fn segment(engine: &Engine, id: &SegmentId) -> Result<SegmentInfo, QueryError> {
-    engine.segment(id).map(|segment| segment_info(engine, segment)).ok_or_else(|| no_segment(id))
+    let state = engine.segment(id).ok_or_else(|| no_segment(id))?;
+    let mut shown = segment_info(engine, state);
+    if let Some(next) = &mut shown.next {
+        next.sampled(engine, id)?;
+    }
+    Ok(shown)
 }
 
 pub(super) fn members(

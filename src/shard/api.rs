@@ -2,6 +2,7 @@
 //!
 //! Intake, administration and sync speak to [`Core`] and never see an engine or a store.
 
+use super::editing::text_of;
 pub use super::editing::{ChangePreview, NextVersion, VersionInfo};
 pub use super::export::PersonExport;
 pub use super::journal::{TransitionInfo, TransitionPage};
@@ -116,10 +117,20 @@ pub struct SegmentInfo {
 }
 
 impl SegmentInfo {
-    /// Writes the text form. It is left to whoever shows the answer: it takes time that the shard has not.
+    /// Writes the text form of its definitions.
     pub fn write_text(&mut self) {
-        let read = engine::language::parse(&self.definition.to_string());
-        self.text = read.map(|definition| definition.to_text()).unwrap_or_default();
+        self.text = text_of(&self.definition);
+        if let Some(next) = &mut self.next {
+            next.text = text_of(&next.definition);
+        }
+    }
+
+    /// Takes out who they are who would enter and leave.
+    pub fn without_people(&mut self) {
+        if let Some(next) = &mut self.next {
+            next.enter_sample.clear();
+            next.leave_sample.clear();
+        }
     }
 }
 

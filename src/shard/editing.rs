@@ -20,6 +20,8 @@ pub struct VersionInfo {
     /// The definition, JSON form.
     #[schema(value_type = Object)]
     pub definition: serde_json::Value,
+    /// The same in text form; empty if it can't be read any more.
+    pub text: String,
     /// `past`, `active`, `failed`, `building`, `waiting` or `stopped` (it can't be built).
     pub state: String,
     /// Why it failed or was stopped.
@@ -40,6 +42,8 @@ pub struct NextVersion {
     /// The definition, JSON form.
     #[schema(value_type = Object)]
     pub definition: serde_json::Value,
+    /// The same in text form; empty if it can't be read any more.
+    pub text: String,
     /// `building`, `waiting` (it is built and takes effect when it is activated) or `stopped`.
     pub state: String,
     /// Why it was stopped.
@@ -50,6 +54,10 @@ pub struct NextVersion {
     pub enter: Option<u64>,
     /// Who would leave now, when it waits.
     pub leave: Option<u64>,
+    /// Some of those who would enter; of one segment that is asked for, and for keys with the scope `people`.
+    pub enter_sample: Vec<String>,
+    /// Some of those who would leave, likewise.
+    pub leave_sample: Vec<String>,
 }
 
 /// What a change of a definition would do, at one instant.
@@ -73,7 +81,17 @@ fn json(definition: String) -> serde_json::Value {
     serde_json::from_str(&definition).unwrap_or(serde_json::Value::String(definition))
 }
 
+/// The text form of a definition. It is left to whoever shows the answer: it takes time that the shard has not.
+pub(super) fn text_of(definition: &serde_json::Value) -> String {
+    engine::language::parse(&definition.to_string()).map(|definition| definition.to_text()).unwrap_or_default()
+}
+
 impl VersionInfo {
+    /// Writes the text form.
+    pub fn write_text(&mut self) {
+        self.text = text_of(&self.definition);
+    }
+
     fn of(version: VersionState) -> VersionInfo {
         let (state, reason) = match version.standing {
             Standing::Past => ("past", None),
@@ -87,6 +105,7 @@ impl VersionInfo {
             version: version.version,
             name: version.name,
             definition: json(version.definition),
+            text: String::new(),
             state: state.to_owned(),
             reason,
             since: version.since.map(|since| since.to_string()),
@@ -102,8 +121,31 @@ impl NextVersion {
             Standing::Waiting { enter, leave } => (None, Some(*enter), Some(*leave)),
             _ => (None, None, None),
         };
-        let VersionInfo { version, name, definition, state, reason, .. } = VersionInfo::of(version);
-        NextVersion { version, name, definition, state, reason, build_done, enter, leave }
+        let VersionInfo { version, name, definition, text, state, reason, .. } = VersionInfo::of(version);
+        let (enter_sample, leave_sample) = Default::default();
+        NextVersion {
+            version,
+            name,
+            definition,
+            text,
+            state,
+            reason,
+            build_done,
+            enter,
+            leave,
+            enter_sample,
+            leave_sample,
+        }
+    }
+
+    /// Adds some of those who would enter and leave when it waits.
+    pub(super) fn sampled(&mut self, engine: &Engine, id: &SegmentId) -> Result<(), QueryError> {
+        if self.enter.is_some()
+            && let Some((enter, leave)) = engine.next_changes(id, SHOWN_PEOPLE).map_err(unavailable)?
+        {
+            (self.enter_sample, self.leave_sample) = (enter, leave);
+        }
+        Ok(())
     }
 }
 

@@ -2,9 +2,12 @@
 
 use super::segments::Slots;
 use super::{Applied, When, Workspace};
-use crate::storage::{HistoryRecord, PastVersionRecord, PersonNo, Storage};
+use crate::storage::{HistoryRecord, PastVersionRecord, PersonNo, Storage, StorageError};
 use model::{SegmentDefinition, SegmentId, Time};
 use std::collections::{BTreeMap, VecDeque};
+
+/// Ids of people who would enter, and of people who would leave.
+pub type EnterAndLeave = (Vec<String>, Vec<String>);
 
 /// Old versions kept of a segment; the oldest go first.
 pub const PAST_VERSIONS_MAX: usize = 100;
@@ -231,17 +234,13 @@ impl<S: Storage> Workspace<S> {
         })
     }
 
-    /// Some of those who would enter and who would leave if the waiting version were put in force.
-    pub fn next_changes(&self, id: &SegmentId, limit: usize) -> Option<(Vec<PersonNo>, Vec<PersonNo>)> {
-        let slots = self.segments.slots.get(id)?;
-        let next = self.segments.versions.get(&slots.building?)?;
-        let none = roaring::RoaringBitmap::new();
-        let active = slots.active.and_then(|bitmap| self.segments.versions.get(&bitmap));
-        let members = active.map_or(&none, |active| &active.members);
-        let some = |of: &roaring::RoaringBitmap, not: &roaring::RoaringBitmap| {
-            of.iter().filter(|no| !not.contains(*no)).take(limit).collect()
-        };
-        Some((some(&next.members, members), some(members, &next.members)))
+    /// Ids of some of those who would enter and who would leave if the waiting version were put in force.
+    pub fn next_changes(&self, id: &SegmentId, limit: usize) -> Result<Option<EnterAndLeave>, StorageError> {
+        let building = self.segments.slots.get(id).and_then(|slots| slots.building);
+        let Some(next) = building.and_then(|bitmap| self.segments.versions.get(&bitmap)) else { return Ok(None) };
+        let members = self.segments.active(id).map(|(_, active)| active.members.clone()).unwrap_or_default();
+        let (enter, leave) = (&next.members - &members, &members - &next.members);
+        Ok(Some((self.ids_of(&enter, limit)?, self.ids_of(&leave, limit)?)))
     }
 
     /// Stops a version that took too many steps for a person. One in force keeps its members and is not
