@@ -145,6 +145,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn steps_of_a_sequence_that_may_be_tied_are_counted_and_others_are_not_looked_at() {
+        let both = |what: &str, n: &str| {
+            model::Map::from([("what".to_owned(), Value::text(what)), ("n".to_owned(), Value::text(n))])
+        };
+        let fake = (0..100).fold(Fake::default(), |fake, second| {
+            let at = |hour: u8| format!("2026-01-01T{hour:02}:00:{:02}.{:03}Z", second / 2, second % 2);
+            let fake = fake.did_all("A", &at(1), both("same", &format!("{second}")));
+            fake.did_all("B", &at(2), both("same", &format!("b{second}")))
+        });
+        let now = time("2026-02-01");
+        let cost = |same: &str| {
+            let plan = plan(&format!(r#"{{"event":"A","then":{{"event":"B","same":[{same}]}}}}"#));
+            let steps = |limit| within(limit, &plan, &fake.at(now), now, &mut Memo::default()).is_some();
+            (0..40).map(|power| 1 << power).find(|limit| steps(*limit)).unwrap()
+        };
+        assert!(cost(r#""what","n""#) > 10_000, "each may be tied to each");
+        assert!(cost(r#""n","what""#) < 2_000, "none can be tied to any");
+    }
+
+    #[test]
     fn what_a_memo_knows_costs_what_it_cost() {
         let days = (1..=20).map(|day| format!("2026-01-{day:02}"));
         let fake = days.fold(Fake::default(), |fake, day| fake.did_with("Played", &day, "n", Value::text("x")));

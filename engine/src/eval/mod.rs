@@ -21,6 +21,7 @@ mod people_by_hand;
 mod sample;
 mod sequence;
 pub mod subject;
+mod ties;
 pub mod values;
 
 pub(crate) use activity::{converted, matches_ever, measured_value};

@@ -3,15 +3,11 @@
 use super::activity::matching_step;
 use super::calendar::forward;
 use super::frame::Frame;
-use super::subject::{Happening, Subject};
-use super::values::equal;
+use super::subject::Subject;
+use super::ties::{Places, Tie, tied, ties_of};
 use super::{Outcome, Tri};
-use crate::person::bag::descend;
 use crate::plan::{Next, Plan, Sequence, Step, Window};
-use model::{Time, Value};
-
-/// The values of the properties that tie a step to another: of the event, or of one of its line items.
-type Tie = Vec<Value>;
+use model::Time;
 
 /// A happening that may be a step.
 pub(super) struct Found {
@@ -59,7 +55,8 @@ pub(super) fn first_steps(plan: &Plan, asked: &Sequence, subject: &dyn Subject, 
     for (place, next) in asked.then.iter().enumerate().rev() {
         let not = asked.not && place + 1 == asked.then.len();
         let mut these = steps.pop().unwrap_or_default();
-        these.iter_mut().for_each(|one| one.answer = followed(plan, one, next, &later, not, now));
+        let follows = Later::new(next, &later);
+        these.iter_mut().for_each(|one| one.answer = follows.follow((plan, next, not), one, subject, now));
         later = these;
     }
     (later, holds_until)
@@ -69,32 +66,56 @@ fn ties(then: &[Next], place: usize) -> &[String] {
     then.get(place).map_or(&[], |next| &next.same)
 }
 
-/// Whether what comes after a step is as asked.
-fn followed(plan: &Plan, step: &Found, next: &Next, later: &[Found], not: bool, now: Time) -> Outcome {
-    let last = next.within.map_or(Time::MAX, |within| forward(step.time, within, &plan.zone));
-    let from = later.partition_point(|other| other.time <= step.time);
-    let until = later.partition_point(|other| other.time <= last);
-    let mut answer = Outcome::fixed(false);
-    // From the last to the first: what comes later mostly holds longer, and one that holds longest is enough.
-    for other in later.get(from..until).unwrap_or_default().iter().rev() {
-        if answer.value == Tri::True && answer.until >= other.longest {
-            break;
-        }
-        if next.same.is_empty() || tied(&step.after, &other.before) {
-            answer = answer.or(other.answer.and(Outcome::during(Time::MIN, other.leaves, now)));
-        }
-    }
-    match (not, next.within) {
-        (false, _) => answer,
-        (true, None) => answer.not(),
-        // Until the time is over it may still happen.
-        (true, Some(_)) => answer.not().and(Outcome::during(last, Time::MAX, now)),
-    }
+/// What comes after a step, ready to be asked for many of them.
+struct Later<'a> {
+    steps: &'a [Found],
+    /// By what ties them; `None` when nothing does.
+    places: Option<Places>,
+    /// How many of the first can't follow anything for good.
+    hopeless: usize,
 }
 
-fn tied(left: &[Tie], right: &[Tie]) -> bool {
-    let same = |left: &Tie, right: &Tie| left.iter().zip(right).all(|(left, right)| equal(left, right));
-    left.iter().any(|left| right.iter().any(|right| same(left, right)))
+impl<'a> Later<'a> {
+    fn new(next: &Next, steps: &'a [Found]) -> Later<'a> {
+        let ties = || steps.iter().map(|step| step.before.as_slice());
+        let places = (!next.same.is_empty()).then(|| Places::of(ties()));
+        let hopeless = steps.iter().take_while(|step| step.answer == Outcome::fixed(false)).count();
+        Later { steps, places, hopeless }
+    }
+
+    /// Those at some places that may be tied to a step, from the last to the first.
+    fn near(&self, step: &Found, until: usize) -> Box<dyn Iterator<Item = usize> + '_> {
+        match &self.places {
+            Some(places) => Box::new(places.near(&step.after, until)),
+            None => Box::new((0..until).rev()),
+        }
+    }
+
+    /// Whether what comes after a step is as asked.
+    fn follow(&self, asked: (&Plan, &Next, bool), step: &Found, subject: &dyn Subject, now: Time) -> Outcome {
+        let (plan, next, not) = asked;
+        let last = next.within.map_or(Time::MAX, |within| forward(step.time, within, &plan.zone));
+        let from = self.steps.partition_point(|other| other.time <= step.time).max(self.hopeless);
+        let until = self.steps.partition_point(|other| other.time <= last);
+        let mut answer = Outcome::fixed(false);
+        // From the last to the first: what comes later mostly holds longer, and one that holds longest is enough.
+        for place in self.near(step, until).take_while(|place| *place >= from) {
+            let Some(other) = self.steps.get(place) else { break };
+            subject.take_steps(1);
+            if subject.is_exhausted() || (answer.value == Tri::True && answer.until >= other.longest) {
+                break;
+            }
+            if next.same.is_empty() || tied(&step.after, &other.before) {
+                answer = answer.or(other.answer.and(Outcome::during(Time::MIN, other.leaves, now)));
+            }
+        }
+        match (not, next.within) {
+            (false, _) => answer,
+            (true, None) => answer.not(),
+            // Until the time is over it may still happen.
+            (true, Some(_)) => answer.not().and(Outcome::during(last, Time::MAX, now)),
+        }
+    }
 }
 
 fn found(frame: &Frame<'_>, step: &Step, (before, after): (&[String], &[String]), subject: &dyn Subject) -> Vec<Found> {
@@ -106,21 +127,4 @@ fn found(frame: &Frame<'_>, step: &Step, (before, after): (&[String], &[String])
         true
     });
     all
-}
-
-/// The values under some names: of the event, and of each line item with what it lacks from the event. A
-/// missing one ties nothing.
-fn ties_of(happening: &dyn Happening, names: &[String]) -> Vec<Tie> {
-    if names.is_empty() {
-        return Vec::new();
-    }
-    let own: Vec<Option<Value>> = names.iter().map(|name| happening.property(name)).collect();
-    let mut ties: Vec<Tie> = own.iter().cloned().collect::<Option<Tie>>().into_iter().collect();
-    if let Some(Value::List(items)) = happening.property("products") {
-        for item in items.iter().filter(|item| matches!(item, Value::Map(_))) {
-            let values = names.iter().zip(&own).map(|(name, own)| descend(item, name).or_else(|| own.clone()));
-            ties.extend(values.collect::<Option<Tie>>());
-        }
-    }
-    ties
 }

@@ -6,7 +6,7 @@ use super::{When, Workspace};
 use crate::effect::{Cause, Effect};
 use crate::eval::line::{Ready, Wanted};
 use crate::eval::subject::{Happening, Spent, Subject};
-use crate::eval::{Tri, evaluate};
+use crate::eval::{Memo, Tri, evaluate_bounded};
 use crate::person::consent::Foreign;
 use crate::person::view::{View, consent_value};
 use crate::plan::Without;
@@ -115,13 +115,13 @@ impl<S: Storage> Workspace<S> {
             let Some(list) = self.lists.get(&desired.list) else { continue };
             let (channel, of) = (list.consent, (list.segment.clone(), desired.person.clone()));
             let Some((no, [email, sms])) = before.get(desired.person.as_str()) else { continue };
-            let [email_now, sms_now] = self.said(*no)?;
-            let changed = match channel {
-                Some(Channel::Email) => *email != email_now,
-                Some(Channel::Sms) => *sms != sms_now,
+            let changed = |now: Said| match channel {
+                Some(Channel::Email) => *email != now[0],
+                Some(Channel::Sms) => *sms != now[1],
                 None => false,
             };
-            if by_consent.contains(&of) || (changed && !by_other.contains(&of)) {
+            let asked = channel.is_some() && !by_other.contains(&of);
+            if by_consent.contains(&of) || (asked && changed(self.said(*no)?)) {
                 desired.cause = Cause::Consent;
             }
         }
@@ -136,7 +136,8 @@ impl<S: Storage> Workspace<S> {
         let stable_id = person.stable_id()?;
         let view =
             View { person, context: self.context(), now: self.now, foreign: Foreign::NONE, stable_id: &stable_id };
-        let outcome = evaluate(plan, &Unsaid { view: &view, said }, self.now);
+        // What costs too much without the statement is taken for another cause.
+        let outcome = evaluate_bounded(plan, &Unsaid { view: &view, said }, self.now, &mut Memo::default())?;
         Some(outcome.value == Tri::True)
     }
 }
