@@ -65,6 +65,7 @@ impl<S: Storage> Workspace<S> {
             next_person: counters.next_person,
             next_chunk: counters.next_chunk,
             sequence: counters.sequence,
+            turns: super::Turns::default(),
             events: counters.events,
             duplicates: counters.duplicates,
             refused: counters.refused.into_iter().collect(),

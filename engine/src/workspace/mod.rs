@@ -40,10 +40,20 @@ use std::sync::Arc;
 
 pub use query::{PersonName, SegmentState};
 
-/// Timers that one tick fires: some 80 ms, between which records are applied.
-const TICK_TIMERS_MAX: usize = 8_192;
-/// Timers that an event fires of those that were due before it.
-const EVENT_TIMERS_MAX: usize = 256;
+/// How many timers one record fires: a wave of them goes on between records.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Turns {
+    /// A tick: some 80 ms, between which records are applied.
+    pub tick: usize,
+    /// An event, of those that were due before it.
+    pub event: usize,
+}
+
+impl Default for Turns {
+    fn default() -> Turns {
+        Turns { tick: 8_192, event: 256 }
+    }
+}
 
 /// Settings of a workspace.
 #[derive(Clone, Debug)]
@@ -91,6 +101,7 @@ pub struct Workspace<S> {
     next_person: u32,
     next_chunk: u64,
     sequence: u64,
+    turns: Turns,
     events: u64,
     duplicates: u64,
     refused: BTreeMap<String, u64>,
@@ -132,8 +143,8 @@ impl<S: Storage> Workspace<S> {
         }
         let time = record.time.max(self.now);
         let (inclusive, most) = match &record.command {
-            Command::Tick => (true, TICK_TIMERS_MAX),
-            Command::Event(_) => (false, EVENT_TIMERS_MAX),
+            Command::Tick => (true, self.turns.tick),
+            Command::Event(_) => (false, self.turns.event),
             _ => (false, usize::MAX),
         };
         self.fire((time, inclusive), most, record.position, effects)?;
@@ -192,6 +203,12 @@ impl<S: Storage> Workspace<S> {
         }
         self.now = now;
         Ok(())
+    }
+
+    /// Has each record fire as many timers as this. A replay needs what held before: it is for those who
+    /// want waves of few people.
+    pub fn set_turns(&mut self, turns: Turns) {
+        self.turns = turns;
     }
 
     /// The instant of the next due timer; `Time::MAX` when there is none.

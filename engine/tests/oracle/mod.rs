@@ -146,6 +146,12 @@ impl View {
         self.known.segments.iter().filter(|(_, s)| s.active.is_some()).map(|(id, _)| id.clone()).collect()
     }
 
+    /// The definitions of segments, in force and being built.
+    pub fn definitions(&self) -> BTreeMap<String, Vec<serde_json::Value>> {
+        let both = |segment: &known::Segment| segment.active.iter().chain(&segment.building).cloned().collect();
+        self.known.segments.iter().map(|(id, segment)| (id.clone(), both(segment))).collect()
+    }
+
     /// The lists that there are.
     pub fn lists(&self) -> Vec<String> {
         self.known.lists.keys().cloned().collect()

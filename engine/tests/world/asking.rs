@@ -74,7 +74,8 @@ impl Count {
     /// Asks who matches the segments in force now. They must match who is in them.
     pub fn begin(engine: &mut Workspace<Memory>, memory: &Memory, segments: Vec<SegmentId>) -> Result<Count, String> {
         // A frozen segment holds who matched once, not who matches.
-        let frozen = |id: &SegmentId| engine.segment(id).is_some_and(|segment| segment.definition.contains("frozen"));
+        let frozen =
+            |id: &SegmentId| engine.segment(id).is_some_and(|segment| segment.definition.starts_with("{\"frozen\""));
         let segments: Vec<SegmentId> = segments.into_iter().filter(|id| !frozen(id)).collect();
         let definitions: Vec<String> =
             segments.iter().filter_map(|id| engine.segment(id)).map(|segment| segment.definition).collect();
@@ -97,7 +98,7 @@ impl Count {
     pub fn end(self, engine: &mut Workspace<Memory>, memory: &Memory) -> Result<(), String> {
         let mut part = look(memory, &self.survey, self.survey.range());
         let kept = engine.end_survey(&self.survey);
-        self.survey.correct(&kept, &mut part);
+        self.survey.correct(&kept, &mut part, true);
         for (place, segment) in self.segments.iter().enumerate() {
             let found = part.matches(place).map(|found| found & &self.known);
             if found.as_ref() != self.found.get(place) {

@@ -11,6 +11,7 @@ mod look_back;
 pub mod memory;
 mod ordered;
 pub mod play;
+mod refusals;
 pub mod script;
 pub mod shorten;
 pub mod steps;
