@@ -118,7 +118,19 @@ async fn follow(
     count: usize,
     ready: impl AsyncFnOnce(),
 ) -> Vec<(String, String)> {
-    let mut asked = client().get(format!("{}/api/v1{W}/live?kind=transition", daemon.url)).bearer_auth(&daemon.key);
+    follow_with(daemon, "", after, count, ready).await
+}
+
+/// The same with a further query.
+async fn follow_with(
+    daemon: &Daemon,
+    query: &str,
+    after: Option<&str>,
+    count: usize,
+    ready: impl AsyncFnOnce(),
+) -> Vec<(String, String)> {
+    let path = format!("{}/api/v1{W}/live?kind=transition&{query}", daemon.url);
+    let mut asked = client().get(path).bearer_auth(&daemon.key);
     if let Some(after) = after {
         asked = asked.header("last-event-id", after);
     }
@@ -166,6 +178,11 @@ async fn a_stream_of_transitions_goes_on_where_it_broke_off() {
     assert!(second.iter().all(|(_, person)| people.insert(person.clone())), "one came twice");
     let last = second.last().unwrap().0.clone();
     let third = follow(&daemon, Some(&last), 4, async || send(20, 24).await).await;
+    // The place may stand in the query as well; a stream of one segment goes on likewise.
+    let place = format!("after={}&segment=seen", second[14].0);
+    let again = follow_with(&daemon, &place, None, 6, async || ()).await;
+    let newest = second[15..].iter().chain(&third).cloned().collect::<Vec<_>>();
+    assert_eq!(again, newest);
     assert!(third.iter().all(|(_, person)| people.insert(person.clone())));
     assert_eq!(people.len(), 24);
 }

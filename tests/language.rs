@@ -108,8 +108,18 @@ async fn segments_of_segments_entries_samples_and_frozen_ones() {
     shop.holds("launch", &["a", "b"]).await;
     shop.advance(30 * HOUR).await;
     shop.holds("fresh", &[]).await;
-    let why = shop.daemon.get(&format!("{W}/segments/rest/explain/user:web:b")).await;
-    assert_eq!(why["result"], "not_member", "{why}");
+    let why = shop.daemon.get(&format!("{W}/segments/vip/explain/user:web:a")).await;
+    assert_eq!((&why["result"], &why["conditions"]["missing"]), (&json!("not_member"), &json!("400")), "{why}");
+    assert_eq!(why["conditions"]["unit"], "MXN", "{why}");
+    shop.segment("twice", "purchased at least 2 times").await;
+    let why = shop.daemon.get(&format!("{W}/segments/twice/explain/user:web:a")).await;
+    assert_eq!((&why["conditions"]["missing"], &why["conditions"]["would_hold_with"]), (&json!("1"), &json!("1 more")));
+    // Of what is frozen no instant is told from the past: whoever is held is.
+    let why = shop.daemon.get(&format!("{W}/segments/launch/explain/user:web:a?at=2026-03-02T00:00:00Z")).await;
+    assert_eq!(why["result"], "member", "{why}");
+    assert!(why["conditions"]["held"].as_str().unwrap().starts_with("frozen"), "{why}");
+    let past = shop.daemon.get(&format!("{W}/segments/launch/members?at=2026-03-02T00:00:00Z")).await;
+    assert_eq!(past["members"].as_array().unwrap().len(), 2, "{past}");
     let cycle = json!({"name": "vip", "definition": "not in segment rest"});
     let (status, refused) = shop.daemon.send(reqwest::Method::PUT, &format!("{W}/segments/vip"), cycle).await;
     assert_eq!(status, 422);

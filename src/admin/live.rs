@@ -137,7 +137,7 @@ impl Open {
             }
             match self.receiver.recv().await {
                 Ok(live) => match live.as_ref() {
-                    Live::Transition { workspace, .. } => self.journal.more |= *workspace == self.workspace.0,
+                    Live::Transition { .. } => self.journal.more |= self.query.wants(&live, &self.workspace),
                     Live::Event { .. } if self.query.wants(&live, &self.workspace) => {
                         return Some(encode(&live, None));
                     }
@@ -207,7 +207,12 @@ impl Follower {
             self.behind = Place { position: transition.position, seen };
             (self.behind, transition)
         });
-        Ok(placed.collect())
+        let placed = placed.collect();
+        if !self.more {
+            // What was passed over on the way is not looked at again.
+            self.behind = Place { position: page.position.saturating_add(1), seen: 0 };
+        }
+        Ok(placed)
     }
 }
 

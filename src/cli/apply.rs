@@ -249,9 +249,13 @@ async fn in_force(target: &Target, file: &SegmentFile) -> Done {
     let (began, wanted) = (Instant::now(), file.definition.to_json());
     while began.elapsed() < Duration::from_secs(BUILD_WAIT_S) {
         let now = target.ask(Method::GET, &["segments", &file.id], None).await?;
-        if now.get("state").is_some_and(|state| state == "failed") {
-            let why = show::cell(now.get("reason"));
-            return Err(ClientError::BadInput(format!("{} has failed: {why}", file.id)));
+        // Of the version in force, and of the one that is to come.
+        for version in [Some(&now), now.get("next")].into_iter().flatten() {
+            if version.get("state").is_some_and(|state| state == "failed" || state == "stopped") {
+                let reason = version.get("reason").filter(|reason| reason.is_string());
+                let why = show::cell(reason.or_else(|| now.get("next")?.get("reason")));
+                return Err(ClientError::BadInput(format!("{} has failed: {why}", file.id)));
+            }
         }
         let is_there = now.get("definition") == Some(&wanted) && now.get("name") == Some(&json!(file.name));
         if is_there && now.get("state").is_some_and(|state| state == "active") {

@@ -325,13 +325,13 @@ pub struct ShardStats {
     pub changed: crate::histogram::Counts,
 }
 
-/// The shards, to everyone else.
 /// What is told of an event at the edge, before it is logged: a replay needs no data of the day.
 pub trait Edge: Send + Sync {
     /// Adds to an event what follows from it and from what is at hand.
     fn tell(&self, event: &mut Event);
 }
 
+/// The shards, to everyone else.
 #[async_trait::async_trait]
 pub trait Core: Send + Sync + 'static {
     /// Appends commands, in order and together; returns when they are durable.

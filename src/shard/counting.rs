@@ -65,7 +65,7 @@ impl Shards {
         let ended = self.ask(workspace, move |tenant| Ok(tenant.engine.end_survey(&survey)));
         let (kept, survey, mut found) = (ended.await?.answer, asked.survey.clone(), found);
         let corrected = blocking(move || {
-            survey.correct_looked(&kept, &mut found.part, found.blocks.is_none());
+            survey.correct(&kept, &mut found.part, found.blocks.is_none());
             Ok(found)
         });
         Ok((at, asked, corrected.await?))

@@ -41,11 +41,6 @@ impl StoredPeople {
         Ok(())
     }
 
-    /// Somebody's record.
-    pub fn one(&self, no: PersonNo) -> Result<Option<sled::IVec>, StoreError> {
-        self.get(kind::PERSON, &no.to_be_bytes())
-    }
-
     /// A closed chunk of history.
     pub fn chunk(&self, id: u64) -> Result<Option<sled::IVec>, StoreError> {
         self.get(kind::CHUNK, &id.to_be_bytes())

@@ -12,7 +12,6 @@ use jiff::tz::TimeZone;
 use model::Time;
 use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Conditions of a definition together with those of the segments that it refers to, each time that it does.
@@ -42,13 +41,12 @@ pub fn compile(
     refer: Refer<'_>,
 ) -> Result<Plan, DefinitionError> {
     let currency = currency.to_uppercase();
-    let mut compiler = Compiler { zone: &zone, currency: &currency, refer, refers_to: BTreeSet::new() };
+    let compiler = Compiler { zone: &zone, currency: &currency, refer };
     let (frozen, asked) = match definition {
         Definition::Frozen(asked) => (true, asked.as_ref()),
         asked => (false, asked),
     };
     let root = Arc::new(compiler.node(asked)?);
-    let Compiler { refers_to, .. } = compiler;
     // Before anything walks through it.
     if root.extent.nodes > EXPANDED_NODES_MAX {
         let why = format!("asks for more than {EXPANDED_NODES_MAX} conditions together with the segments it refers to");
@@ -59,7 +57,7 @@ pub fn compile(
         return Err(DefinitionError::new("", why));
     }
     let touched = TouchedBy::of(&root);
-    Ok(Plan { root, frozen, refers_to, zone, currency, retention_days, touched })
+    Ok(Plan { root, frozen, zone, currency, retention_days, touched })
 }
 
 fn digest(text: &str) -> u128 {
@@ -81,13 +79,12 @@ struct Compiler<'a> {
     zone: &'a TimeZone,
     currency: &'a str,
     refer: Refer<'a>,
-    refers_to: BTreeSet<String>,
 }
 
 type Compiled<T> = Result<T, DefinitionError>;
 
 impl Compiler<'_> {
-    fn node(&mut self, definition: &Definition) -> Compiled<Node> {
+    fn node(&self, definition: &Definition) -> Compiled<Node> {
         let kind = match definition {
             Definition::All(children) => Kind::All(self.nodes(children)?),
             Definition::Any(children) => Kind::Any(self.nodes(children)?),
@@ -133,12 +130,11 @@ impl Compiler<'_> {
         Ok(Node { source: definition.clone(), kind, asks_history, fingerprint, extent })
     }
 
-    fn nodes(&mut self, children: &[Definition]) -> Compiled<Vec<Node>> {
+    fn nodes(&self, children: &[Definition]) -> Compiled<Vec<Node>> {
         children.iter().map(|child| self.node(child)).collect()
     }
 
-    fn referred(&mut self, id: &str) -> Compiled<Referred> {
-        self.refers_to.insert(id.to_owned());
+    fn referred(&self, id: &str) -> Compiled<Referred> {
         (self.refer)(id)
     }
 

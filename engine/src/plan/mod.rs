@@ -16,7 +16,6 @@ use crate::language::ast::{Bounds, Calendar, Direction, Figure, Span};
 use jiff::tz::TimeZone;
 use model::Time;
 use regex::Regex;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A definition ready to be evaluated.
@@ -26,8 +25,6 @@ pub struct Plan {
     pub root: Arc<Node>,
     /// Whether those for whom it holds when it comes into force stay members.
     pub frozen: bool,
-    /// The segments that it refers to, directly.
-    pub refers_to: BTreeSet<String>,
     /// The workspace's zone.
     pub zone: TimeZone,
     /// The workspace's currency, upper case.

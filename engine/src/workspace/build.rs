@@ -107,7 +107,7 @@ impl<S: Storage> Workspace<S> {
                 let foreign = self.foreign_consent(no)?;
                 self.evaluate(no, std::iter::once(bitmap), &foreign).pop().map(|(_, outcome)| outcome)
             }
-            None if self.segments.asks_consent => {
+            None if self.segments.index.asks_consent() => {
                 self.people.ensure(no, &self.words)?;
                 let foreign = self.foreign_consent(no)?;
                 let outcome = self.evaluate(no, std::iter::once(bitmap), &foreign).pop().map(|(_, outcome)| outcome);

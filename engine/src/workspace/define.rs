@@ -108,7 +108,7 @@ impl<S: Storage> Workspace<S> {
         self.rate_texts.insert((from.clone(), to.clone(), date.clone()), rate.clone());
         self.definitions_changed = true;
         // Nothing but money asks for rates; everybody is a long way.
-        if self.segments.asks_money {
+        if self.segments.index.asks_money() {
             self.reevaluate_all(when, effects)?;
         }
         Ok(Applied::Changed { person: None })

@@ -6,7 +6,7 @@ use crate::eval::{Outcome, Tri, evaluate, explain};
 use crate::person::Person;
 use crate::person::consent::Foreign;
 use crate::person::past::Past;
-use crate::person::view::{Context, View};
+use crate::person::view::View;
 use crate::plan::Plan;
 use crate::storage::{PersonNo, Storage, StorageError};
 use model::{Channel, SegmentId, Time};
@@ -96,18 +96,13 @@ impl<S: Storage> Workspace<S> {
         let then = past.advance(at);
         let stable_id = person.stable_id().unwrap_or_default();
         let foreign = self.foreign_consent_at(plan, then)?;
-        let view =
-            View { person: then, context: self.past_context(), now: at, foreign: &foreign, stable_id: &stable_id };
+        // What has passed its retention by now is gone for every instant.
+        let view = View { person: then, context: self.context(), now: at, foreign: &foreign, stable_id: &stable_id };
         let outcome = match person.was_there(at) {
             true => evaluate(plan, &view, at),
             false => Outcome::fixed(false),
         };
         Ok((outcome, tell(&view)))
-    }
-
-    /// The workspace as it is today: what has passed its retention by now is gone for every instant.
-    pub(super) fn past_context(&self) -> Context<'_> {
-        self.context()
     }
 
     /// What addresses said that a person had given by then and another cluster holds.

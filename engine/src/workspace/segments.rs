@@ -96,12 +96,6 @@ pub(super) struct Segments {
     pub(super) index: Index,
     /// Versions in force whose members are held as they are.
     pub(super) held: Vec<u32>,
-    /// Whether a version asks for consent.
-    pub(super) asks_consent: bool,
-    /// Whether a version asks for entries.
-    pub(super) asks_entries: bool,
-    /// Whether a version asks for money spent.
-    pub(super) asks_money: bool,
 }
 
 impl Segments {
@@ -117,9 +111,6 @@ impl Segments {
         self.failed = self.failures();
         let evaluated = self.versions.iter().filter(|(_, version)| !version.is_held());
         self.index.update(evaluated.filter_map(|(bitmap, version)| Some((*bitmap, version.plan.as_ref().ok()?))));
-        self.asks_consent = self.index.asks_consent();
-        self.asks_entries = self.index.asks_entries();
-        self.asks_money = self.index.asks_money();
     }
 
     /// The version in force of a segment.

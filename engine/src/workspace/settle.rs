@@ -114,8 +114,8 @@ impl<S: Storage> Workspace<S> {
 
     /// What addresses of a person said that are cut from the person and held by another cluster.
     pub(super) fn foreign_consent(&mut self, no: PersonNo) -> Result<Foreign, StorageError> {
-        let asked = self.segments.asks_consent || self.lists.values().any(|list| list.consent.is_some());
-        if asked { self.look_up_consent(no, self.segments.asks_entries) } else { Ok(Foreign::default()) }
+        let asked = self.segments.index.asks_consent() || self.lists.values().any(|list| list.consent.is_some());
+        if asked { self.look_up_consent(no, self.segments.index.asks_entries()) } else { Ok(Foreign::default()) }
     }
 
     /// The same whether somebody asks or not: of the addresses of now, or of all that were ever given.

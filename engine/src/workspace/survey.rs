@@ -41,7 +41,6 @@ pub struct Survey {
     /// Whom it is about: numbers from the first below the second.
     pub(super) from: PersonNo,
     end: PersonNo,
-    position: u64,
     now: Time,
     pub(super) asked: Vec<Asked>,
     needs: Needs,
@@ -129,11 +128,6 @@ fn scattered(block: u32) -> u64 {
 }
 
 impl Survey {
-    /// The position of the log as of which it asks.
-    pub fn position(&self) -> u64 {
-        self.position
-    }
-
     /// The instant as of which it asks.
     pub fn now(&self) -> Time {
         self.now
@@ -216,13 +210,8 @@ impl Survey {
         }
     }
 
-    /// Decides anew about people as they were when they changed.
-    pub fn correct(&self, kept: &Kept, part: &mut Part) {
-        self.correct_looked(kept, part, true);
-    }
-
-    /// The same, but for those who were not looked at unless it is about everybody.
-    pub fn correct_looked(&self, kept: &Kept, part: &mut Part, everybody: bool) {
+    /// Decides anew about people as they were when they changed: about everybody, or those who were looked at.
+    pub fn correct(&self, kept: &Kept, part: &mut Part, everybody: bool) {
         // Whom the survey itself has is as it was: a checkpoint may have taken from them what retention took.
         for (no, person) in kept.people.iter().filter(|(no, _)| self.wants(**no)) {
             if !everybody && !part.looked.contains(*no) {
@@ -432,7 +421,6 @@ impl<S: Storage> Workspace<S> {
             id: self.people.watches.begin(keeps),
             from: 0,
             end: self.next_person,
-            position: self.position,
             now: self.now,
             asked,
             needs,
