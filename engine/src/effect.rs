@@ -42,6 +42,26 @@ pub struct Transition {
     pub position: u64,
 }
 
+/// Somebody came to be a person, or ceased to be one: an entry into, or an exit from, each version that holds of
+/// everybody ([`crate::given::Given`]), but for some.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Presence {
+    /// The person's stable id.
+    pub person: String,
+    /// True for one who came, false for one who went.
+    pub came: bool,
+    /// When it became true.
+    pub at: Time,
+    /// When the shard found it: the record's time.
+    pub found: Time,
+    /// Why.
+    pub cause: Cause,
+    /// Position of the record that brought it.
+    pub position: u64,
+    /// Numbers of the versions that are told of apart, in order.
+    pub but: Vec<u32>,
+}
+
 /// What a list should hold of one identifier from now on.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Desired {
@@ -66,6 +86,8 @@ pub struct Desired {
 pub enum Effect {
     /// A person entered or left a segment.
     Transition(Transition),
+    /// A person came or went.
+    Presence(Presence),
     /// A list's desired set changed.
     Desired(Desired),
     /// A list was created or changed; its `Desired` effects follow.

@@ -8,6 +8,7 @@
 
 pub mod effect;
 pub mod eval;
+pub mod given;
 pub mod identity;
 pub mod language;
 pub mod person;

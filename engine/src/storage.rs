@@ -3,6 +3,7 @@
 //! These are plain structs without serde attributes: the store writes them with a codec that
 //! does not describe itself. A change to any of them is a new format version.
 
+use crate::given::Rule;
 use crate::person::Person;
 use model::{
     ConsentChange, Identity, IdentityKey, IdentityKind, ListDefinition, SegmentDefinition, SegmentId, Source, Time,
@@ -195,6 +196,10 @@ pub struct DefinitionsRecord {
     pub tombstones: Vec<([u8; 16], Time)>,
     /// Pairs of identities that an operator unlinked.
     pub unlinked: Vec<(IdentityKey, IdentityKey)>,
+    /// Which versions hold of everybody, and which did: of those that do, the members are stored as those who are not.
+    pub given: Vec<Rule>,
+    /// Versions that can't be decided for anybody: those who are decided are stored. In order.
+    pub undecided: Vec<u32>,
 }
 
 /// A segment: what is in force and what is being built.

@@ -12,7 +12,7 @@ mod script;
 use memory::Memory;
 use model::{Command, Record, SegmentId, Time, WorkspaceId};
 use script::{Script, time};
-use segmentd_engine::effect::{Effect, Transition};
+use segmentd_engine::effect::Transition;
 use segmentd_engine::workspace::{Applied, SegmentState, Workspace};
 use serde_json::{Value as Json, json};
 
@@ -50,10 +50,7 @@ impl Shop {
         for record in records {
             let mut effects = Vec::new();
             applied = self.engine.apply(&record, &mut effects).unwrap();
-            self.transitions.extend(effects.into_iter().filter_map(|effect| match effect {
-                Effect::Transition(transition) => Some(transition),
-                _ => None,
-            }));
+            self.transitions.extend(effects.iter().flat_map(|effect| self.engine.given().told(effect)));
         }
         self.done = self.script.records.len();
         applied

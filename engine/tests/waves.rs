@@ -12,7 +12,7 @@ mod script;
 use memory::Memory;
 use model::{Command, SegmentId, WorkspaceId};
 use script::{Script, person, time};
-use segmentd_engine::effect::{Cause, Effect, Transition};
+use segmentd_engine::effect::{Cause, Transition};
 use segmentd_engine::workspace::{Turns, Workspace};
 use serde_json::json;
 
@@ -53,10 +53,7 @@ fn play(restart: Option<usize>) -> (Vec<Transition>, Vec<String>) {
         }
         let mut effects = Vec::new();
         engine.apply(record, &mut effects).unwrap();
-        transitions.extend(effects.into_iter().filter_map(|effect| match effect {
-            Effect::Transition(transition) => Some(transition),
-            _ => None,
-        }));
+        transitions.extend(effects.iter().flat_map(|effect| engine.given().told(effect)));
     }
     let (members, _) = engine.members(&SegmentId::from("seen"), None, 10).unwrap().unwrap();
     (transitions, members)

@@ -60,6 +60,10 @@ impl LiveQuery {
                 let (segment, person) = (transition.segment.as_str(), transition.person.as_str());
                 ("transition", workspace, None, None, Some(segment), Some(person))
             }
+            // Of which segments the journal tells: it may be of the one that is asked for.
+            Live::Presence { workspace, person } => {
+                ("transition", workspace, None, None, self.segment.as_deref(), Some(person.as_str()))
+            }
         };
         of == workspace.as_str()
             && is(&self.kind, Some(kind))
@@ -137,7 +141,9 @@ impl Open {
             }
             match self.receiver.recv().await {
                 Ok(live) => match live.as_ref() {
-                    Live::Transition { .. } => self.journal.more |= self.query.wants(&live, &self.workspace),
+                    Live::Transition { .. } | Live::Presence { .. } => {
+                        self.journal.more |= self.query.wants(&live, &self.workspace)
+                    }
                     Live::Event { .. } if self.query.wants(&live, &self.workspace) => {
                         return Some(encode(&live, None));
                     }
@@ -219,7 +225,7 @@ impl Follower {
 fn encode(live: &Live, place: Option<Place>) -> Event {
     let name = match live {
         Live::Event { .. } => "event",
-        Live::Transition { .. } => "transition",
+        Live::Transition { .. } | Live::Presence { .. } => "transition",
     };
     let data = serde_json::to_string(live).unwrap_or_default();
     let event = Event::default().event(name).data(data);

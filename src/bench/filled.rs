@@ -98,7 +98,7 @@ impl Filling {
             number: 1,
             id: WorkspaceId::from(WORKSPACE),
             changes,
-            transitions: Arc::default(),
+            entries: Arc::default(),
             erased: Default::default(),
         };
         let mark = CheckpointMark { position: 0, time: self.now };

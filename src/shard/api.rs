@@ -294,6 +294,14 @@ pub enum Live {
         #[serde(flatten)]
         transition: TransitionInfo,
     },
+    /// A person came or went, and entered or left every segment that holds of everybody: those who follow the
+    /// journal find which.
+    Presence {
+        /// Its workspace.
+        workspace: String,
+        /// The person.
+        person: String,
+    },
 }
 
 /// Figures for operators, of one shard.

@@ -4,9 +4,10 @@ use super::answers::unavailable;
 use super::api::QueryError;
 use super::journal::transition_info;
 use crate::store::db::StoreError;
-use crate::store::journal::{Page, Place};
+use crate::store::journal::{Entry, Page, Place};
 use crate::store::state::ShardStore;
 use engine::effect::Transition;
+use engine::given::Given;
 use engine::workspace::export::{Export, TakePiece};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -25,18 +26,21 @@ pub struct PersonExport {
     until_position: u64,
     people: BTreeSet<String>,
     /// What is not in the store yet.
-    fresh: Vec<Transition>,
+    fresh: Vec<Entry>,
+    /// What holds, and held, of everybody.
+    given: Arc<Given>,
 }
 
 impl PersonExport {
     pub(super) fn new<'a>(
         export: Export,
         (store, workspace, until_position): (Arc<ShardStore>, u32, u64),
-        fresh: impl Iterator<Item = &'a Transition>,
+        fresh: impl Iterator<Item = &'a Entry>,
+        given: Arc<Given>,
     ) -> PersonExport {
         let people: BTreeSet<String> = export.ids().iter().cloned().collect();
-        let fresh = fresh.filter(|transition| people.contains(&transition.person)).cloned().collect();
-        PersonExport { export, store, workspace, until_position, people, fresh }
+        let fresh = fresh.filter(|entry| people.contains(entry.person())).cloned().collect();
+        PersonExport { export, store, workspace, until_position, people, fresh, given }
     }
 
     /// Tells it as one JSON object, piece by piece, until `take` returns false. Blocks: it reads the
@@ -76,9 +80,10 @@ impl PersonExport {
     }
 
     fn memberships(&self, from: Place) -> Result<(Vec<Transition>, Option<Place>), StoreError> {
-        let mut page = Page::new(None, from, self.until_position, READ_MAX).of_people(self.people.clone());
+        let mut page = Page::new(Arc::clone(&self.given), None, from, self.until_position, READ_MAX)
+            .of_people(self.people.clone());
         if self.store.journal(self.workspace, &mut page)? {
-            let _full = self.fresh.iter().cloned().any(|transition| !page.take(transition));
+            let _full = self.fresh.iter().cloned().any(|entry| !page.take(entry));
         }
         Ok(page.found())
     }

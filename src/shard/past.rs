@@ -4,9 +4,10 @@ use super::answers::{self, unavailable};
 use super::api::*;
 use super::journal::transition_info;
 use super::shards::{Shards, TRANSITIONS_MAX};
-use crate::store::journal::{HeldThen, Page};
+use crate::store::journal::{Entry, HeldThen, Page};
 use crate::store::state::ShardStore;
 use engine::effect::Transition;
+use engine::given::Given;
 use engine::storage::PersonNo;
 use model::{SegmentId, Time, WorkspaceId};
 use serde::Serialize;
@@ -97,16 +98,19 @@ struct Journal {
     store: Arc<ShardStore>,
     number: u32,
     /// What is not in the store yet.
-    fresh: Vec<Transition>,
+    fresh: Vec<Entry>,
+    /// What holds, and held, of everybody.
+    given: Arc<Given>,
     /// The ids of a person who was asked for.
     ids: Option<BTreeSet<String>>,
 }
 
 impl Journal {
-    /// Goes through all of it, oldest first, until `take` returns false. Blocks.
-    fn each(&self, take: &mut dyn FnMut(Transition) -> bool) -> Result<(), QueryError> {
-        if self.store.whole_journal(self.number, self.until_position, take).map_err(unavailable)? {
-            let _ended = self.fresh.iter().cloned().any(|transition| !take(transition));
+    /// Goes through all of it that is about a segment, oldest first, until `take` returns false. Blocks.
+    fn each(&self, segment: &SegmentId, take: &mut dyn FnMut(Transition) -> bool) -> Result<(), QueryError> {
+        let mut take = |entry: Entry| entry.each(&self.given, Some(segment), take);
+        if self.store.whole_journal(self.number, self.until_position, &mut take).map_err(unavailable)? {
+            let _ended = self.fresh.iter().cloned().any(|entry| !take(entry));
         }
         Ok(())
     }
@@ -138,9 +142,10 @@ impl Shards {
                 Ok(ids) => ids,
                 Err(error) => return Some(Err(error)),
             };
-            let fresh = tenant.writing.iter().chain(&tenant.transitions);
-            let fresh = fresh.filter(|transition| transition.position >= from).cloned().collect();
-            Some(Ok(Journal { as_of, until_position, position, store, number: tenant.number, fresh, ids }))
+            let fresh = tenant.writing.iter().chain(&tenant.entries);
+            let fresh = fresh.filter(|entry| entry.position() >= from).cloned().collect();
+            let (number, given) = (tenant.number, Arc::clone(tenant.engine.given()));
+            Some(Ok(Journal { as_of, until_position, position, store, number, fresh, given, ids }))
         });
         asked.await?.ok_or_else(unknown)?
     }
@@ -154,15 +159,16 @@ impl Shards {
         let (as_of, position) = (journal.as_of.to_string(), journal.position);
         let limit = asked.limit.clamp(1, TRANSITIONS_MAX);
         let between = (asked.since.unwrap_or(Time::MIN), asked.until.unwrap_or(Time::MAX));
-        let mut page =
-            Page::new(asked.segment, asked.from, journal.until_position, limit).between(between.0, between.1);
+        let given = Arc::clone(&journal.given);
+        let mut page = Page::new(given, asked.segment, asked.from, journal.until_position, limit);
+        page = page.between(between.0, between.1);
         if let Some(ids) = &journal.ids {
             page = page.of_people(ids.clone());
         }
         // The journal may be long: the shard must not wait for it.
         let read = tokio::task::spawn_blocking(move || {
             if journal.store.journal(journal.number, &mut page)? {
-                let _full = journal.fresh.into_iter().any(|transition| !page.take(transition));
+                let _full = journal.fresh.into_iter().any(|entry| !page.take(entry));
             }
             Ok::<_, crate::store::db::StoreError>(page.found())
         });
@@ -244,7 +250,8 @@ impl Shards {
         let as_of = journal.as_of.to_string();
         let mut held = HeldThen::new(segment.clone(), at, after, limit);
         let read = tokio::task::spawn_blocking(move || {
-            journal.each(&mut |transition| held.take(transition))?;
+            let segment = held.segment().clone();
+            journal.each(&segment, &mut |transition| held.take(transition))?;
             Ok::<_, QueryError>(held)
         });
         let held = read.await.map_err(unavailable)??;
@@ -273,12 +280,12 @@ impl Shards {
         let read = tokio::task::spawn_blocking(move || {
             // Several ids may have been in before they turned out to be one person's.
             let (mut inside, mut newest, mut known) = (BTreeSet::new(), None, false);
-            journal.each(&mut |transition| {
+            journal.each(&id, &mut |transition| {
                 if transition.at > at {
                     return false;
                 }
-                known |= transition.segment == id;
-                if transition.segment == id && ids.contains(&transition.person) {
+                known = true;
+                if ids.contains(&transition.person) {
                     if transition.entered {
                         inside.insert(transition.person.clone());
                     } else {

@@ -421,8 +421,9 @@ impl Core for Shards {
             let tenant = runner.tenants.get(&id)?;
             let export = answers::export(&mut tenant.engine, &person);
             Some(export.map(|export| {
-                let fresh = tenant.writing.iter().chain(&tenant.transitions);
-                PersonExport::new(export, (store, tenant.number, mark.position), fresh)
+                let fresh = tenant.writing.iter().chain(&tenant.entries);
+                let given = Arc::clone(tenant.engine.given());
+                PersonExport::new(export, (store, tenant.number, mark.position), fresh, given)
             }))
         });
         asked.await?.ok_or_else(unknown)?

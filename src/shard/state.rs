@@ -4,8 +4,9 @@ use super::api::{EffectBatch, EffectSink, Live};
 use super::backfill::Backfill;
 use super::journal::transition_info;
 use super::options::{ShardAlerts, ShardError};
+use crate::store::journal::Entry;
 use crate::store::state::{ShardStore, WorkspaceCheckpoint, WorkspaceStorage};
-use engine::effect::{Effect, Transition};
+use engine::effect::Effect;
 use engine::workspace::{Applied, PersonName, Workspace};
 use model::{Command, Event, EventKind, Identity, Record, SegmentId, Time, WorkspaceId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -20,9 +21,9 @@ pub(super) struct Tenant {
     pub number: u32,
     pub engine: Engine,
     /// Since the last checkpoint was taken.
-    pub transitions: Vec<Transition>,
+    pub entries: Vec<Entry>,
     /// In the checkpoint that is being written.
-    pub writing: Arc<Vec<Transition>>,
+    pub writing: Arc<Vec<Entry>>,
     erased: BTreeSet<String>,
     pub next_timer: Time,
     /// The latest instant as of which it was shown.
@@ -86,7 +87,7 @@ impl Tenants {
         let tenant = Tenant {
             number,
             engine,
-            transitions: Vec::new(),
+            entries: Vec::new(),
             writing: Arc::default(),
             erased: BTreeSet::new(),
             next_timer: Time::MAX,
@@ -159,12 +160,9 @@ impl Tenants {
         }
         let first = effects.len();
         let applied = tenant.engine.apply(record, effects)?;
-        let new = effects.iter().skip(first).filter_map(|effect| match effect {
-            Effect::Transition(transition) => Some(transition),
-            _ => None,
-        });
-        let before = tenant.transitions.len();
-        tenant.transitions.extend(new.filter(|transition| !forgotten.contains(&transition.person)).cloned());
+        let new = effects.iter().skip(first).filter_map(Entry::of);
+        let before = tenant.entries.len();
+        tenant.entries.extend(new.filter(|entry| !forgotten.iter().any(|gone| gone == entry.person())));
         match &record.command {
             Command::SegmentPut(_)
             | Command::SegmentPrepare(_)
@@ -182,7 +180,7 @@ impl Tenants {
             _ => {}
         }
         if self.live.receiver_count() > 0 {
-            let new = tenant.transitions.get(before..).unwrap_or_default();
+            let new = tenant.entries.get(before..).unwrap_or_default();
             publish(&self.live, record, &applied, new);
         }
         Ok(())
@@ -253,7 +251,7 @@ impl Tenants {
     /// Rough bytes of the next checkpoint.
     pub fn dirty_bytes(&self) -> usize {
         let touched = self.touched.iter().filter_map(|number| self.all.get(number));
-        touched.map(|tenant| tenant.engine.dirty_bytes() + tenant.transitions.len() * 128).sum()
+        touched.map(|tenant| tenant.engine.dirty_bytes() + tenant.entries.len() * 128).sum()
     }
 
     /// Takes everything that changed.
@@ -262,12 +260,12 @@ impl Tenants {
         let tenants = self.all.values_mut().filter(|tenant| touched.contains(&tenant.number));
         tenants
             .map(|tenant| {
-                tenant.writing = Arc::new(std::mem::take(&mut tenant.transitions));
+                tenant.writing = Arc::new(std::mem::take(&mut tenant.entries));
                 WorkspaceCheckpoint {
                     number: tenant.number,
                     id: tenant.engine.id().clone(),
                     changes: tenant.engine.take_changes(),
-                    transitions: tenant.writing.clone(),
+                    entries: tenant.writing.clone(),
                     erased: std::mem::take(&mut tenant.erased),
                 }
             })
@@ -303,21 +301,25 @@ impl Tenant {
     fn forget(&mut self, identity: &Identity) -> Result<Vec<String>, ShardError> {
         let Some(no) = self.engine.resolve(&PersonName::Identity(identity.clone()))? else { return Ok(Vec::new()) };
         let ids = self.engine.ids(no)?;
-        self.transitions.retain(|transition| !ids.contains(&transition.person));
+        self.entries.retain(|entry| !ids.iter().any(|id| id == entry.person()));
         self.erased.extend(ids.iter().cloned());
         Ok(ids)
     }
 }
 
-fn publish(live: &broadcast::Sender<Arc<Live>>, record: &Record, applied: &Applied, transitions: &[Transition]) {
+fn publish(live: &broadcast::Sender<Arc<Live>>, record: &Record, applied: &Applied, entries: &[Entry]) {
     let workspace = record.workspace.0.clone();
     if let (Command::Event(event), Applied::Changed { person }) = (&record.command, applied) {
         // Nobody listening any more is fine.
         let _ = live.send(Arc::new(live_event(workspace.clone(), event, person.as_deref(), record.position)));
     }
-    for transition in transitions {
-        let transition = transition_info(transition);
-        let _ = live.send(Arc::new(Live::Transition { workspace: workspace.clone(), transition }));
+    for entry in entries {
+        let workspace = workspace.clone();
+        let told = match entry {
+            Entry::Transition(transition) => Live::Transition { workspace, transition: transition_info(transition) },
+            Entry::Presence(presence) => Live::Presence { workspace, person: presence.person.clone() },
+        };
+        let _ = live.send(Arc::new(told));
     }
 }
 

@@ -5,18 +5,78 @@ use super::codec;
 use super::db::{Db, StoreError};
 use super::keys::{self, kind};
 use super::redo::Writes;
-use engine::effect::{Cause, Transition};
+use engine::effect::{Cause, Effect, Presence, Transition};
+use engine::given::Given;
 use model::{SegmentId, Time};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-/// Transitions in one blob.
-const BLOB_TRANSITIONS: usize = 1024;
+/// Lines in one blob.
+const BLOB_ENTRIES: usize = 1024;
+
+/// What the journal has lines of.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Entry {
+    /// A person entered or left a segment.
+    Transition(Transition),
+    /// A person came or went: as many transitions as versions hold of everybody.
+    Presence(Presence),
+}
+
+impl Entry {
+    /// The line of an effect, if it is one.
+    pub fn of(effect: &Effect) -> Option<Entry> {
+        match effect {
+            Effect::Transition(transition) => Some(Entry::Transition(transition.clone())),
+            Effect::Presence(presence) => Some(Entry::Presence(presence.clone())),
+            _ => None,
+        }
+    }
+
+    /// Position of the record that brought it.
+    pub fn position(&self) -> u64 {
+        match self {
+            Entry::Transition(transition) => transition.position,
+            Entry::Presence(presence) => presence.position,
+        }
+    }
+
+    /// The person.
+    pub fn person(&self) -> &str {
+        match self {
+            Entry::Transition(transition) => &transition.person,
+            Entry::Presence(presence) => &presence.person,
+        }
+    }
+
+    fn at(&self) -> Time {
+        match self {
+            Entry::Transition(transition) => transition.at,
+            Entry::Presence(presence) => presence.at,
+        }
+    }
+
+    /// Shows its transitions, of one segment or of all, until `take` returns false; then it returns false, too.
+    pub fn each(self, given: &Given, segment: Option<&SegmentId>, take: &mut dyn FnMut(Transition) -> bool) -> bool {
+        match self {
+            Entry::Transition(transition) if segment.is_some_and(|segment| *segment != transition.segment) => true,
+            Entry::Transition(transition) => take(transition),
+            Entry::Presence(presence) => given.each(&presence, segment, take),
+        }
+    }
+}
+
+/// Which segment and version a line is about; of a presence, those that it is not about.
+#[derive(Serialize, Deserialize)]
+enum AboutRecord {
+    Version(String, u32),
+    Everything(Vec<u32>),
+}
 
 #[derive(Serialize, Deserialize)]
-struct TransitionRecord {
-    segment: String,
-    version: u32,
+struct EntryRecord {
+    about: AboutRecord,
     person: String,
     entered: bool,
     at: i64,
@@ -25,8 +85,8 @@ struct TransitionRecord {
     position: u64,
 }
 
-fn to_record(transition: &Transition) -> TransitionRecord {
-    let cause = match transition.cause {
+fn cause_number(cause: Cause) -> u8 {
+    match cause {
         Cause::Event => 0,
         Cause::Time => 1,
         Cause::Edit => 2,
@@ -34,20 +94,25 @@ fn to_record(transition: &Transition) -> TransitionRecord {
         Cause::Consent => 4,
         Cause::Erasure => 5,
         Cause::Redact => 6,
-    };
-    TransitionRecord {
-        segment: transition.segment.0.clone(),
-        version: transition.version,
-        person: transition.person.clone(),
-        entered: transition.entered,
-        at: transition.at.0,
-        found: transition.found.0,
-        cause,
-        position: transition.position,
     }
 }
 
-fn from_record(record: TransitionRecord) -> Result<Transition, StoreError> {
+fn to_record(entry: &Entry) -> EntryRecord {
+    let (about, person, entered, at, found, cause, position) = match entry {
+        Entry::Transition(one) => {
+            let about = AboutRecord::Version(one.segment.0.clone(), one.version);
+            (about, &one.person, one.entered, one.at, one.found, one.cause, one.position)
+        }
+        Entry::Presence(one) => {
+            let about = AboutRecord::Everything(one.but.clone());
+            (about, &one.person, one.came, one.at, one.found, one.cause, one.position)
+        }
+    };
+    let (person, at, found, cause) = (person.clone(), at.0, found.0, cause_number(cause));
+    EntryRecord { about, person, entered, at, found, cause, position }
+}
+
+fn from_record(record: EntryRecord) -> Result<Entry, StoreError> {
     let cause = match record.cause {
         0 => Cause::Event,
         1 => Cause::Time,
@@ -60,36 +125,38 @@ fn from_record(record: TransitionRecord) -> Result<Transition, StoreError> {
             return Err(StoreError::Unreadable { what: "transition", why: format!("its cause is {other}") });
         }
     };
-    Ok(Transition {
-        segment: SegmentId(record.segment),
-        version: record.version,
-        person: record.person,
-        entered: record.entered,
-        at: Time(record.at),
-        found: Time(record.found),
-        cause,
-        position: record.position,
+    let EntryRecord { about, person, entered, position, .. } = record;
+    let (at, found) = (Time(record.at), Time(record.found));
+    Ok(match about {
+        AboutRecord::Version(segment, version) => {
+            let segment = SegmentId(segment);
+            Entry::Transition(Transition { segment, version, person, entered, at, found, cause, position })
+        }
+        AboutRecord::Everything(but) => {
+            Entry::Presence(Presence { person, came: entered, at, found, cause, position, but })
+        }
     })
 }
 
-/// Adds transitions, in order of position, to a checkpoint.
-pub fn write(writes: &mut Writes, workspace: u32, transitions: &[Transition]) -> Result<(), StoreError> {
-    for (number, blob) in transitions.chunks(BLOB_TRANSITIONS).enumerate() {
+/// Adds lines, in order of position, to a checkpoint.
+pub fn write(writes: &mut Writes, workspace: u32, entries: &[Entry]) -> Result<(), StoreError> {
+    for (number, blob) in entries.chunks(BLOB_ENTRIES).enumerate() {
         let Some(first) = blob.first() else { continue };
         let records: Vec<_> = blob.iter().map(to_record).collect();
-        let key = [&first.position.to_be_bytes()[..], &(number as u32).to_be_bytes()];
+        let key = [&first.position().to_be_bytes()[..], &(number as u32).to_be_bytes()];
         writes.insert(keys::key(workspace, kind::JOURNAL, &key), codec::encode("part of the journal", &records)?);
     }
     Ok(())
 }
 
-fn read_blob(bytes: &[u8]) -> Result<impl Iterator<Item = Result<Transition, StoreError>> + use<>, StoreError> {
-    let records: Vec<TransitionRecord> = codec::decode("part of the journal", bytes)?;
+fn read_blob(bytes: &[u8]) -> Result<impl Iterator<Item = Result<Entry, StoreError>> + use<>, StoreError> {
+    let records: Vec<EntryRecord> = codec::decode("part of the journal", bytes)?;
     Ok(records.into_iter().map(from_record))
 }
 
 /// Collects a page of transitions.
 pub struct Page {
+    given: Arc<Given>,
     segment: Option<SegmentId>,
     people: Option<BTreeSet<String>>,
     from: Place,
@@ -113,12 +180,12 @@ pub struct Place {
 }
 
 impl Page {
-    /// A page of `limit` transitions from a place on, of one segment or of all. Of the store it
-    /// takes only what a checkpoint up to `until_position` wrote.
-    pub fn new(segment: Option<SegmentId>, from: Place, until_position: u64, limit: usize) -> Page {
+    /// A page of `limit` transitions from a place on, of one segment or of all; `given` is what held of everybody. Of
+    /// the store it takes only what a checkpoint up to `until_position` wrote.
+    pub fn new(given: Arc<Given>, segment: Option<SegmentId>, from: Place, until_position: u64, limit: usize) -> Page {
         let between = (Time::MIN, Time::MAX);
         let (people, skipped, full, found) = (None, 0, false, Vec::new());
-        Page { segment, people, from, between, until_position, limit, skipped, full, found }
+        Page { given, segment, people, from, between, until_position, limit, skipped, full, found }
     }
 
     /// Of a range of time alone.
@@ -131,21 +198,23 @@ impl Page {
         Page { people: Some(people), ..self }
     }
 
-    /// Takes a transition if it belongs to the page; false when the page is full.
-    pub fn take(&mut self, transition: Transition) -> bool {
-        if transition.position < self.from.position {
-            return true;
-        }
-        if self.segment.as_ref().is_some_and(|segment| *segment != transition.segment)
-            || self.people.as_ref().is_some_and(|people| !people.contains(&transition.person))
-            || transition.at < self.between.0
+    /// Takes what belongs to the page; false when it is full.
+    pub fn take(&mut self, entry: Entry) -> bool {
+        if entry.position() < self.from.position
+            || self.people.as_ref().is_some_and(|people| !people.contains(entry.person()))
+            || entry.at() < self.between.0
         {
             return true;
         }
-        if transition.at >= self.between.1 {
+        if entry.at() >= self.between.1 {
             // What follows became true no earlier.
             return false;
         }
+        let (given, segment) = (Arc::clone(&self.given), self.segment.clone());
+        entry.each(&given, segment.as_ref(), &mut |transition| self.add(transition))
+    }
+
+    fn add(&mut self, transition: Transition) -> bool {
         if transition.position == self.from.position && self.skipped < self.from.seen {
             self.skipped += 1;
             return true;
@@ -175,17 +244,17 @@ pub fn read(db: &Db, tree: &sled::Tree, workspace: u32, page: &mut Page) -> Resu
         from = from.max(seek(db, tree, workspace, page.between.0)?);
     }
     let until_position = page.until_position;
-    scan(db, tree, workspace, (from, until_position), &mut |transition| page.take(transition))
+    scan(db, tree, workspace, (from, until_position), &mut |entry| page.take(entry))
 }
 
-/// Shows the transitions of a range of positions, both ends included, and perhaps some before it, until
+/// Shows the lines of a range of positions, both ends included, and perhaps some before it, until
 /// `take` returns false; then it returns false, too.
 pub fn scan(
     db: &Db,
     tree: &sled::Tree,
     workspace: u32,
     (from, until): (u64, u64),
-    take: &mut dyn FnMut(Transition) -> bool,
+    take: &mut dyn FnMut(Entry) -> bool,
 ) -> Result<bool, StoreError> {
     let prefix = keys::key(workspace, kind::JOURNAL, &[]);
     let from = keys::key(workspace, kind::JOURNAL, &[&from.to_be_bytes()]);
@@ -198,9 +267,9 @@ pub fn scan(
         if !key.starts_with(&prefix) {
             break;
         }
-        for transition in read_blob(&value)? {
-            let transition = transition?;
-            if transition.position <= until && !take(transition) {
+        for entry in read_blob(&value)? {
+            let entry = entry?;
+            if entry.position() <= until && !take(entry) {
                 return Ok(false);
             }
         }
@@ -220,7 +289,7 @@ fn seek(db: &Db, tree: &sled::Tree, workspace: u32, since: Time) -> Result<u64, 
         };
         let found = tree.get_lt(after).map_err(|error| db.failed(error))?;
         let Some((_, value)) = found.filter(|(key, _)| key.starts_with(&prefix)) else { return Ok(None) };
-        let records: Vec<TransitionRecord> = codec::decode("part of the journal", &value)?;
+        let records: Vec<EntryRecord> = codec::decode("part of the journal", &value)?;
         Ok(records.first().map(|first| (first.position, first.at)))
     };
     let Some((mut high, last)) = blob(u64::MAX)? else { return Ok(0) };
@@ -263,13 +332,15 @@ impl HeldThen {
         HeldThen { segment, at, after, limit, newest: BTreeMap::new(), beyond: None, known: false }
     }
 
-    /// Takes a transition, in order; false when the rest is later than the instant.
+    /// The segment.
+    pub fn segment(&self) -> &SegmentId {
+        &self.segment
+    }
+
+    /// Takes a transition of the segment, in order; false when the rest is later than the instant.
     pub fn take(&mut self, transition: Transition) -> bool {
         if transition.at > self.at {
             return false;
-        }
-        if transition.segment != self.segment {
-            return true;
         }
         self.known = true;
         let person = transition.person;
@@ -313,7 +384,7 @@ pub fn erase(
     }
     for entry in tree.scan_prefix(keys::key(workspace, kind::JOURNAL, &[])) {
         let (key, value) = entry.map_err(|error| db.failed(error))?;
-        let mut records: Vec<TransitionRecord> = codec::decode("part of the journal", &value)?;
+        let mut records: Vec<EntryRecord> = codec::decode("part of the journal", &value)?;
         let before = records.len();
         records.retain(|record| !people.contains(&record.person));
         if records.is_empty() {

@@ -4,7 +4,7 @@ use super::codec;
 use super::db::{Db, StoreError};
 
 /// The layout that this version reads and writes. A change of any stored struct raises it.
-pub const STORE_FORMAT: u32 = 1;
+pub const STORE_FORMAT: u32 = 2;
 
 const TREE: &str = "meta";
 
@@ -94,8 +94,8 @@ mod tests {
         assert_eq!(made.shards, 3);
         assert!(Meta::open(&db, 5).unwrap() == made);
         let tree = db.tree(TREE).unwrap();
-        tree.insert("format", codec::encode("store format", &2_u32).unwrap()).unwrap();
+        tree.insert("format", codec::encode("store format", &(STORE_FORMAT + 1)).unwrap()).unwrap();
         let error = Meta::open(&db, 3).err().unwrap().to_string();
-        assert!(error.contains("newer format 2"), "{error}");
+        assert!(error.contains("the newer format 3; this version reads 2"), "{error}");
     }
 }

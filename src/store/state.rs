@@ -8,7 +8,6 @@ use super::keys::{self, SHARD, kind};
 use super::redo::{RedoFile, Writes};
 use super::seal::Seal;
 use super::seen::{NewRun, SPANS, Seen};
-use engine::effect::Transition;
 use engine::storage::{
     BitmapKey, Changes, ChunkRecord, DefinitionsRecord, MessageKey, OrderKey, OrderRecord, PersonNo, PersonRecord,
     Saved, Storage, StorageError,
@@ -42,8 +41,8 @@ pub struct WorkspaceCheckpoint {
     pub id: WorkspaceId,
     /// What changed.
     pub changes: Changes,
-    /// Its new transitions.
-    pub transitions: Arc<Vec<Transition>>,
+    /// New lines of its journal.
+    pub entries: Arc<Vec<journal::Entry>>,
     /// Stable ids of people that were erased.
     pub erased: BTreeSet<String>,
 }
@@ -151,7 +150,7 @@ impl ShardStore {
             let seen = self.seen(part.number)?;
             write_changes(&mut writes, part)?;
             journal::erase(&self.db, &self.tree, &mut writes, part.number, &part.erased)?;
-            journal::write(&mut writes, part.number, &part.transitions)?;
+            journal::write(&mut writes, part.number, &part.entries)?;
             if let Some(mut run) = seen.prepare(&part.changes.messages, part.changes.counters.now)? {
                 std::mem::take(&mut run.records).into_iter().for_each(|(key, value)| writes.insert(key, value));
                 runs.push((seen, run));
@@ -208,7 +207,7 @@ impl ShardStore {
         &self,
         number: u32,
         until_position: u64,
-        take: &mut dyn FnMut(engine::effect::Transition) -> bool,
+        take: &mut dyn FnMut(journal::Entry) -> bool,
     ) -> Result<bool, StoreError> {
         journal::scan(&self.db, &self.tree, number, (0, until_position), take)
     }

@@ -1,9 +1,10 @@
 //! What a store gives back after a checkpoint.
 
 use super::db::Db;
-use super::journal::{Page, Place};
+use super::journal::{Entry, Page, Place};
 use super::state::{CheckpointMark, ShardStore, WorkspaceCheckpoint};
-use engine::effect::{Cause, Transition};
+use engine::effect::{Cause, Presence, Transition};
+use engine::given::{Given, Rule};
 use engine::storage::*;
 use model::{Identity, Source, SourceKind, Time};
 use std::collections::BTreeSet;
@@ -18,7 +19,7 @@ fn open(dir: &tempfile::TempDir) -> Result<ShardStore, super::db::StoreError> {
 }
 
 fn part(changes: Changes) -> WorkspaceCheckpoint {
-    WorkspaceCheckpoint { number: 1, id: "shop".into(), changes, transitions: Arc::default(), erased: BTreeSet::new() }
+    WorkspaceCheckpoint { number: 1, id: "shop".into(), changes, entries: Arc::default(), erased: BTreeSet::new() }
 }
 
 fn mark(position: u64) -> CheckpointMark {
@@ -235,11 +236,12 @@ fn the_journal_is_read_in_pages_also_within_a_position() {
     let store = open(&dir).unwrap();
     for (checkpoint, positions) in [(1, 1..=4_u64), (2, 5..=9)] {
         let mut part = part(Changes::default());
-        part.transitions = Arc::new(positions.flat_map(|at| [transition(at, "p_1"), transition(at, "p_2")]).collect());
+        let lines = positions.flat_map(|at| [transition(at, "p_1"), transition(at, "p_2")].map(Entry::Transition));
+        part.entries = Arc::new(lines.collect());
         store.commit(mark(checkpoint), &[part]).unwrap();
     }
     let read = |segment: Option<&str>, position, seen, limit| {
-        let mut page = Page::new(segment.map(Into::into), Place { position, seen }, u64::MAX, limit);
+        let mut page = Page::new(Arc::default(), segment.map(Into::into), Place { position, seen }, u64::MAX, limit);
         store.journal(1, &mut page).unwrap();
         let (found, next) = page.found();
         (found.iter().map(|found| found.position).collect::<Vec<_>>(), next.map(|next| (next.position, next.seen)))
@@ -258,12 +260,42 @@ fn erased_people_leave_the_journal() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(&dir).unwrap();
     let mut first = part(Changes::default());
-    first.transitions = Arc::new(vec![transition(1, "p_1"), transition(2, "p_2")]);
+    first.entries = Arc::new([transition(1, "p_1"), transition(2, "p_2")].map(Entry::Transition).to_vec());
     store.commit(mark(2), &[first]).unwrap();
     let mut second = part(Changes::default());
     second.erased.insert("p_1".to_owned());
     store.commit(mark(3), &[second]).unwrap();
-    let mut page = Page::new(None, Place::default(), u64::MAX, 10);
+    let mut page = Page::new(Arc::default(), None, Place::default(), u64::MAX, 10);
     store.journal(1, &mut page).unwrap();
     assert_eq!(page.found().0, [transition(2, "p_2")]);
+}
+
+#[test]
+fn who_comes_is_one_line_and_as_many_transitions_as_hold_of_everybody() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir).unwrap();
+    let rule = |segment: &str, bitmap, from, until| Rule { segment: segment.into(), version: 3, bitmap, from, until };
+    let rules = [rule("quiet", 1, 2, None), rule("gone", 2, 0, Some(5)), rule("new", 3, 5, None)];
+    let given = Arc::new(Given::new(rules));
+    let came = |position, person: &str, but: &[u32]| {
+        let (at, found, cause) = (Time(-5), Time(7), Cause::Event);
+        let (person, but) = (person.to_owned(), but.to_vec());
+        Entry::Presence(Presence { person, came: true, at, found, cause, position, but })
+    };
+    let mut part = part(Changes::default());
+    let lines = [came(5, "p_1", &[]), came(6, "p_2", &[1]), Entry::Transition(transition(6, "p_2"))];
+    part.entries = Arc::new(lines.to_vec());
+    store.commit(mark(9), &[part]).unwrap();
+    let read = |segment: Option<&str>, seen, limit| {
+        let from = Place { position: 5, seen };
+        let mut page = Page::new(given.clone(), segment.map(Into::into), from, u64::MAX, limit);
+        store.journal(1, &mut page).unwrap();
+        let (found, next) = page.found();
+        let told = |one: &Transition| format!("{} {} {}", one.position, one.segment.as_str(), one.person);
+        (found.iter().map(told).collect::<Vec<_>>(), next.map(|next| (next.position, next.seen)))
+    };
+    assert_eq!(read(None, 0, 9).0, ["5 gone p_1", "5 quiet p_1", "6 new p_2", "6 even p_2"]);
+    assert_eq!(read(None, 0, 1), (vec!["5 gone p_1".to_owned()], Some((5, 1))));
+    assert_eq!(read(None, 1, 2), (vec!["5 quiet p_1".to_owned(), "6 new p_2".to_owned()], Some((6, 1))));
+    assert_eq!(read(Some("quiet"), 0, 9), (vec!["5 quiet p_1".to_owned()], None));
 }

@@ -172,7 +172,7 @@ fn take(service: &Arc<SyncService>, batch: &EffectBatch) -> Result<(), StoreErro
             Effect::ListRemoved { list, empty, sequence } => {
                 service.unlink(&batch.workspace, list, *empty, *sequence)?;
             }
-            Effect::Transition(_) => {}
+            Effect::Transition(_) | Effect::Presence(_) => {}
         }
     }
     rung.values().for_each(|slot| slot.bell.notify_one());

@@ -37,7 +37,8 @@ impl<S: Storage> Workspace<S> {
             let version = self.segments.versions.get(&bitmap)?;
             let unbuilt = version.built_to.is_some_and(|built_to| built_to < self.next_person);
             let plan = self.compile(&version.definition.definition).ok().filter(|_| unbuilt)?;
-            let before = self.segments.active(&version.segment).map(|(_, before)| before.members.clone());
+            let before =
+                self.segments.active(&version.segment).map(|(_, before)| before.members.all(&self.segments.people));
             Some((version.built_to, Asked { bitmap, plan, before: before.unwrap_or_default() }))
         });
         let mut unbuilt: Vec<(Option<PersonNo>, Asked)> = unbuilt.take(VERSIONS_MAX).collect();
@@ -84,7 +85,7 @@ impl<S: Storage> Workspace<S> {
                 self.add_bits(kind, asked.bitmap, &(found - &again));
             }
             for no in &again_in_order {
-                if self.is_person.contains(*no) && !self.build_one(asked.bitmap, *no)? {
+                if self.segments.people.contains(*no) && !self.build_one(asked.bitmap, *no)? {
                     break;
                 }
             }
@@ -103,8 +104,8 @@ impl<S: Storage> Workspace<S> {
     fn add_bits(&mut self, kind: BitmapKind, bitmap: u32, found: &RoaringBitmap) {
         let Some(version) = self.segments.versions.get_mut(&bitmap) else { return };
         match kind {
-            BitmapKind::Unknown => version.unknown |= found,
-            _ => version.members |= found,
+            BitmapKind::Unknown => version.unknown.add(found),
+            _ => version.members.add(found),
         }
         let (Some(first), Some(last)) = (found.min(), found.max()) else { return };
         let uppers = (first >> 16) as u16..=(last >> 16) as u16;
@@ -115,7 +116,7 @@ impl<S: Storage> Workspace<S> {
     pub fn unbuilt(&self) -> u64 {
         let building = self.segments.slots.values().filter_map(|slots| self.segments.building(slots));
         let from = building.filter_map(|bitmap| self.segments.versions.get(&bitmap)?.built_to).min();
-        from.map_or(0, |from| self.is_person.range_cardinality(from..))
+        from.map_or(0, |from| self.segments.people.range_cardinality(from..))
     }
 
     /// How many people are still to be looked at for a version; 0 if it is not being built.
@@ -123,7 +124,7 @@ impl<S: Storage> Workspace<S> {
         let building = self.segments.slots.get(id).and_then(|slots| self.segments.building(slots));
         let building = building.and_then(|bitmap| self.segments.versions.get(&bitmap));
         let from = building.filter(|building| building.version == version).and_then(|building| building.built_to);
-        from.map_or(0, |from| self.is_person.range_cardinality(from..))
+        from.map_or(0, |from| self.segments.people.range_cardinality(from..))
     }
 
     /// Whom a survey's next part has to begin with; `None` when everybody has been taken, or it is void.

@@ -1,5 +1,6 @@
 //! Fills new versions of segments in the background, and puts them in force in one step.
 
+use super::bits::Bits;
 use super::scope::Scope;
 use super::segments::{Slots, Version};
 use super::{Applied, When, Workspace};
@@ -36,7 +37,7 @@ impl<S: Storage> Workspace<S> {
         let built = Version::new(version, definition.clone(), Ok(plan), Some(0));
         self.segments.versions.insert(bitmap, built);
         self.segments.slots.insert(definition.id.clone(), Slots { building: Some(bitmap), ..slots });
-        self.segments.index();
+        self.index();
         self.definitions_changed = true;
         Applied::Changed { person: None }
     }
@@ -55,7 +56,7 @@ impl<S: Storage> Workspace<S> {
         let near = building.filter(|bitmap| {
             let Some(version) = self.segments.versions.get(bitmap) else { return false };
             let from = version.built_to.unwrap_or(PersonNo::MAX);
-            from >= version.entering.surveyed_to && self.is_person.range_cardinality(from..) <= unbuilt_max
+            from >= version.entering.surveyed_to && self.segments.people.range_cardinality(from..) <= unbuilt_max
         });
         self.build_some(near.collect(), people)
     }
@@ -87,7 +88,7 @@ impl<S: Storage> Workspace<S> {
         let Some(from) = self.segments.versions.get(&bitmap).and_then(|version| version.built_to) else {
             return Ok(true);
         };
-        let batch: Vec<PersonNo> = self.is_person.range(from..).take(people).collect();
+        let batch: Vec<PersonNo> = self.segments.people.range(from..).take(people).collect();
         let to = if batch.len() < people { self.next_person } else { batch.last().map_or(from, |last| last + 1) };
         if let Some(version) = self.segments.versions.get_mut(&bitmap) {
             version.built_to = Some(to.max(from));
@@ -122,8 +123,7 @@ impl<S: Storage> Workspace<S> {
                 self.stop_version(bitmap, no, &person.unwrap_or_default());
                 return Ok(false);
             }
-            self.set_bit(BitmapKind::Members, bitmap, no, outcome.value == Tri::True);
-            self.set_bit(BitmapKind::Unknown, bitmap, no, outcome.value == Tri::Unknown);
+            self.set_value_of(bitmap, no, outcome.value);
             self.timers.lower(no, outcome.until);
         }
         Ok(true)
@@ -169,16 +169,17 @@ impl<S: Storage> Workspace<S> {
             }
         }
         self.settle_build(bitmap)?;
-        let new = self.segments.versions.get(&bitmap).map(|version| version.members.clone()).unwrap_or_default();
+        let new = self.segments.versions.get(&bitmap).map(|version| version.members.all(&self.segments.people));
+        let new = new.unwrap_or_default();
         self.segments.slots.insert(id.clone(), Slots { active: Some(bitmap), building: None });
         self.switch(id, Some(bitmap), slots.active, &new, when, effects)?;
         let old = slots.active.and_then(|bitmap| self.segments.versions.get(&bitmap));
-        let changed = old.map_or_else(|| new.clone(), |old| &old.members ^ &new);
+        let changed = old.map_or_else(|| new.clone(), |old| old.members.all(&self.segments.people) ^ &new);
         self.keep_past_version(id, slots.active, when);
         if let Some(old) = slots.active {
             self.drop_version(old);
         }
-        self.segments.index();
+        self.index();
         self.follow(id, &changed, when, effects)?;
         self.definitions_changed = true;
         Ok(Applied::Changed { person: None })
@@ -192,8 +193,8 @@ impl<S: Storage> Workspace<S> {
         }
         let Some(version) = self.segments.versions.get(&bitmap) else { return Ok(()) };
         if version.plan.as_ref().is_ok_and(|plan| plan.frozen) {
-            for no in version.unknown.clone() {
-                self.set_bit(BitmapKind::Unknown, bitmap, no, false);
+            for no in version.unknown.all(&self.segments.people) {
+                self.set_value_of(bitmap, no, Tri::False);
             }
         }
         Ok(())
@@ -210,7 +211,7 @@ impl<S: Storage> Workspace<S> {
         effects: &mut Vec<Effect>,
     ) -> Result<(), StorageError> {
         let old = old_bitmap.and_then(|bitmap| self.segments.versions.get(&bitmap));
-        let old = old.map(|version| version.members.clone()).unwrap_or_default();
+        let old = old.map(|version| version.members.all(&self.segments.people)).unwrap_or_default();
         let lists: Vec<ListDefinition> = self.lists.values().filter(|list| list.segment == *id).cloned().collect();
         if let Some(version) = new_bitmap.and_then(|bitmap| self.segments.versions.get_mut(&bitmap)) {
             version.built_to = None;
@@ -253,7 +254,7 @@ impl<S: Storage> Workspace<S> {
         }
         self.segments.slots.remove(id);
         self.drop_history(id);
-        self.segments.index();
+        self.index();
         self.definitions_changed = true;
         Ok(Applied::Changed { person: None })
     }
@@ -276,17 +277,16 @@ impl<S: Storage> Workspace<S> {
         self.drop_bits(bitmap, bits);
     }
 
-    fn drop_bits(&mut self, bitmap: u32, (members, unknown): (RoaringBitmap, RoaringBitmap)) {
+    fn drop_bits(&mut self, bitmap: u32, (members, unknown): (Bits, Bits)) {
         for (kind, bits) in [(BitmapKind::Members, members), (BitmapKind::Unknown, unknown)] {
-            let uppers: BTreeSet<u16> = bits.iter().map(|no| (no >> 16) as u16).collect();
-            self.dirty_bitmaps.extend(uppers.into_iter().map(|upper| BitmapKey { kind, bitmap, upper }));
+            self.dirty_bitmaps.extend(bits.uppers().map(|upper| BitmapKey { kind, bitmap, upper }));
         }
     }
 
     /// Evaluates every version for everybody: after the zone, a rate or a source changed.
     pub(super) fn reevaluate_all(&mut self, when: When, effects: &mut Vec<Effect>) -> Result<(), StorageError> {
         self.void_surveys();
-        let everybody: Vec<PersonNo> = self.is_person.iter().collect();
+        let everybody: Vec<PersonNo> = self.segments.people.iter().collect();
         for no in everybody {
             let mut touched = super::settle::Touched::new(true);
             self.capture(no, &mut touched)?;

@@ -1,11 +1,13 @@
 //! What is written at a checkpoint, and how a workspace is opened from it.
 
+use super::bits::Bits;
 use super::people::People;
 use super::retention::Sweep;
 use super::segments::{Segments, Slots, Version};
 use super::timers::Timers;
 use super::versions::History;
 use super::{Settings, Workspace};
+use crate::given::Given;
 use crate::person::names::Names;
 use crate::person::orders::Words;
 use crate::person::view::day_number;
@@ -16,6 +18,7 @@ use model::{SegmentDefinition, Time, WorkspaceId};
 use roaring::RoaringBitmap;
 use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Rough bytes of one changed person in a checkpoint.
 const PERSON_BYTES: usize = 1_500;
@@ -49,7 +52,6 @@ impl<S: Storage> Workspace<S> {
             segments: Segments::starting_at(counters.next_bitmap),
             lists: definitions.lists.into_iter().map(|list| (list.id.clone(), list)).collect(),
             people: People::new(storage, cache_bytes),
-            is_person: RoaringBitmap::new(),
             dirty_bitmaps: BTreeSet::new(),
             timers: Timers::new(timers),
             tombstones: definitions.tombstones.into_iter().collect(),
@@ -87,9 +89,11 @@ impl<S: Storage> Workspace<S> {
         for segment in definitions.segments {
             workspace.open_segment(segment);
         }
+        workspace.segments.given = Arc::new(Given::new(definitions.given));
+        workspace.open_as_kept(&definitions.undecided);
         workspace.recompile(&workspace.segments.versions.keys().copied().collect());
         workspace.open_bitmaps(bitmaps);
-        workspace.segments.index();
+        workspace.index();
         workspace
     }
 
@@ -109,6 +113,15 @@ impl<S: Storage> Workspace<S> {
         open(record.building, true);
     }
 
+    /// Has versions read their people as they were kept, as differences from everybody or not.
+    fn open_as_kept(&mut self, undecided: &[u32]) {
+        let open: BTreeSet<u32> = self.segments.given.open().collect();
+        for (bitmap, version) in &mut self.segments.versions {
+            version.members = Bits::to_be_read(open.contains(bitmap));
+            version.unknown = Bits::to_be_read(undecided.contains(bitmap));
+        }
+    }
+
     /// A version that was being built starts over: its bits are left out, and in the store they are
     /// replaced by those that come of it.
     fn open_bitmaps(&mut self, bitmaps: Vec<(BitmapKey, Vec<u8>)>) {
@@ -116,9 +129,9 @@ impl<S: Storage> Workspace<S> {
             let Ok(part) = RoaringBitmap::deserialize_from(bytes.as_slice()) else { continue };
             let version = self.segments.versions.get_mut(&key.bitmap).filter(|version| version.built_to.is_none());
             match (key.kind, version) {
-                (BitmapKind::People, _) => self.is_person |= part,
-                (BitmapKind::Members, Some(version)) => version.members |= part,
-                (BitmapKind::Unknown, Some(version)) => version.unknown |= part,
+                (BitmapKind::People, _) => self.segments.people |= part,
+                (BitmapKind::Members, Some(version)) => version.members.read(&part),
+                (BitmapKind::Unknown, Some(version)) => version.unknown.read(&part),
                 _ => {
                     self.dirty_bitmaps.insert(key);
                 }
@@ -190,6 +203,7 @@ impl<S: Storage> Workspace<S> {
         };
         let record = |slots: &Slots| SegmentRecord { active: slot(slots.active), building: slot(slots.building) };
         let rates = self.rate_texts.iter();
+        let undecided = self.segments.versions.iter().filter(|(_, version)| version.unknown.of_everybody());
         DefinitionsRecord {
             name: self.settings.name.clone(),
             time_zone: self.settings.time_zone.clone(),
@@ -204,21 +218,22 @@ impl<S: Storage> Workspace<S> {
             lists: self.lists.values().cloned().collect(),
             tombstones: self.tombstones.iter().map(|(hash, time)| (*hash, *time)).collect(),
             unlinked: self.unlinked.iter().copied().collect(),
+            given: self.segments.given.rules().cloned().collect(),
+            undecided: undecided.map(|(bitmap, _)| *bitmap).collect(),
         }
     }
 
     fn take_bitmaps(&mut self) -> Vec<(BitmapKey, Option<Vec<u8>>)> {
-        let empty = RoaringBitmap::new();
         let dirty = std::mem::take(&mut self.dirty_bitmaps);
         let part = |key: &BitmapKey| {
             let version = self.segments.versions.get(&key.bitmap);
-            let bits = match key.kind {
-                BitmapKind::People => &self.is_person,
-                BitmapKind::Members => version.map_or(&empty, |version| &version.members),
-                BitmapKind::Unknown => version.map_or(&empty, |version| &version.unknown),
-            };
             let first = u32::from(key.upper) << 16;
-            let part: RoaringBitmap = bits.range(first..=first | 0xffff).collect();
+            let range = first..=first | 0xffff;
+            let part = match key.kind {
+                BitmapKind::People => self.segments.people.range(range).collect(),
+                BitmapKind::Members => version.map(|version| version.members.part(range)).unwrap_or_default(),
+                BitmapKind::Unknown => version.map(|version| version.unknown.part(range)).unwrap_or_default(),
+            };
             let mut bytes = Vec::with_capacity(part.serialized_size());
             let written = !part.is_empty() && part.serialize_into(&mut bytes).is_ok();
             written.then_some(bytes)

@@ -98,8 +98,11 @@ impl<S: Storage> Workspace<S> {
     /// Gives the effects of a record that carried statements of consent their cause: a transition that would
     /// not have come if consent had stayed as it was, and what lists hold by it or by consent itself.
     fn name_consent(&mut self, before: &SaidBefore, effects: &mut [Effect]) -> Result<(), StorageError> {
-        let (mut by_consent, mut by_other) = (BTreeSet::new(), BTreeSet::new());
+        let (mut by_consent, mut by_other, mut present) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
         for effect in effects.iter_mut() {
+            if let Effect::Presence(presence) = effect {
+                present.push(presence.clone());
+            }
             let Effect::Transition(transition) = effect else { continue };
             let Some((no, said)) = before.get(transition.person.as_str()) else { continue };
             let of = (transition.segment.clone(), transition.person.clone());
@@ -120,7 +123,10 @@ impl<S: Storage> Workspace<S> {
                 Some(Channel::Sms) => *sms != now[1],
                 None => false,
             };
-            let asked = channel.is_some() && !by_other.contains(&of);
+            // Who comes or goes does so in whatever holds of everybody.
+            let given = &self.segments.given;
+            let comes = present.iter().any(|one| one.person == desired.person && given.moves(one, &list.segment));
+            let asked = channel.is_some() && !by_other.contains(&of) && !comes;
             if by_consent.contains(&of) || (asked && changed(self.said(*no)?)) {
                 desired.cause = Cause::Consent;
             }

@@ -61,7 +61,7 @@ impl<S: Storage> Workspace<S> {
         self.definitions_changed = true;
         if !fresh && !same {
             self.recompile(&self.segments.versions.keys().copied().collect());
-            self.segments.index();
+            self.index();
             self.reevaluate_all(when, effects)?;
         }
         Ok(Applied::Changed { person: None })
@@ -150,7 +150,7 @@ impl<S: Storage> Workspace<S> {
         let members: Vec<PersonNo> = self
             .segments
             .active(&list.segment)
-            .map(|(_, version)| version.members.iter().collect())
+            .map(|(_, version)| version.members.from(0, usize::MAX, &self.segments.people))
             .unwrap_or_default();
         for no in members {
             let mut wants = self.wants(no)?;

@@ -2,7 +2,8 @@
 
 use super::Workspace;
 use super::settle::Touched;
-use crate::storage::{BitmapKind, PersonNo, Storage, StorageError};
+use crate::eval::Tri;
+use crate::storage::{PersonNo, Storage, StorageError};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Memberships in held versions that changed: version and person, with what it was.
@@ -22,12 +23,13 @@ impl<S: Storage> Workspace<S> {
         }
         for bitmap in self.segments.held.clone() {
             let Some(version) = self.segments.versions.get(&bitmap) else { continue };
-            let held = |no: &PersonNo| version.members.contains(*no);
+            let held = |no: &PersonNo| version.members.contains(*no, &self.segments.people);
             let after: BTreeSet<PersonNo> =
                 heirs.iter().filter(|(no, _)| held(no)).filter_map(|(_, heir)| *heir).collect();
             let differ: Vec<PersonNo> = touched.all().filter(|no| held(no) != after.contains(no)).collect();
             for no in differ {
-                let was = self.set_bit(BitmapKind::Members, bitmap, no, after.contains(&no));
+                let is = if after.contains(&no) { Tri::True } else { Tri::False };
+                let was = self.set_value_of(bitmap, no, is);
                 changed.insert((bitmap, no), was);
             }
         }

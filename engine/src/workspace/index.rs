@@ -108,7 +108,7 @@ impl Index {
             self.always.insert(version);
         }
         let of_nobody = evaluate(plan, &Nobody, Time(0)).value;
-        if of_nobody != Tri::False {
+        if of_nobody != Tri::False && !touched.beyond_person {
             self.of_nobody.insert(version, of_nobody);
         }
         self.known.insert(version, Known { root: Arc::clone(&plan.root), touched });
@@ -211,9 +211,9 @@ impl Index {
         versions.retain(|version| self.timed.contains(version));
     }
 
-    /// What is not false of somebody of whom nothing is known, by version.
-    pub(super) fn of_nobody(&self) -> &BTreeMap<u32, Tri> {
-        &self.of_nobody
+    /// What a version says of somebody of whom nothing is known, if it looks at nothing else.
+    pub(super) fn of_nobody(&self, version: u32) -> Tri {
+        self.of_nobody.get(&version).copied().unwrap_or(Tri::False)
     }
 }
 

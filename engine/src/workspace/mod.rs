@@ -1,6 +1,7 @@
 //! One merchant's audience: applies records in order and answers questions about now.
 
 pub mod backfill;
+mod bits;
 mod build;
 mod checkpoint;
 mod connect;
@@ -9,6 +10,7 @@ mod define;
 mod erase;
 mod event;
 pub mod export;
+mod giving;
 mod held;
 pub mod history;
 mod index;
@@ -16,6 +18,7 @@ mod index;
 mod lines_tests;
 pub mod past;
 mod people;
+mod presence;
 pub mod query;
 mod references;
 mod retention;
@@ -33,7 +36,6 @@ use crate::person::orders::Words;
 use crate::person::view::Context;
 use crate::storage::{PersonNo, Storage, StorageError};
 use model::{Command, IdentityKey, ListDefinition, ListId, Record, SegmentId, Source, Time, WorkspaceId};
-use roaring::RoaringBitmap;
 use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -84,7 +86,6 @@ pub struct Workspace<S> {
     segments: segments::Segments,
     lists: BTreeMap<ListId, ListDefinition>,
     people: people::People<S>,
-    is_person: RoaringBitmap,
     dirty_bitmaps: BTreeSet<crate::storage::BitmapKey>,
     timers: timers::Timers,
     tombstones: BTreeMap<[u8; 16], Time>,
@@ -253,7 +254,7 @@ impl<S: Storage> Workspace<S> {
 
     /// Number of people.
     pub fn people_count(&self) -> u64 {
-        self.is_person.len()
+        self.segments.people.len()
     }
 
     /// Events applied, duplicates dropped, and events refused by reason.

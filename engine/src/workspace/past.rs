@@ -45,7 +45,7 @@ impl<S: Storage> Workspace<S> {
         }
         let (mut found, mut facts) = (Vec::new(), 0);
         let from = after.map_or(0, |after| after.saturating_add(1));
-        for (looked_at, no) in self.is_person.range(from..).enumerate() {
+        for (looked_at, no) in self.segments.people.range(from..).enumerate() {
             if looked_at >= PEOPLE_LOOKED_AT_MAX || facts >= FACTS_LOOKED_AT_MAX || found.len() >= limit {
                 return Ok(Some((found, no.checked_sub(1))));
             }

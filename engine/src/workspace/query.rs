@@ -92,7 +92,7 @@ impl<S: Storage> Workspace<S> {
         let waiting = slots.building.and_then(|bitmap| self.segments.versions.get(&bitmap));
         let shown = active.or(waiting)?;
         let building = waiting.filter(|version| version.plan.is_ok());
-        let built = |to: PersonNo| if to == 0 { 0 } else { self.is_person.range_cardinality(0..to) };
+        let built = |to: PersonNo| if to == 0 { 0 } else { self.segments.people.range_cardinality(0..to) };
         Some(SegmentState {
             id: id.clone(),
             name: shown.definition.name.clone(),
@@ -101,8 +101,8 @@ impl<S: Storage> Workspace<S> {
             failed: shown.plan.as_ref().err().cloned(),
             building: building.map(|version| (version.version, built(version.built_to.unwrap_or(u32::MAX)))),
             next: self.next_version(id),
-            members: active.map_or(0, |version| version.members.len()),
-            unknown: active.map_or(0, |version| version.unknown.len()),
+            members: active.map_or(0, |version| version.members.len(&self.segments.people)),
+            unknown: active.map_or(0, |version| version.unknown.len(&self.segments.people)),
             refers_to: active.iter().chain(&waiting).flat_map(|version| version.refers_to().iter().cloned()).collect(),
         })
     }
@@ -125,7 +125,7 @@ impl<S: Storage> Workspace<S> {
     ) -> Result<Option<MemberIds>, StorageError> {
         let Some((_, version)) = self.segments.active(id) else { return Ok(None) };
         let from = after.map_or(0, |after| after.saturating_add(1));
-        let page: Vec<PersonNo> = version.members.range(from..).take(limit).collect();
+        let page: Vec<PersonNo> = version.members.from(from, limit, &self.segments.people);
         let next = if page.len() == limit { page.last().copied() } else { None };
         let mut ids = Vec::with_capacity(page.len());
         for no in page {
@@ -153,7 +153,7 @@ impl<S: Storage> Workspace<S> {
             PersonName::Id(id) => key_of(id),
         };
         let Some(key) = key else { return Ok(None) };
-        Ok(self.people.holder(&key)?.filter(|no| self.is_person.contains(*no)))
+        Ok(self.people.holder(&key)?.filter(|no| self.segments.people.contains(*no)))
     }
 
     /// Every id under which a person is or was known: before its identities were linked, each strong one
@@ -192,7 +192,7 @@ impl<S: Storage> Workspace<S> {
     pub(super) fn explain_held(&self, bitmap: u32, person: &Person) -> Option<Reasons> {
         let version = self.segments.versions.get(&bitmap).filter(|version| version.is_held())?;
         let stable_id = person.stable_id()?;
-        let value = version.members.contains(person.no);
+        let value = version.members.contains(person.no, &self.segments.people);
         let why = match &version.plan {
             Ok(_) => "frozen: whoever matched when the definition came into force stays a member",
             Err(why) => why,
@@ -237,8 +237,9 @@ impl<S: Storage> Workspace<S> {
         let shown = shown.iter().map(|(name, value)| (name.clone(), value.to_json())).collect();
         let events = shown_events(person, &context);
         let recent = events.iter().take(RECENT_EVENTS_MAX).map(|event| event.to_json(&context));
-        let is_member =
-            |id: &&SegmentId| self.segments.active(id).is_some_and(|(_, version)| version.members.contains(no));
+        let is_member = |id: &&SegmentId| {
+            self.segments.active(id).is_some_and(|(_, version)| version.members.contains(no, &self.segments.people))
+        };
         Some(PersonState {
             id: person.stable_id()?.to_string(),
             identities: person.nodes.values().map(|node| node.identity.canonical()).collect(),

@@ -177,8 +177,9 @@ impl<S: Storage> Workspace<S> {
             self.void_surveys();
         }
         building.into_iter().for_each(|bitmap| self.build_again(bitmap));
-        self.segments.index();
-        let people: Vec<PersonNo> = if everyone { self.is_person.iter().collect() } else { changed.iter().collect() };
+        self.index();
+        let people: Vec<PersonNo> =
+            if everyone { self.segments.people.iter().collect() } else { changed.iter().collect() };
         for no in people {
             let mut touched = Touched::new(false);
             self.capture(no, &mut touched)?;

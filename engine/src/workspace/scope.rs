@@ -28,23 +28,23 @@ impl<S: Storage> Workspace<S> {
         concern
     }
 
-    /// Looks at all versions that may hold of a person, or did if they were a person before. What holds of
-    /// somebody of whom nothing is known, and does not look at what is known of this one, is not evaluated.
+    /// Looks at all versions that may say something else of a person than of everybody, or did if they were a person
+    /// before. Of those in building also at those that hold of everybody.
     pub(super) fn look_anew(&self, no: PersonNo, (was_person, is_person): (bool, bool), foreign: &Foreign) -> LookedAt {
         let mut looked_at = self.segments.held.clone();
         let mut outcomes = Vec::new();
         if was_person {
             let held = self.segments.versions.iter();
-            let held = held.filter(|(_, version)| version.members.contains(no) || version.unknown.contains(no));
+            let held = held.filter(|(_, version)| version.members.is_odd(no) || version.unknown.is_odd(no));
             looked_at.extend(held.map(|(bitmap, _)| *bitmap));
         }
         if is_person && let Some(person) = self.people.get(no) {
-            let of_nobody = self.segments.index.of_nobody();
             let mut asked = self.segments.index.concern(person, &self.names, &self.words);
-            asked.extend(looked_at.iter().filter(|bitmap| !of_nobody.contains_key(bitmap)));
+            asked.extend(&looked_at);
             asked.sort_unstable();
             asked.dedup();
-            let given = of_nobody.iter().filter(|(bitmap, _)| asked.binary_search(bitmap).is_err());
+            let given = self.segments.given_in_building.iter();
+            let given = given.filter(|(bitmap, _)| asked.binary_search(bitmap).is_err());
             let covered = |bitmap: &u32| self.segments.versions.get(bitmap).is_some_and(|version| version.covers(no));
             outcomes
                 .extend(given.filter(|(bitmap, _)| covered(bitmap)).map(|(bitmap, value)| (*bitmap, for_good(*value))));

@@ -3,9 +3,12 @@
 
 use super::Workspace;
 use super::backfill::Entering;
+use super::bits::Bits;
 use super::index::Index;
 use super::references::refers_to;
 use super::versions::History;
+use crate::eval::Tri;
+use crate::given::Given;
 use crate::person::fact::Fact;
 use crate::person::view::Held;
 use crate::plan::Plan;
@@ -13,6 +16,7 @@ use crate::storage::{PersonNo, Storage};
 use model::{Event, EventKind, SegmentDefinition, SegmentId};
 use roaring::RoaringBitmap;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// One version of a definition with the people it holds.
 pub(super) struct Version {
@@ -23,8 +27,8 @@ pub(super) struct Version {
     refers_to: BTreeSet<SegmentId>,
     /// Why it can't be compiled any more, after an upgrade: then it keeps its members as they are.
     pub(super) plan: Result<Plan, String>,
-    pub(super) members: RoaringBitmap,
-    pub(super) unknown: RoaringBitmap,
+    pub(super) members: Bits,
+    pub(super) unknown: Bits,
     /// While it is being built: people below this number are evaluated.
     pub(super) built_to: Option<PersonNo>,
     /// While it is being built: what its activation asks for.
@@ -45,8 +49,8 @@ impl Version {
             refers_to: refers_to(&definition.definition),
             definition,
             plan,
-            members: RoaringBitmap::new(),
-            unknown: RoaringBitmap::new(),
+            members: Bits::default(),
+            unknown: Bits::default(),
             built_to,
             entering: Entering::default(),
         }
@@ -72,7 +76,7 @@ impl Held for Segments {
     fn holds(&self, segment: &str, no: PersonNo) -> Option<bool> {
         let slots = self.slots.get(&SegmentId::from(segment))?;
         let active = slots.active.and_then(|bitmap| self.versions.get(&bitmap));
-        Some(active.is_some_and(|version| version.members.contains(no)))
+        Some(active.is_some_and(|version| version.members.contains(no, &self.people)))
     }
 }
 
@@ -90,12 +94,18 @@ pub(super) struct Segments {
     pub(super) versions: BTreeMap<u32, Version>,
     pub(super) next_bitmap: u32,
     pub(super) histories: BTreeMap<SegmentId, History>,
+    /// Clusters that are people.
+    pub(super) people: RoaringBitmap,
     /// Segments with a version that can't be evaluated, and why.
     pub(super) failed: BTreeMap<SegmentId, String>,
     /// By what could change them.
     pub(super) index: Index,
     /// Versions in force whose members are held as they are.
     pub(super) held: Vec<u32>,
+    /// Which versions hold, and held, of everybody.
+    pub(super) given: Arc<Given>,
+    /// Versions in building that hold of somebody of whom nothing is known, or may.
+    pub(super) given_in_building: Vec<(u32, Tri)>,
 }
 
 impl Segments {
@@ -105,7 +115,7 @@ impl Segments {
     }
 
     /// Brings the index up to date with the versions.
-    pub(super) fn index(&mut self) {
+    pub(super) fn index_versions(&mut self) {
         let held = self.versions.iter().filter(|(_, version)| version.is_held() && version.built_to.is_none());
         self.held = held.map(|(bitmap, _)| *bitmap).collect();
         self.failed = self.failures();
@@ -117,6 +127,11 @@ impl Segments {
     pub(super) fn active(&self, segment: &SegmentId) -> Option<(u32, &Version)> {
         let bitmap = self.slots.get(segment)?.active?;
         Some((bitmap, self.versions.get(&bitmap)?))
+    }
+
+    /// Who is in a segment's version in force.
+    pub(super) fn members(&self, segment: &SegmentId) -> Option<RoaringBitmap> {
+        Some(self.active(segment)?.1.members.all(&self.people))
     }
 
     /// Whether a version is in force (and not being built).

@@ -2,6 +2,7 @@
 
 use super::consented::{Said, SaidBefore};
 use super::held::HeldBefore;
+use super::presence::Anew;
 use super::query::key_of;
 use super::scope::Scope;
 use super::segments::Version;
@@ -14,7 +15,6 @@ use crate::storage::{BitmapKey, BitmapKind, PersonNo, Storage, StorageError};
 use model::{
     Channel, ConsentState, Event, Identity, IdentityKey, IdentityKind, ListDefinition, ListId, ListIdentifier, Time,
 };
-use roaring::RoaringBitmap;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -79,7 +79,7 @@ impl Touched {
 
 /// Who is to be on which list: list, identifier, person.
 pub(super) type Wanted = BTreeSet<(ListId, String, Arc<str>)>;
-type Held = BTreeSet<(u32, Arc<str>)>;
+pub(super) type Held = BTreeSet<(u32, Arc<str>)>;
 
 impl<S: Storage> Workspace<S> {
     /// Remembers a cluster as it is before a change; the first call for a cluster counts.
@@ -180,7 +180,7 @@ impl<S: Storage> Workspace<S> {
     ) -> Result<(), StorageError> {
         let (mut held_before, mut held_after) = (Held::new(), Held::new());
         let mut wanted_before = Wanted::new();
-        let mut after: Vec<(PersonNo, Arc<str>)> = Vec::new();
+        let (mut after, mut anew) = (Vec::<(PersonNo, Arc<str>)>::new(), Vec::new());
         for (no, before) in touched.before.iter().filter(|_| touched.addresses) {
             if let Some(id) = &before.stable_id {
                 self.wanted(*no, id, &before.wants, &mut wanted_before);
@@ -195,9 +195,20 @@ impl<S: Storage> Workspace<S> {
             }
             let alive = self.people.ensure(*no, &self.words)?;
             let now_id = if alive { self.stable_id(*no) } else { None };
-            self.update_people(*no, before, now_id.as_ref(), &scope, &passed_on, (&mut held_before, &mut held_after))?;
+            let looked_at = self.update_people(
+                *no,
+                before,
+                now_id.as_ref(),
+                &scope,
+                &passed_on,
+                (&mut held_before, &mut held_after),
+            )?;
+            if before.stable_id != now_id {
+                anew.push(Anew { before: before.stable_id.clone(), after: now_id.clone(), looked_at });
+            }
             after.extend(now_id.map(|id| (*no, id)));
         }
+        self.presences(&anew, (&mut held_before, &mut held_after), when, effects);
         let changed = self.transitions(&held_before, &held_after, when, effects);
         if touched.addresses {
             let mut wanted_after = Wanted::new();
@@ -213,7 +224,7 @@ impl<S: Storage> Workspace<S> {
     }
 
     /// Updates one cluster's bits and timer; collects who held what before and after, of the
-    /// versions in force that were looked at and changed.
+    /// versions in force that were looked at and changed. Returns the versions that were looked at, in order.
     fn update_people(
         &mut self,
         no: PersonNo,
@@ -222,7 +233,7 @@ impl<S: Storage> Workspace<S> {
         scope: &Scope,
         passed_on: &HeldBefore,
         (held_before, held_after): (&mut Held, &mut Held),
-    ) -> Result<(), StorageError> {
+    ) -> Result<Vec<u32>, StorageError> {
         let renamed = before.stable_id.as_ref() != now_id;
         let foreign = if now_id.is_some() { self.foreign_consent(no)? } else { Foreign::default() };
         let (looked_at, mut outcomes) = match scope {
@@ -236,14 +247,15 @@ impl<S: Storage> Workspace<S> {
         };
         self.stop_overruns(no, now_id, &mut outcomes);
         self.set_timer(no, &outcomes, renamed || !matches!(scope, Scope::Some(_)));
-        self.set_bit(BitmapKind::People, 0, no, now_id.is_some());
+        let was_person = self.segments.people.contains(no);
+        self.set_person(no, now_id.is_some());
         // Outcomes come in the order of `looked_at`, without those that are not built yet or can't be evaluated.
         let mut outcomes = outcomes.into_iter().peekable();
-        for bitmap in looked_at {
+        for bitmap in looked_at.iter().copied() {
             let outcome = outcomes.next_if(|(of, _)| *of == bitmap);
             let kept = || {
                 // Held as they are, as far as they are still there.
-                let keeps = |version: &Version| version.is_held() && version.members.contains(no);
+                let keeps = |version: &Version| version.is_held() && version.members.is_odd(no);
                 now_id.is_some() && self.segments.versions.get(&bitmap).is_some_and(keeps)
             };
             let value = match outcome {
@@ -251,9 +263,8 @@ impl<S: Storage> Workspace<S> {
                 None if kept() => Tri::True,
                 None => Tri::False,
             };
-            let was = self.set_bit(BitmapKind::Members, bitmap, no, value == Tri::True);
+            let was = self.set_value(bitmap, no, value, (was_person, now_id.is_some()));
             let was = passed_on.get(&(bitmap, no)).copied().unwrap_or(was);
-            self.set_bit(BitmapKind::Unknown, bitmap, no, value == Tri::Unknown);
             let same = !renamed && was == (value == Tri::True);
             if same || !self.segments.is_active(bitmap) {
                 continue;
@@ -265,7 +276,7 @@ impl<S: Storage> Workspace<S> {
                 held_after.insert((bitmap, Arc::clone(id)));
             }
         }
-        Ok(())
+        Ok(looked_at)
     }
 
     /// Stops the versions that took too many steps for a person, and leaves them out.
@@ -284,19 +295,31 @@ impl<S: Storage> Workspace<S> {
         }
     }
 
-    /// Sets or clears a bit and notes its container as changed; returns what it was.
-    pub(super) fn set_bit(&mut self, kind: BitmapKind, bitmap: u32, no: PersonNo, on: bool) -> bool {
-        let bits: Option<&mut RoaringBitmap> = match kind {
-            BitmapKind::People => Some(&mut self.is_person),
-            BitmapKind::Members => self.segments.versions.get_mut(&bitmap).map(|version| &mut version.members),
-            BitmapKind::Unknown => self.segments.versions.get_mut(&bitmap).map(|version| &mut version.unknown),
-        };
-        let Some(bits) = bits else { return false };
-        let was = if on { !bits.insert(no) } else { bits.remove(no) };
-        if was != on {
-            self.dirty_bitmaps.insert(BitmapKey { kind, bitmap, upper: (no >> 16) as u16 });
+    fn set_person(&mut self, no: PersonNo, on: bool) {
+        let people = &mut self.segments.people;
+        if if on { people.insert(no) } else { people.remove(no) } {
+            self.dirty_bitmaps.insert(BitmapKey { kind: BitmapKind::People, bitmap: 0, upper: (no >> 16) as u16 });
+        }
+    }
+
+    /// Sets what a version says of somebody who was a person or not, and is one or not. Notes what is stored as
+    /// changed; returns whether they were a member.
+    pub(super) fn set_value(&mut self, bitmap: u32, no: PersonNo, value: Tri, is: (bool, bool)) -> bool {
+        let Some(version) = self.segments.versions.get_mut(&bitmap) else { return false };
+        let (was, members) = version.members.set(no, value == Tri::True, is);
+        let (_, unknown) = version.unknown.set(no, value == Tri::Unknown, is);
+        for (kind, changed) in [(BitmapKind::Members, members), (BitmapKind::Unknown, unknown)] {
+            if changed {
+                self.dirty_bitmaps.insert(BitmapKey { kind, bitmap, upper: (no >> 16) as u16 });
+            }
         }
         was
+    }
+
+    /// The same of somebody who stays a person, or none.
+    pub(super) fn set_value_of(&mut self, bitmap: u32, no: PersonNo, value: Tri) -> bool {
+        let is_person = self.segments.people.contains(no);
+        self.set_value(bitmap, no, value, (is_person, is_person))
     }
 
     /// Emits the difference between two sets of memberships; true if there is one.
@@ -330,7 +353,7 @@ impl<S: Storage> Workspace<S> {
         for (list, identifier) in wants {
             let Some(definition) = self.lists.get(list) else { continue };
             let Some((_, version)) = self.segments.active(&definition.segment) else { continue };
-            if version.members.contains(no) {
+            if version.members.contains(no, &self.segments.people) {
                 into.insert((list.clone(), identifier.clone(), Arc::clone(id)));
             }
         }

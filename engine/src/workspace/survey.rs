@@ -357,8 +357,8 @@ impl<S: Storage> Workspace<S> {
         survey.now = at.max(self.now);
         survey.forgotten = self.forgotten_at(survey.now);
         for segment in segments {
-            if let Some((_, version)) = self.segments.active(segment) {
-                survey.segments.insert(segment.clone(), version.members.clone());
+            if let Some(members) = self.segments.members(segment) {
+                survey.segments.insert(segment.clone(), members);
             }
         }
         Ok(survey)
@@ -415,7 +415,7 @@ impl<S: Storage> Workspace<S> {
     pub(super) fn survey(&mut self, asked: Vec<Asked>, keeps: bool) -> Survey {
         let needs = Needs::of(asked.iter().map(|asked| &asked.plan), &self.names);
         let held = asked.iter().flat_map(|asked| &asked.plan.touched_by().held);
-        let members = |id: &String| Some((id.clone(), self.segments.active(&id.as_str().into())?.1.members.clone()));
+        let members = |id: &String| Some((id.clone(), self.segments.members(&id.as_str().into())?));
         let held = held.filter_map(members).collect();
         Survey {
             id: self.people.watches.begin(keeps),
@@ -431,7 +431,7 @@ impl<S: Storage> Workspace<S> {
             sources: self.sources.clone(),
             rates: self.rates.clone(),
             forgotten: self.forgotten(),
-            everyone: self.is_person.clone(),
+            everyone: self.segments.people.clone(),
             unwritten: self.people.unwritten(),
             segments: BTreeMap::new(),
             held,

@@ -169,7 +169,7 @@ impl<S: Storage> Workspace<S> {
                 self.drop_history(id);
             }
         }
-        self.segments.index();
+        self.index();
         self.definitions_changed = true;
         Applied::Changed { person: None }
     }
@@ -211,18 +211,18 @@ impl<S: Storage> Workspace<S> {
         let next = self.segments.versions.get(&slots.building?)?;
         let history = self.segments.histories.get(id);
         let active = slots.active.and_then(|bitmap| self.segments.versions.get(&bitmap));
-        let none = roaring::RoaringBitmap::new();
-        let members = active.map_or(&none, |active| &active.members);
         let built_to = next.built_to.unwrap_or(PersonNo::MAX);
         let standing = match (&next.plan, history.and_then(|history| history.paused.clone())) {
             (Err(why), _) => Standing::Paused(why.clone()),
             (_, Some(why)) => Standing::Paused(why),
-            _ if built_to == PersonNo::MAX => Standing::Waiting {
-                enter: next.members.difference_len(members),
-                leave: members.difference_len(&next.members),
-            },
+            _ if built_to == PersonNo::MAX => {
+                let people = &self.segments.people;
+                let members = active.map(|active| active.members.all(people)).unwrap_or_default();
+                let next = next.members.all(people);
+                Standing::Waiting { enter: next.difference_len(&members), leave: members.difference_len(&next) }
+            }
             _ if built_to == 0 => Standing::Building(0),
-            _ => Standing::Building(self.is_person.range_cardinality(0..built_to)),
+            _ => Standing::Building(self.segments.people.range_cardinality(0..built_to)),
         };
         Some(VersionState {
             version: next.version,
@@ -238,8 +238,9 @@ impl<S: Storage> Workspace<S> {
     pub fn next_changes(&self, id: &SegmentId, limit: usize) -> Result<Option<EnterAndLeave>, StorageError> {
         let building = self.segments.slots.get(id).and_then(|slots| slots.building);
         let Some(next) = building.and_then(|bitmap| self.segments.versions.get(&bitmap)) else { return Ok(None) };
-        let members = self.segments.active(id).map(|(_, active)| active.members.clone()).unwrap_or_default();
-        let (enter, leave) = (&next.members - &members, &members - &next.members);
+        let members = self.segments.members(id).unwrap_or_default();
+        let next = next.members.all(&self.segments.people);
+        let (enter, leave) = (&next - &members, &members - &next);
         Ok(Some((self.ids_of(&enter, limit)?, self.ids_of(&leave, limit)?)))
     }
 
@@ -252,12 +253,12 @@ impl<S: Storage> Workspace<S> {
         if let Some(built_to) = &mut version.built_to {
             *built_to = no.min(*built_to);
             self.segments.histories.entry(id).or_default().paused = Some(why);
-            self.segments.index();
+            self.index();
             return;
         }
         version.plan = Err(why.clone());
         self.history(&id).stopped = Some(why);
-        self.segments.index();
+        self.index();
     }
 
     /// A version comes into force: the one before is kept to be read.

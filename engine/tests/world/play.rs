@@ -7,7 +7,7 @@ use super::refusals::may_be_refused;
 use super::steps::{Action, World};
 use crate::oracle::{Oracle, View};
 use model::{Command, ListId, Record, SegmentDefinition, SegmentId, Time, WorkspaceId};
-use segmentd_engine::effect::Effect;
+use segmentd_engine::effect::{Effect, Transition};
 use segmentd_engine::eval::Tri;
 use segmentd_engine::workspace::{Applied, PersonName, Turns, Workspace};
 use std::collections::{BTreeMap, BTreeSet};
@@ -163,26 +163,31 @@ impl Play {
         let applied = self.engine.apply(record, &mut effects).map_err(|error| failure("store", error.to_string()))?;
         let mut moved = BTreeSet::new();
         for effect in effects {
-            if let Effect::Transition(moves) = &effect
-                && !moved.insert((moves.segment.clone(), moves.person.clone(), moves.at))
-            {
-                return Err(failure("net", format!("one record moves somebody to and fro at one instant: {moves:?}")));
+            for transition in self.engine.given().told(&effect) {
+                if !moved.insert((transition.segment.clone(), transition.person.clone(), transition.at)) {
+                    let why = format!("one record moves somebody to and fro at one instant: {transition:?}");
+                    return Err(failure("net", why));
+                }
+                self.transition(&transition)?;
             }
-            self.effect(effect)?;
+            self.effect(effect);
         }
         Ok(applied)
     }
 
-    fn effect(&mut self, effect: Effect) -> Result<(), Failure> {
+    fn transition(&mut self, transition: &Transition) -> Result<(), Failure> {
+        let inside = self.entered.entry(transition.segment.clone()).or_default();
+        let person = transition.person.clone();
+        let changed = if transition.entered { inside.insert(person) } else { inside.remove(&person) };
+        if changed {
+            return Ok(());
+        }
+        Err(failure("transition", format!("a transition that changes nothing: {transition:?}")))
+    }
+
+    fn effect(&mut self, effect: Effect) {
         match effect {
-            Effect::Transition(transition) => {
-                let inside = self.entered.entry(transition.segment.clone()).or_default();
-                let person = transition.person.clone();
-                let changed = if transition.entered { inside.insert(person) } else { inside.remove(&person) };
-                if !changed {
-                    return Err(failure("transition", format!("a transition that changes nothing: {transition:?}")));
-                }
-            }
+            Effect::Transition(_) | Effect::Presence(_) => (),
             Effect::Desired(desired) => {
                 let key = (desired.list, desired.identifier);
                 if self.held.get(&key).is_none_or(|(sequence, _, _)| *sequence < desired.sequence) {
@@ -192,7 +197,6 @@ impl Play {
             Effect::ListDefined { .. } => (),
             Effect::ListRemoved { list, .. } => self.held.retain(|(of, _), _| *of != list),
         }
-        Ok(())
     }
 
     /// Builds in small steps with whatever is waiting, then activates.
@@ -269,7 +273,8 @@ impl Play {
             self.engine.apply(record, &mut effects).map_err(|error| failure("store", error.to_string()))?;
         }
         let again = effects.into_iter().filter(|effect| !matches!(effect, Effect::Transition(_)));
-        again.into_iter().try_for_each(|effect| self.effect(effect))
+        again.into_iter().for_each(|effect| self.effect(effect));
+        Ok(())
     }
 
     fn look(&mut self) -> Result<(), Failure> {
