@@ -1,8 +1,8 @@
 //! The engine alone: that what one event costs stays flat, whatever grows. Every ratio is of two worlds measured by
 //! turns in this one run, and each figure is the best of several rounds.
 //!
-//! `cargo bench --bench engine`, or with the names of parts: `cargo bench --bench engine -- history segments`. The
-//! daemon as a whole is measured by `segmentd bench`.
+//! `cargo bench --bench engine`, or with the names of parts: `cargo bench --bench engine -- history segments`; `size`,
+//! which takes some GiB, is measured when it is named alone. The daemon as a whole is measured by `segmentd bench`.
 
 #![allow(missing_docs)]
 
@@ -82,6 +82,44 @@ fn timers() {
     }
 }
 
+/// Resident bytes of this process.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    kib.unwrap_or_default() * 1_024
+}
+
+/// What 10,000 segments take with a million people: memory, beside a world of 20 segments, and in the store.
+fn size() {
+    let people = std::env::var("SEGMENTD_BENCH_PEOPLE").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000_000);
+    println!(
+        "{people} people, each in one of 9,980 campaigns that a segment asks for; a third of these is \"has not\""
+    );
+    let mut worlds = Vec::new();
+    let mut taken = Vec::new();
+    for segments in [20, 10_000] {
+        let before = resident();
+        let mut world = World::with_past(1, segments);
+        let defined = resident().saturating_sub(before);
+        world.campaign(people, segments.max(10_000) as u64);
+        let whole = resident().saturating_sub(before);
+        let stored = world.stored_segments();
+        println!(
+            "  {segments:>6} segments: {:>6.1} MiB before anybody came, {:>7.1} MiB with them; stored {:.2} MiB",
+            defined as f64 / 1_048_576.0,
+            whole as f64 / 1_048_576.0,
+            stored as f64 / 1_048_576.0
+        );
+        taken.push(whole);
+        // Kept, so that the second finds no memory that the first gave back.
+        worlds.push(world);
+    }
+    if let [few, many] = taken[..] {
+        println!("  10,000 segments take {:.1} MiB more than 20", (many as f64 - few as f64) / 1_048_576.0);
+    }
+}
+
 pub fn main() {
     let asked: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
     let wanted = |name: &str| asked.is_empty() || asked.iter().any(|one| one == name);
@@ -93,5 +131,8 @@ pub fn main() {
     }
     if wanted("timers") {
         timers();
+    }
+    if asked.iter().any(|one| one == "size") {
+        size();
     }
 }

@@ -166,6 +166,23 @@ impl World {
         self.event(1_000_000 + number, 0, 0);
     }
 
+    /// So many new people, each in one of so many campaigns.
+    pub fn campaign(&mut self, people: u64, campaigns: u64) {
+        for person in 0..people {
+            self.now += SECOND / 100;
+            let (id, name) = (format!("c{person}"), format!("Campaign {}", person % campaigns));
+            self.told(person, id, EventKind::Activity(name), (0, Map::new(), Map::new()));
+        }
+    }
+
+    /// Bytes of what a store keeps of segments and of who is in them.
+    pub fn stored_segments(&mut self) -> usize {
+        let changes = self.workspace.take_changes();
+        let members: usize = changes.bitmaps.iter().filter_map(|(_, part)| part.as_ref()).map(Vec::len).sum();
+        let definitions = changes.definitions.map(|all| postcard::to_stdvec(&all).map_or(0, |bytes| bytes.len()));
+        members + definitions.unwrap_or_default()
+    }
+
     /// Time passes, microseconds, and its timers fire.
     pub fn let_pass(&mut self, micros: i64) {
         self.now += micros;
