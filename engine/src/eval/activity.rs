@@ -3,6 +3,7 @@
 use super::figures::{figure_holds, measurable, money_holds};
 use super::frame::Frame;
 use super::indexed;
+use super::line::Wanted;
 use super::subject::{Happening, Spent, Subject};
 use super::values::test;
 use super::{Outcome, Tri};
@@ -16,9 +17,17 @@ use rust_decimal::prelude::ToPrimitive;
 
 /// Evaluates a condition on what happened.
 pub(super) fn activity(plan: &Plan, asked: &Activity, subject: &dyn Subject, now: Time) -> Outcome {
-    if let Some(known) = asked.line.and_then(|line| indexed::activity(plan, asked, line, subject, now)) {
-        return known;
+    let lined = asked.line.and_then(|line| subject.line(Wanted::Activity(asked, line)));
+    match lined.map(|lined| lined.ready) {
+        Some(Some(ready)) => {
+            indexed::activity(plan, asked, ready, now).unwrap_or_else(|| gone_through(plan, asked, subject, now))
+        }
+        Some(None) => gone_through(plan, asked, subject.uncounted().unwrap_or(subject), now),
+        None => gone_through(plan, asked, subject, now),
     }
+}
+
+fn gone_through(plan: &Plan, asked: &Activity, subject: &dyn Subject, now: Time) -> Outcome {
     let frame = Frame::new(plan, asked.window, now);
     match &asked.measure {
         Measure::Count(bounds) => count(&frame, asked, bounds, subject),
@@ -164,9 +173,14 @@ pub(super) fn edge_in(frame: &Frame<'_>, time: Time, gone: Time) -> Outcome {
 
 /// Evaluates a condition on money spent.
 pub(super) fn spent(plan: &Plan, asked: &Spending, subject: &dyn Subject, now: Time) -> Outcome {
-    if let Some(known) = indexed::spent(plan, asked, subject, now) {
-        return known;
-    }
+    let subject = match subject.line(Wanted::Spent(asked)).map(|lined| lined.ready) {
+        Some(Some(ready)) => match indexed::spent(plan, asked, ready, now) {
+            Some(known) => return known,
+            None => subject,
+        },
+        Some(None) => subject.uncounted().unwrap_or(subject),
+        None => subject,
+    };
     let frame = Frame::new(plan, asked.window, now);
     let amounts = amounts(&frame, asked, subject, &mut |_| ());
     money_holds(&asked.bounds, amounts).until(frame.window_holds_until())

@@ -4,8 +4,7 @@
 
 use super::activity::edge_in;
 use super::frame::Frame;
-use super::line::{Amount, Line, Moment, Ready, Total, Two, Wanted, units};
-use super::subject::Subject;
+use super::line::{Amount, Line, Moment, Ready, Total, Two, units};
 use super::{Outcome, Tri};
 use crate::language::ast::{Bounds, Figure};
 use crate::person::tree::{Item, Tree};
@@ -211,8 +210,8 @@ impl<'a, T: Timed> Both<'a, T> {
 }
 
 /// Evaluates a condition on what happened.
-pub(super) fn activity(plan: &Plan, asked: &Activity, line: u128, subject: &dyn Subject, now: Time) -> Option<Outcome> {
-    let Ready { line, forgotten } = subject.line(Wanted::Activity(asked, line))?;
+pub(super) fn activity(plan: &Plan, asked: &Activity, ready: Ready, now: Time) -> Option<Outcome> {
+    let Ready { line, forgotten } = ready;
     let frame = Frame::new(plan, asked.window, now);
     match (&asked.measure, &*line) {
         (Measure::Count(bounds), Line::Times(times)) => Both::new(&frame, times, forgotten)?.count(&frame, bounds),
@@ -261,8 +260,8 @@ fn edge(
 }
 
 /// Evaluates a condition on money spent.
-pub(super) fn spent(plan: &Plan, asked: &Spending, subject: &dyn Subject, now: Time) -> Option<Outcome> {
-    let Ready { line, forgotten } = subject.line(Wanted::Spent(asked))?;
+pub(super) fn spent(plan: &Plan, asked: &Spending, ready: Ready, now: Time) -> Option<Outcome> {
+    let Ready { line, forgotten } = ready;
     let Line::Numbers(amounts) = &*line else { return None };
     let frame = Frame::new(plan, asked.window, now);
     let part = Both::new(&frame, amounts, forgotten)?.one()?;

@@ -1,7 +1,8 @@
 //! What matches a condition, kept in order of time, so that a long history need not be gone through.
 
+use crate::language::ast::Figure;
 use crate::person::tree::{Item, Sum, Tree};
-use crate::plan::{Activity, Spending};
+use crate::plan::{Activity, Filter, Measure, Spending};
 use model::{Time, Value};
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
@@ -27,6 +28,41 @@ pub struct Ready {
     pub line: Arc<Line>,
     /// Nothing at or before it is shown, but for what is kept for good.
     pub forgotten: Time,
+}
+
+/// How a condition that a line can answer is to be answered.
+pub struct Lined {
+    /// The line; `None` where so little happened that it is gone through.
+    pub ready: Option<Ready>,
+    /// How much is known of what is asked for, whatever the window.
+    pub happenings: usize,
+}
+
+impl Wanted<'_> {
+    /// The key of the line; `None` when none is kept.
+    pub fn key(&self) -> Option<u128> {
+        match self {
+            // Of everything that happened a value may come from what is kept for good and from what passes.
+            Wanted::Activity(Activity { event: None, measure: Measure::Figure(Figure::Distinct, ..), .. }, _) => None,
+            Wanted::Activity(_, key) => Some(*key),
+            // Short enough not to be taken for a digest.
+            Wanted::Spent(asked) if asked.currency.len() <= 8 => {
+                let without = 4 | u128::from(asked.without.tax) << 1 | u128::from(asked.without.shipping);
+                Some(asked.currency.bytes().fold(without, |key, byte| (key << 8) | u128::from(byte)))
+            }
+            Wanted::Spent(_) => None,
+        }
+    }
+
+    /// What is looked at of each happening: itself, and what its filters ask for.
+    pub fn looks(&self) -> usize {
+        let Wanted::Activity(asked, _) = self else { return 1 };
+        let filters = asked.filters.iter().map(|filter| match filter {
+            Filter::Property(..) => 1,
+            Filter::Item(tests) => tests.len(),
+        });
+        1 + filters.sum::<usize>()
+    }
 }
 
 /// When something happened.

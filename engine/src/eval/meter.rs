@@ -1,22 +1,29 @@
 //! What an evaluation costs, in steps and never in time, so that a replay decides alike.
 //!
 //! A step is a happening or an order that a condition looks at, a property that it asks for, and an element
-//! of a list among them; a condition that a line of a long history answers takes one.
+//! of a list among them. A condition that a line can answer takes one, and one for every 64 looks that it would
+//! take to go through everything once: whether it is answered from a line that is there, from one that is made
+//! for it, or, where little happened, by going through it. So what a definition takes follows from what is known
+//! of the person at the instant, and not from what of it is in memory.
 
-use super::line::{Ready, Wanted};
+use super::line::{Lined, Wanted};
 use super::subject::{Happening, Spent, Subject};
 use super::{Memo, Outcome, evaluate_with};
 use crate::plan::{Plan, Without};
 use model::{Time, Value};
 use rust_decimal::Decimal;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 
 /// Steps that one definition may take for one person at one instant.
 pub const STEPS_MAX: u64 = 2_000_000;
 
+/// Looks at what happened for a line that take one step: it is made seldom and asked often.
+const LOOKS_A_STEP: usize = 64;
+
 /// Why a version was stopped that took more.
-pub(crate) fn overrun(person: &str) -> String {
-    format!("cost over its limit for person {person}: more than {STEPS_MAX} steps; give it a definition that asks less")
+pub(crate) fn overrun(person: &str, steps_max: u64) -> String {
+    format!("cost over its limit for person {person}: more than {steps_max} steps; give it a definition that asks less")
 }
 
 /// A subject whose looks are counted.
@@ -24,6 +31,8 @@ struct Metered<'a> {
     subject: &'a dyn Subject,
     steps: &'a Cell<u64>,
     limit: u64,
+    /// In the past of a person: the lines that were made since its first instant.
+    made: Option<&'a RefCell<BTreeSet<u128>>>,
 }
 
 impl Metered<'_> {
@@ -89,17 +98,20 @@ impl Subject for Metered<'_> {
         self.subject.rate(from, to, at)
     }
 
-    fn line(&self, wanted: Wanted<'_>) -> Option<Ready> {
-        let line = self.subject.line(wanted);
-        self.step(u64::from(line.is_some()));
-        line
+    fn line(&self, wanted: Wanted<'_>) -> Option<Lined> {
+        let lined = self.subject.line(wanted)?;
+        let made = self.made.zip(wanted.key()).is_some_and(|(made, key)| !made.borrow_mut().insert(key));
+        let looks = if made { 0 } else { lined.happenings.saturating_mul(wanted.looks()) };
+        self.step(1 + (looks / LOOKS_A_STEP) as u64);
+        Some(lined)
     }
 
     fn walk(&self, from: Time, visit: &mut dyn FnMut(&dyn Subject, Time) -> Time) -> Option<Time> {
+        let made = RefCell::default();
         self.subject.walk(from, &mut |then, at| {
             // Nothing more is looked at once it costs too much.
             match self.step(1) {
-                true => visit(&Metered { subject: then, steps: self.steps, limit: self.limit }, at),
+                true => visit(&Metered { subject: then, made: Some(&made), ..*self }, at),
                 false => Time::MAX,
             }
         })
@@ -117,6 +129,11 @@ impl Subject for Metered<'_> {
         self.steps.get()
     }
 
+    fn uncounted(&self) -> Option<&dyn Subject> {
+        // Of each instant of a past it is counted: there may be many.
+        self.made.is_none().then_some(self.subject)
+    }
+
     fn take_steps(&self, steps: u64) {
         self.step(steps);
     }
@@ -126,15 +143,11 @@ impl Subject for Metered<'_> {
     }
 }
 
-/// Evaluates as [`evaluate_with`]; `None` when it takes more than [`STEPS_MAX`] steps. What the memo knows costs
+/// Evaluates as [`evaluate_with`]; `None` when it takes more than `limit` steps. What the memo knows costs
 /// what it cost to find out, so that a version costs the same with and without others.
-pub fn evaluate_bounded(plan: &Plan, subject: &dyn Subject, now: Time, memo: &mut Memo) -> Option<Outcome> {
-    within(STEPS_MAX, plan, subject, now, memo)
-}
-
-fn within(limit: u64, plan: &Plan, subject: &dyn Subject, now: Time, memo: &mut Memo) -> Option<Outcome> {
+pub fn evaluate_bounded(limit: u64, plan: &Plan, subject: &dyn Subject, now: Time, memo: &mut Memo) -> Option<Outcome> {
     let steps = Cell::new(0);
-    let metered = Metered { subject, steps: &steps, limit };
+    let metered = Metered { subject, steps: &steps, limit, made: None };
     let outcome = evaluate_with(plan, &metered, now, memo);
     (metered.steps() <= limit).then_some(outcome)
 }
@@ -157,7 +170,7 @@ mod tests {
         let now = time("2026-02-01");
         let cost = |same: &str| {
             let plan = plan(&format!(r#"{{"event":"A","then":{{"event":"B","same":[{same}]}}}}"#));
-            let steps = |limit| within(limit, &plan, &fake.at(now), now, &mut Memo::default()).is_some();
+            let steps = |limit| evaluate_bounded(limit, &plan, &fake.at(now), now, &mut Memo::default()).is_some();
             (0..40).map(|power| 1 << power).find(|limit| steps(*limit)).unwrap()
         };
         assert!(cost(r#""what","n""#) > 10_000, "each may be tied to each");
@@ -173,9 +186,9 @@ mod tests {
         let subject = fake.at(now);
         let mut memo = Memo::default();
         for _ in 0..2 {
-            assert!(within(39, &plan, &subject, now, &mut Memo::default()).is_none());
-            assert!(within(40, &plan, &subject, now, &mut memo).is_some());
-            assert!(within(39, &plan, &subject, now, &mut memo).is_none(), "known or not");
+            assert!(evaluate_bounded(39, &plan, &subject, now, &mut Memo::default()).is_none());
+            assert!(evaluate_bounded(40, &plan, &subject, now, &mut memo).is_some());
+            assert!(evaluate_bounded(39, &plan, &subject, now, &mut memo).is_none(), "known or not");
         }
     }
 }

@@ -166,7 +166,7 @@ fn group(plan: &Plan, children: &[Node], subject: &dyn Subject, now: Time, memo:
         for child in children.iter().filter(|child| child.asks_history == asks_history) {
             let answer = node(plan, child, subject, now, memo);
             so_far = if deciding == Tri::False { so_far.and(answer) } else { so_far.or(answer) };
-            if so_far.value == deciding && so_far.until == Time::MAX {
+            if (so_far.value == deciding && so_far.until == Time::MAX) || subject.is_exhausted() {
                 return so_far;
             }
         }

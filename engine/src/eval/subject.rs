@@ -1,6 +1,6 @@
 //! What evaluation sees of a person.
 
-use super::line::{Ready, Wanted};
+use super::line::{Lined, Wanted};
 use crate::plan::Without;
 use model::{Time, Value};
 use rust_decimal::Decimal;
@@ -50,8 +50,9 @@ pub trait Subject {
     /// The value of one unit of `from` in `to` on the day of `at`; `None` when unknown.
     fn rate(&self, from: &str, to: &str, at: Time) -> Option<Decimal>;
 
-    /// What matches, kept in order of time; `None` when it must be gone through.
-    fn line(&self, _wanted: Wanted<'_>) -> Option<Ready> {
+    /// What matches, kept in order of time, or that it is little; `None` when it must be gone through. It
+    /// follows from what is known of the person alone, not from what of it is in memory.
+    fn line(&self, _wanted: Wanted<'_>) -> Option<Lined> {
         None
     }
 
@@ -71,6 +72,11 @@ pub trait Subject {
     /// Steps taken so far, where they are counted.
     fn steps(&self) -> u64 {
         0
+    }
+
+    /// The same person, whose looks are not counted, where they are.
+    fn uncounted(&self) -> Option<&dyn Subject> {
+        None
     }
 
     /// Counts steps of what is known already.

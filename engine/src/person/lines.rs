@@ -1,9 +1,10 @@
 //! Lines of a person with a long history: what matches each condition that was asked, kept up to date.
 //!
-//! They are made when they are first asked for after something happened, and follow from the history: they
-//! may be dropped at any time. What came since a line was looked at last stands in a log.
+//! They are made when they are first asked for, and follow from the history: they may be dropped at any time.
+//! What came since a line was looked at last stands in a log. Whether a condition is answered from a line
+//! follows from what is known of the person, so that its answer and its cost do, too.
 
-use crate::eval::line::{Entry, Line, Moment, Ready, Two, Wanted};
+use crate::eval::line::{Entry, Line, Lined, Moment, Ready, Two, Wanted};
 use crate::eval::{converted, matches_ever, measured_value};
 use crate::language::ast::Figure;
 use crate::person::carts::{Change, Changes};
@@ -15,12 +16,12 @@ use rust_decimal::Decimal;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Facts from which on lines are kept; fewer are gone through.
+/// Happenings that a condition asks for from which on a line is kept; fewer are gone through.
 #[cfg(not(test))]
-pub const LONG_FACTS: usize = 256;
+pub const LONG: usize = 256;
 /// In tests a few are many.
 #[cfg(test)]
-pub const LONG_FACTS: usize = 6;
+pub const LONG: usize = 6;
 /// What came, beyond which a line that was not looked at is dropped.
 const LOG_MAX: usize = if cfg!(test) { 8 } else { 4_096 };
 /// Lines of one person; beyond it the one that was not looked at for longest goes.
@@ -65,12 +66,9 @@ impl Lines {
         *self.lock() = None;
     }
 
-    /// Notes what came to a history of so many facts.
-    pub(super) fn note(&mut self, facts: usize, came: impl FnOnce() -> Came) {
-        if facts < LONG_FACTS {
-            return;
-        }
-        let kept = self.0.get_mut().unwrap_or_else(PoisonError::into_inner).get_or_insert_default();
+    /// Notes what came.
+    pub(super) fn note(&mut self, came: impl FnOnce() -> Came) {
+        let Some(kept) = self.0.get_mut().unwrap_or_else(PoisonError::into_inner) else { return };
         if kept.lines.is_empty() {
             return;
         }
@@ -92,15 +90,15 @@ struct Asked<'a> {
 }
 
 impl View<'_> {
-    /// What matches, up to date; `None` for a short history.
-    pub(super) fn kept_line(&self, wanted: Wanted<'_>) -> Option<Ready> {
-        let person = self.person;
-        if person.facts.len() < LONG_FACTS {
-            return None;
+    /// What matches, up to date, unless it is little; `None` for what no line is kept of.
+    pub(super) fn kept_line(&self, wanted: Wanted<'_>) -> Option<Lined> {
+        let key = wanted.key()?;
+        let happenings = self.happened(wanted);
+        if happenings < LONG {
+            return Some(Lined { ready: None, happenings });
         }
-        let mut lines = person.lines.lock();
-        let kept = lines.as_mut()?;
-        let key = key(wanted)?;
+        let mut lines = self.person.lines.lock();
+        let kept = lines.get_or_insert_default();
         let newest = kept.dropped + kept.log.len() as u64;
         let asked = Asked { view: self, wanted };
         if kept.lines.len() >= LINES_MAX && !kept.lines.contains_key(&key) {
@@ -114,22 +112,8 @@ impl View<'_> {
             asked.came(line, came);
         }
         entry.0 = newest;
-        Some(Ready { line: Arc::clone(&entry.1), forgotten: self.context.forgotten })
-    }
-}
-
-/// The key of a line.
-fn key(wanted: Wanted<'_>) -> Option<u128> {
-    match wanted {
-        // Of everything that happened a value may come from what is kept for good and from what passes.
-        Wanted::Activity(Activity { event: None, measure: Measure::Figure(Figure::Distinct, ..), .. }, _) => None,
-        Wanted::Activity(_, key) => Some(key),
-        // Short enough not to be taken for a digest.
-        Wanted::Spent(asked) if asked.currency.len() <= 8 => {
-            let without = 4 | u128::from(asked.without.tax) << 1 | u128::from(asked.without.shipping);
-            Some(asked.currency.bytes().fold(without, |key, byte| (key << 8) | u128::from(byte)))
-        }
-        Wanted::Spent(_) => None,
+        let ready = Ready { line: Arc::clone(&entry.1), forgotten: self.context.forgotten };
+        Some(Lined { ready: Some(ready), happenings })
     }
 }
 

@@ -227,15 +227,14 @@ impl Person {
             let earlier = |other: &u32| facts.get(*other as usize).is_some_and(|fact| (fact.time, fact.message) < key);
             places.insert(places.partition_point(earlier), place);
         }
-        let facts = self.facts.len();
-        self.lines.note(facts, || lines::Came::Fact(place));
+        self.lines.note(|| lines::Came::Fact(place));
         if let Some(order) = order {
             let counted = self.count_order(order, words);
-            self.lines.note(facts, || lines::Came::Order(counted));
+            self.lines.note(|| lines::Came::Order(counted));
         }
         if let Some(cart) = cart {
             let changes = self.count_last_cart(cart, words);
-            self.lines.note(facts, || lines::Came::Cart(changes));
+            self.lines.note(|| lines::Came::Cart(changes));
         }
     }
 

@@ -1,6 +1,6 @@
 //! A person at one instant, as evaluation sees it.
 
-use crate::eval::line::{Ready, Wanted};
+use crate::eval::line::{Lined, Wanted};
 use crate::eval::subject::{Happening, Spent, Subject};
 use crate::person::Person;
 use crate::person::bag::descend;
@@ -213,6 +213,38 @@ impl<'a> View<'a> {
         })
     }
 
+    /// How much is known of what a condition asks for, but for what is past retention.
+    pub(super) fn happened(&self, wanted: Wanted<'_>) -> usize {
+        let (person, words) = (self.person, self.context.words);
+        let asked = match wanted {
+            Wanted::Spent(_) => return person.counted.len(),
+            Wanted::Activity(asked, _) => asked.event.as_deref().map(|name| self.context.names.number(name)),
+        };
+        let of_name = |number: u32| {
+            let changes = person.cart_changes(number, words);
+            let changes =
+                changes.map_or(0, |changes| changes.len() - changes.partition_point(|one| self.has_passed(one.time)));
+            let Some(places) = person.by_name.get(&number) else { return changes };
+            let gone = |place: &u32| person.facts.get(*place as usize).is_none_or(|fact| self.has_passed(fact.time));
+            let kept = words.is_order(number) || person.oldest_passing > self.context.forgotten;
+            changes + places.len() - if kept { 0 } else { places.partition_point(gone) }
+        };
+        match asked {
+            Some(None) => 0,
+            Some(Some(number)) if number == words.completed => person.counted.len(),
+            Some(Some(number)) => of_name(number),
+            None => {
+                let named = person.by_name.keys().filter(|name| ![words.added, words.removed].contains(name));
+                let named = named.copied().chain([words.added, words.removed]);
+                person.counted.len() + named.map(of_name).sum::<usize>()
+            }
+        }
+    }
+
+    fn has_passed(&self, time: Time) -> bool {
+        time <= self.context.forgotten
+    }
+
     /// Everything that happened: what a cart shows in place of its snapshots.
     fn all(&self, from: Time, until: Time) -> Vec<Shown<'a>> {
         let words = self.context.words;
@@ -302,7 +334,7 @@ impl Subject for View<'_> {
         days.range(..=self.context.day(at)).next_back().map(|(_, rate)| *rate)
     }
 
-    fn line(&self, wanted: Wanted<'_>) -> Option<Ready> {
+    fn line(&self, wanted: Wanted<'_>) -> Option<Lined> {
         self.kept_line(wanted)
     }
 

@@ -143,7 +143,7 @@ impl<S: Storage> Workspace<S> {
             foreign: Foreign::NONE,
             stable_id: &stable_id,
         };
-        let outcome = evaluate_bounded(plan, &view, self.now, &mut Memo::default());
+        let outcome = evaluate_bounded(self.steps_max, plan, &view, self.now, &mut Memo::default());
         Ok(Some(outcome.unwrap_or(Outcome::OVERRUN)))
     }
 

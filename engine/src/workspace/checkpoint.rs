@@ -8,6 +8,7 @@ use super::timers::Timers;
 use super::versions::History;
 use super::{Settings, Workspace};
 use crate::given::Given;
+use crate::eval::meter::STEPS_MAX;
 use crate::person::names::Names;
 use crate::person::orders::Words;
 use crate::person::view::day_number;
@@ -52,6 +53,7 @@ impl<S: Storage> Workspace<S> {
             segments: Segments::starting_at(counters.next_bitmap),
             lists: definitions.lists.into_iter().map(|list| (list.id.clone(), list)).collect(),
             people: People::new(storage, cache_bytes),
+            steps_max: STEPS_MAX,
             dirty_bitmaps: BTreeSet::new(),
             timers: Timers::new(timers),
             tombstones: definitions.tombstones.into_iter().collect(),

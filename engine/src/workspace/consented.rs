@@ -4,7 +4,7 @@ use super::scope::Scope;
 use super::settle::Touched;
 use super::{When, Workspace};
 use crate::effect::{Cause, Effect};
-use crate::eval::line::{Ready, Wanted};
+use crate::eval::line::{Lined, Wanted};
 use crate::eval::subject::{Happening, Spent, Subject};
 use crate::eval::{Memo, Tri, evaluate_bounded};
 use crate::person::consent::Foreign;
@@ -51,7 +51,7 @@ impl Subject for Unsaid<'_, '_> {
         self.view.rate(from, to, at)
     }
 
-    fn line(&self, wanted: Wanted<'_>) -> Option<Ready> {
+    fn line(&self, wanted: Wanted<'_>) -> Option<Lined> {
         self.view.line(wanted)
     }
 
@@ -143,7 +143,8 @@ impl<S: Storage> Workspace<S> {
         let view =
             View { person, context: self.context(), now: self.now, foreign: Foreign::NONE, stable_id: &stable_id };
         // What costs too much without the statement is taken for another cause.
-        let outcome = evaluate_bounded(plan, &Unsaid { view: &view, said }, self.now, &mut Memo::default())?;
+        let outcome =
+            evaluate_bounded(self.steps_max, plan, &Unsaid { view: &view, said }, self.now, &mut Memo::default())?;
         Some(outcome.value == Tri::True)
     }
 }

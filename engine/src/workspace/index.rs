@@ -1,6 +1,5 @@
 //! From what an event says, and from what is known of a person, to the versions that it could change.
 
-use crate::eval::line::{Ready, Wanted};
 use crate::eval::subject::{Happening, Spent, Subject};
 use crate::eval::{Outcome, Tri, evaluate};
 use crate::person::Person;
@@ -235,10 +234,6 @@ impl Subject for Nobody {
     fn spent(&self, _: Time, _: Time, _: Without, _: &mut dyn FnMut(&Spent)) {}
 
     fn rate(&self, _: &str, _: &str, _: Time) -> Option<Decimal> {
-        None
-    }
-
-    fn line(&self, _: Wanted<'_>) -> Option<Ready> {
         None
     }
 

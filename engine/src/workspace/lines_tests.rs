@@ -2,7 +2,7 @@
 
 use super::Workspace;
 use crate::eval::evaluate;
-use crate::eval::line::{Ready, Wanted};
+use crate::eval::line::{Lined, Wanted};
 use crate::eval::subject::{Happening, Spent, Subject};
 use crate::person::consent::Foreign;
 use crate::person::view::View;
@@ -219,7 +219,7 @@ impl Subject for Unscanned<'_> {
     fn rate(&self, from: &str, to: &str, at: Time) -> Option<Decimal> {
         self.0.rate(from, to, at)
     }
-    fn line(&self, wanted: Wanted<'_>) -> Option<Ready> {
+    fn line(&self, wanted: Wanted<'_>) -> Option<Lined> {
         self.0.line(wanted)
     }
     fn stable_id(&self) -> &str {
@@ -238,7 +238,7 @@ fn a_long_history_is_not_gone_through() {
     let mut workspace = world("UTC");
     let now = workspace.now().plus_micros(9 * HOUR);
     for id in 0..40 {
-        apply(&mut workspace, now, Command::Event(Box::new(event((id % 6, id, 3, 0, 0), usize::from(id), now))));
+        apply(&mut workspace, now, Command::Event(Box::new(event((id % 6, id / 6, 3, 0, 0), usize::from(id), now))));
     }
     let no = workspace.people.holder(&Identity::user("web", "u").key()).unwrap().unwrap();
     let person = workspace.people.get(no).unwrap();

@@ -86,6 +86,7 @@ pub struct Workspace<S> {
     segments: segments::Segments,
     lists: BTreeMap<ListId, ListDefinition>,
     people: people::People<S>,
+    steps_max: u64,
     dirty_bitmaps: BTreeSet<crate::storage::BitmapKey>,
     timers: timers::Timers,
     tombstones: BTreeMap<[u8; 16], Time>,

@@ -107,6 +107,12 @@ impl<S: Storage> Workspace<S> {
         })
     }
 
+    /// Bounds the steps that a definition may take for one person, until the workspace is opened again; without
+    /// it they are [`crate::eval::meter::STEPS_MAX`]. Every replay must be given the same.
+    pub fn limit_steps(&mut self, steps: u64) {
+        self.steps_max = steps;
+    }
+
     /// Checks a segment's definition; its canonical JSON text, or what is wrong with it.
     pub fn check_definition(&self, id: &SegmentId, definition: &str) -> Result<String, String> {
         let parsed = language::parse(definition).map_err(|error| error.to_string())?;

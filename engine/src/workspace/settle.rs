@@ -155,7 +155,7 @@ impl<S: Storage> Workspace<S> {
             .filter(|(_, version)| version.covers(no))
             .filter_map(|(bitmap, version)| Some((bitmap, version.plan.as_ref().ok()?)))
             .map(|(bitmap, plan)| {
-                let outcome = evaluate_bounded(plan, &view, self.now, &mut memo);
+                let outcome = evaluate_bounded(self.steps_max, plan, &view, self.now, &mut memo);
                 (bitmap, outcome.unwrap_or(Outcome::OVERRUN))
             })
             .collect()

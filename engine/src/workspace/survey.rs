@@ -42,6 +42,7 @@ pub struct Survey {
     pub(super) from: PersonNo,
     end: PersonNo,
     now: Time,
+    steps_max: u64,
     pub(super) asked: Vec<Asked>,
     needs: Needs,
     settings: Settings,
@@ -250,7 +251,8 @@ impl Survey {
         let stable_id = stable_id.as_deref().unwrap_or_default();
         let view = View { person, context, now: self.now, foreign: Foreign::NONE, stable_id };
         let mut memo = Memo::default();
-        let answers = self.asked.iter().map(|asked| evaluate_bounded(&asked.plan, &view, self.now, &mut memo));
+        let answers =
+            self.asked.iter().map(|asked| evaluate_bounded(self.steps_max, &asked.plan, &view, self.now, &mut memo));
         // Whether a definition costs too much is for the workspace to say.
         let Some(answers) = answers.collect::<Option<Vec<Outcome>>>() else { return false };
         part.note(person.no, answers.into_iter());
@@ -384,7 +386,7 @@ impl<S: Storage> Workspace<S> {
                 let answers = survey.asked.iter().map(|asked| {
                     // What costs too much can't be decided.
                     let undecided = Outcome { value: Tri::Unknown, until: Time::MAX };
-                    evaluate_bounded(&asked.plan, &view, self.now, &mut memo).unwrap_or(undecided)
+                    evaluate_bounded(self.steps_max, &asked.plan, &view, self.now, &mut memo).unwrap_or(undecided)
                 });
                 part.note(no, answers);
             }
@@ -422,6 +424,7 @@ impl<S: Storage> Workspace<S> {
             from: 0,
             end: self.next_person,
             now: self.now,
+            steps_max: self.steps_max,
             asked,
             needs,
             settings: self.settings.clone(),

@@ -247,7 +247,7 @@ impl<S: Storage> Workspace<S> {
     /// Stops a version that took too many steps for a person. One in force keeps its members and is not
     /// evaluated any more; one in building goes no further than to this person.
     pub(super) fn stop_version(&mut self, bitmap: u32, no: PersonNo, person: &str) {
-        let why = crate::eval::meter::overrun(person);
+        let why = crate::eval::meter::overrun(person, self.steps_max);
         let Some(version) = self.segments.versions.get_mut(&bitmap) else { return };
         let id = version.segment.clone();
         if let Some(built_to) = &mut version.built_to {

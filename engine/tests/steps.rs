@@ -1,0 +1,174 @@
+//! What a definition takes, in steps: the same whatever of a person is in memory.
+
+#![allow(missing_docs)]
+
+#[path = "world/asking.rs"]
+#[allow(dead_code)]
+mod asking;
+#[path = "world/memory.rs"]
+#[allow(dead_code)]
+mod memory;
+#[path = "world/script.rs"]
+#[allow(dead_code)]
+mod script;
+
+use asking::look;
+use memory::Memory;
+use model::{Command, Identity, Record, SegmentDefinition, WorkspaceId};
+use script::Script;
+use segmentd_engine::workspace::{Applied, PersonName, Workspace};
+use serde_json::{Value as Json, json};
+
+const HOUR: i64 = 3_600_000_000;
+const HEAVY: &str = "user:web:heavy";
+
+/// Conditions of every kind: from lines, gone through, from both, and such as depend on when others turn.
+fn definitions() -> Vec<Json> {
+    let played = |rest: Json| {
+        let mut all = json!({"event": "Played"});
+        all.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        all
+    };
+    let recent = json!([{"property": "day", "within": {"last": "9d"}}]);
+    let edges = json!({"any": [played(json!({"first": {"last": "60d"}})), played(json!({"last": {"last": "2d"}})),
+        played(json!({"min": {"at_least": 3}, "of": "n", "window": {"last": "20d"}})), {"event": "Viewed"}]});
+    vec![
+        played(json!({"count": {"at_least": 20}, "window": {"last": "7d"}})),
+        played(json!({"where": [{"property": "n", "at_least": 4}, {"property": "tags", "is": "b"}]})),
+        played(json!({"sum": {"at_least": 5_000}, "of": "n"})),
+        played(json!({"avg": {"between": [1, 4]}, "of": "n", "window": {"last": "1mo"}})),
+        played(json!({"distinct": {"at_least": 90}, "of": "n", "window": {"calendar": "last_week"}})),
+        played(json!({"where": recent, "count": {"at_least": 5}})),
+        json!({"event": "*", "count": {"at_most": 9}, "window": {"last": "3d"}}),
+        json!({"event": "*", "sum": {"at_least": 9}, "of": "n"}),
+        json!({"event": "Product Added", "count": {"at_least": 30}}),
+        json!({"event": "Order Completed", "count": {"at_least": 300}}),
+        json!({"spent": {"at_least": "1000"}, "window": {"last": "20d"}}),
+        json!({"all": [{"property": "tags", "is": "a"}, {"not": {"event": "Viewed", "window": {"last": "5d"}}},
+            {"spent": {"less_than": "90"}, "without": ["tax"]}, edges.clone()]}),
+        edges,
+        json!({"event": "Viewed", "window": {"last": "9d"}, "then": {"event": "Played", "same": ["n"], "within": "2h"}}),
+    ]
+}
+
+fn shop() -> Script {
+    let mut script = Script::new("2026-01-01T00:00:00Z", "America/Mexico_City", false);
+    script.workspace("America/Mexico_City", 40, 10);
+    for (number, definition) in definitions().iter().enumerate() {
+        script.segment(&format!("kept{number}"), 1, definition);
+    }
+    script.event("web", "", HEAVY, json!({"tags": ["a", "b", "c"], "on": true}));
+    for number in 0..1_500i64 {
+        script.now = script.now.plus_micros(HOUR + number * 1_000_003 % HOUR);
+        let tags = json!(["a", "b", "c"][..(number % 4) as usize % 3 + 1]);
+        let day = script.now.to_string();
+        match number % 6 {
+            0 => script.event("web", "Viewed", HEAVY, json!({"n": number % 50, "day": day})),
+            1 => {
+                let cart = json!({"cart_id": "c", "products": [{"product_id": "p", "quantity": number % 7}]});
+                script.event("web", "Cart Updated", &format!("{HEAVY} cart:web:k"), cart)
+            }
+            2 => {
+                let order = json!({"order_id": number, "total": number % 90, "tax": 5, "currency": "MXN"});
+                script.event("web", "Order Completed", HEAVY, order)
+            }
+            _ => script.event("web", "Played", HEAVY, json!({"n": number % 97, "tags": tags, "day": day})),
+        };
+    }
+    script
+}
+
+struct Bench {
+    memory: Memory,
+    engine: Workspace<Memory>,
+}
+
+impl Bench {
+    fn open(memory: Memory, cache_bytes: usize) -> Bench {
+        let engine = Workspace::open(WorkspaceId::from("w"), memory.clone(), memory.saved(), [7; 32], cache_bytes);
+        Bench { memory, engine }
+    }
+
+    fn play(script: &Script, asked_meanwhile: bool) -> Bench {
+        let mut bench = Bench::open(Memory::default(), 1 << 30);
+        for record in &script.records {
+            let asks = matches!(record.command, Command::SegmentPut(_) | Command::SegmentActivate { .. });
+            // Positions are what they were: what is left out is as if it had been refused.
+            let none = Record { command: Command::Tick, ..record.clone() };
+            let record = if asks && !asked_meanwhile { &none } else { record };
+            bench.engine.apply(record, &mut Vec::new()).unwrap();
+        }
+        bench
+    }
+
+    fn reopen(mut self, cache_bytes: usize) -> Bench {
+        self.memory.write(self.engine.take_changes());
+        self.engine.changes_written();
+        Bench::open(self.memory, cache_bytes)
+    }
+
+    fn apply(&mut self, command: Command) -> Applied {
+        let (position, time) = (self.engine.position() + 1, self.engine.now());
+        let record = Record { position, time, workspace: WorkspaceId::from("w"), command };
+        self.engine.apply(&record, &mut Vec::new()).unwrap()
+    }
+
+    /// Whether a segment comes into force within a bound.
+    fn comes_into_force(&mut self, definition: &Json, limit: u64) -> bool {
+        self.engine.limit_steps(limit);
+        let put = SegmentDefinition { id: "s".into(), name: "S".to_owned(), definition: definition.to_string() };
+        self.apply(Command::SegmentPut(put));
+        let version = self.engine.segment(&"s".into()).and_then(|segment| segment.next).unwrap().version;
+        let told = self.apply(Command::SegmentActivate { id: "s".into(), version });
+        assert!([Applied::Changed { person: None }, Applied::Refused("costs_too_much")].contains(&told), "{told:?}");
+        self.apply(Command::SegmentDelete { id: "s".into() });
+        told != Applied::Refused("costs_too_much")
+    }
+
+    /// Whether a survey decides within a bound.
+    fn is_surveyed(&mut self, definition: &Json, limit: u64) -> bool {
+        self.engine.limit_steps(limit);
+        let now = self.engine.now();
+        let survey = self.engine.begin_survey(&[&definition.to_string()], &[], now).unwrap();
+        let part = look(&self.memory, &survey, survey.range());
+        self.engine.end_survey(&survey);
+        part.looked_at().len() == 1
+    }
+}
+
+/// The least bound that is enough.
+fn least(mut enough: impl FnMut(u64) -> bool) -> u64 {
+    let (mut low, mut high) = (0, 1 << 22);
+    while low < high {
+        let middle = (low + high) / 2;
+        if enough(middle) { high = middle } else { low = middle + 1 }
+    }
+    low
+}
+
+#[test]
+fn a_definition_takes_as_many_steps_whatever_is_in_memory() {
+    let script = shop();
+    // Whose lines were kept all along, and who was never asked.
+    let mut hot = Bench::play(&script, true);
+    let mut unasked = Bench::play(&script, false);
+    // What passed its retention is still there, or was taken; people are kept after they were read, or not.
+    let mut cold = Bench::play(&script, false).reopen(0).reopen(1 << 30);
+    let mut evicted = Bench::play(&script, false).reopen(0);
+    let no = |bench: &Bench| bench.engine.resolve(&PersonName::Identity(Identity::user("web", "heavy"))).unwrap();
+    assert!(no(&hot).is_some() && no(&hot) == no(&evicted));
+    let mut costs = Vec::new();
+    for definition in definitions() {
+        let cost = least(|limit| hot.comes_into_force(&definition, limit));
+        for (who, bench) in [("unasked", &mut unasked), ("cold", &mut cold), ("evicted", &mut evicted)] {
+            for (limit, enough) in [(cost, true), (cost - 1, false)] {
+                assert_eq!(bench.comes_into_force(&definition, limit), enough, "{who}: {definition}");
+                if who != "unasked" {
+                    assert_eq!(bench.is_surveyed(&definition, limit), enough, "survey, {who}: {definition}");
+                }
+            }
+        }
+        costs.push(cost);
+    }
+    assert!(costs[0] < 20 && costs[5] > 400, "a line is cheap, what looks at the clock is not: {costs:?}");
+}
