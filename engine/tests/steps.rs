@@ -78,6 +78,11 @@ fn shop() -> Script {
     script
 }
 
+/// Who came into a segment that looks back three days, within one day.
+fn entered_players() -> Json {
+    json!({"entered": "players", "window": {"last": "1d"}})
+}
+
 struct Bench {
     memory: Memory,
     engine: Workspace<Memory>,
@@ -111,6 +116,14 @@ impl Bench {
         let (position, time) = (self.engine.position() + 1, self.engine.now());
         let record = Record { position, time, workspace: WorkspaceId::from("w"), command };
         self.engine.apply(&record, &mut Vec::new()).unwrap()
+    }
+
+    /// Who played often or lives somewhere.
+    fn put_players(&mut self) {
+        let often = json!({"event": "Played", "count": {"at_least": 7}, "window": {"last": "3d"}});
+        let definition = json!({"any": [often, {"property": "city", "is": "Oaxaca"}]}).to_string();
+        self.apply(Command::SegmentPut(SegmentDefinition { id: "players".into(), name: String::new(), definition }));
+        self.apply(Command::SegmentActivate { id: "players".into(), version: 1 });
     }
 
     /// Whether a segment comes into force within a bound.
@@ -157,8 +170,9 @@ fn a_definition_takes_as_many_steps_whatever_is_in_memory() {
     let mut evicted = Bench::play(&script, false).reopen(0);
     let no = |bench: &Bench| bench.engine.resolve(&PersonName::Identity(Identity::user("web", "heavy"))).unwrap();
     assert!(no(&hot).is_some() && no(&hot) == no(&evicted));
+    [&mut hot, &mut unasked, &mut cold, &mut evicted].into_iter().for_each(Bench::put_players);
     let mut costs = Vec::new();
-    for definition in definitions() {
+    for definition in definitions().into_iter().chain([entered_players()]) {
         let cost = least(|limit| hot.comes_into_force(&definition, limit));
         for (who, bench) in [("unasked", &mut unasked), ("cold", &mut cold), ("evicted", &mut evicted)] {
             for (limit, enough) in [(cost, true), (cost - 1, false)] {
@@ -171,4 +185,30 @@ fn a_definition_takes_as_many_steps_whatever_is_in_memory() {
         costs.push(cost);
     }
     assert!(costs[0] < 20 && costs[5] > 400, "a line is cheap, what looks at the clock is not: {costs:?}");
+}
+
+#[test]
+fn entries_take_no_more_steps_for_a_long_past_that_the_window_does_not_reach() {
+    let entries = |past: i64| {
+        let mut script = Script::new("2026-01-01T00:00:00Z", "UTC", false);
+        script.event("web", "", HEAVY, json!({"city": "Lima"}));
+        for number in 0..past {
+            script.now = script.now.plus_micros(HOUR / 200);
+            let who = if number % 3 == 0 { "Viewed" } else { "Played" };
+            script.event("web", who, HEAVY, json!({"n": number % 7}));
+        }
+        script.at("2026-03-01T00:00:00Z");
+        for _ in 0..9 {
+            script.now = script.now.plus_micros(HOUR);
+            script.event("web", "Played", HEAVY, json!({}));
+            script.event("web", "Viewed", HEAVY, json!({}));
+        }
+        let mut bench = Bench::play(&script, false);
+        bench.put_players();
+        least(|limit| bench.comes_into_force(&entered_players(), limit))
+    };
+    let (short, long) = (entries(0), entries(100_000));
+    // Which facts of all can matter is looked at once.
+    assert!(long <= short + 100_000 / 64 + 1, "{short} steps, {long} with a long past");
+    assert!(short < 200, "{short}");
 }

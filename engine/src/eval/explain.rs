@@ -74,7 +74,7 @@ fn explain_node(plan: &Plan, at: &Node, subject: &dyn Subject, now: Time) -> Val
         }
         Kind::Entered(other, window) => {
             out.insert("condition".to_owned(), at.source.to_json());
-            let (entries, _) = entries(plan, other, Frame::new(plan, *window, now).from, subject);
+            let (entries, _) = entries(plan, other, *window, subject, now);
             let last = entries.last().map_or(Value::Null, |at| json!(at.to_string()));
             out.insert("found".to_owned(), last);
         }

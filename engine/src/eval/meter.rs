@@ -7,7 +7,8 @@
 //! of the person at the instant, and not from what of it is in memory.
 
 use super::line::{Lined, Wanted};
-use super::subject::{Happening, Spent, Subject};
+use super::reach::Reach;
+use super::subject::{Happening, Spent, Subject, Visit};
 use super::{Memo, Outcome, evaluate_with};
 use crate::plan::{Plan, Without};
 use model::{Time, Value};
@@ -106,14 +107,14 @@ impl Subject for Metered<'_> {
         Some(lined)
     }
 
-    fn walk(&self, from: Time, visit: &mut dyn FnMut(&dyn Subject, Time) -> Time) -> Option<Time> {
+    fn walk(&self, reach: &Reach<'_>, visit: &mut Visit<'_>) -> Option<Time> {
         let made = RefCell::default();
-        self.subject.walk(from, &mut |then, at| {
+        self.subject.walk(reach, &mut |then, at, steps| {
             // Nothing more is looked at once it costs too much.
-            match self.step(1) {
-                true => visit(&Metered { subject: then, made: Some(&made), ..*self }, at),
-                false => Time::MAX,
+            if !self.step(1 + steps) {
+                return None;
             }
+            visit(&Metered { subject: then, made: Some(&made), ..*self }, at, 0)
         })
     }
 

@@ -18,6 +18,7 @@ mod missing;
 #[cfg(test)]
 #[path = "tests/mod.rs"]
 mod people_by_hand;
+pub mod reach;
 mod sample;
 mod sequence;
 pub mod subject;

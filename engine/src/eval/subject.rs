@@ -1,6 +1,7 @@
 //! What evaluation sees of a person.
 
 use super::line::{Lined, Wanted};
+use super::reach::Reach;
 use crate::plan::Without;
 use model::{Time, Value};
 use rust_decimal::Decimal;
@@ -28,6 +29,10 @@ pub struct Spent {
     /// ISO 4217 code; empty when the sender gave none (the workspace's currency is meant).
     pub currency: String,
 }
+
+/// Looks at a person as of an instant of the past, for which so many steps were taken. It returns when it wants
+/// to look again if nothing happens; `None` when it wants to look no more.
+pub type Visit<'a> = dyn FnMut(&dyn Subject, Time, u64) -> Option<Time> + 'a;
 
 /// A person at one instant. Everything it shows is what is known *now* (the instant that
 /// the subject was made for); nothing in it lies after that instant.
@@ -63,11 +68,11 @@ pub trait Subject {
     /// there is no such segment.
     fn in_segment(&self, segment: &str) -> Option<bool>;
 
-    /// Walks through the past as it is known today: calls `visit` with the person as of `from`, if
-    /// anything had happened by then, and of each later instant up to now at which something
-    /// happened or that `visit` named, which returns when it wants to look again if nothing happens.
-    /// Returns the time of the earliest happening shown that retention takes in the end, if there is one.
-    fn walk(&self, from: Time, visit: &mut dyn FnMut(&dyn Subject, Time) -> Time) -> Option<Time>;
+    /// Walks through the past as it is known today, as far as a condition reaches: calls `visit` with the
+    /// person as of its first instant, if anything had happened by then, and of each later instant up to now
+    /// at which something happened that it could look at, or that `visit` named. Of what it can't look at,
+    /// nothing is shown. Returns the time of the earliest happening shown that retention takes in the end.
+    fn walk(&self, reach: &Reach<'_>, visit: &mut Visit<'_>) -> Option<Time>;
 
     /// Steps taken so far, where they are counted.
     fn steps(&self) -> u64 {

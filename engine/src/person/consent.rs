@@ -54,6 +54,11 @@ impl Foreign {
         of_address.filter(|said| said.told <= by).map(|said| (said.time, said.state)).max().map(|(_, state)| state)
     }
 
+    /// The earliest instant after another at which one of the addresses said something.
+    pub(crate) fn next_after(&self, at: Time) -> Option<Time> {
+        self.0.iter().map(|said| said.told).filter(|told| *told > at).min()
+    }
+
     /// Adds what an address said, by whom it is held: all of it, or what it says now.
     pub(crate) fn add(&mut self, channel: Channel, address: &str, holder: &Person, ever: bool) {
         let facts = holder.with_consent.iter().filter_map(|place| holder.facts.get(*place as usize));

@@ -1,5 +1,6 @@
 //! A look at a stored person for what some plans ask, and at nothing else.
 
+use crate::eval::reach::Reach;
 use crate::person::Node;
 use crate::person::Person;
 use crate::person::bag::{Bag, numbers_in};
@@ -7,7 +8,7 @@ use crate::person::fact::Fact;
 use crate::person::names::Names;
 use crate::person::orders::Words;
 use crate::person::small_map::SmallMap;
-use crate::plan::{Kind, Node as PlanNode, Plan};
+use crate::plan::{Kind, Node as PlanNode, Plan, TouchedBy};
 use crate::storage::PersonNo;
 use crate::stored::{StoredChunk, StoredFact, StoredPerson};
 use model::{Identity, IdentityKey, Time, names};
@@ -48,14 +49,24 @@ impl Needs {
     }
 
     fn add(&mut self, plan: &Plan, names: &Names) {
-        let touched = plan.touched_by();
-        // Entries are looked for at every instant at which anything happened.
+        // Entries are looked for in all of the past.
         self.everything |= plan.root.extent.entries;
+        self.add_touched(plan.touched_by(), &plan.root, names);
+    }
+
+    /// Of a condition at earlier instants.
+    pub(crate) fn of_past(reach: &Reach<'_>, names: &Names) -> Needs {
+        let mut needs = Needs::default();
+        needs.add_touched(&reach.touched, reach.asked, names);
+        needs
+    }
+
+    fn add_touched(&mut self, touched: &TouchedBy, asked: &PlanNode, names: &Names) {
         self.every_event |= touched.any_event;
         self.events.extend(touched.events.iter().filter_map(|name| names.number(name)));
         self.orders |= touched.orders || touched.events.contains(names::ORDER_COMPLETED);
         self.carts |= touched.events.contains(names::CART_UPDATED);
-        self.identities |= asks_who(&plan.root);
+        self.identities |= asks_who(asked);
         for property in &touched.properties {
             self.consent |= property.starts_with("consent_");
             if OF_ADDRESSES.contains(&property.as_str()) {
@@ -68,16 +79,28 @@ impl Needs {
     }
 
     fn fact(&self, fact: &StoredFact<'_>, words: &Words) -> bool {
-        let of_order = fact.name.is_some_and(|name| words.is_order(name));
         self.everything
-            || self.every_event
-            || fact.name.is_some_and(|name| self.events.contains(&name))
-            || (self.orders && of_order)
-            || (self.carts && !of_order && fact.order.is_some())
+            || self.activity(fact.name, fact.order.is_some(), words)
             || (self.consent && fact.has_consent())
-            || (!fact.traits.is_empty()
-                && !self.traits.is_empty()
-                && numbers_in(fact.traits).any(|number| self.traits.contains(&number)))
+            || (!fact.traits.is_empty() && self.any_trait(numbers_in(fact.traits)))
+    }
+
+    /// Whether something that happened is looked at, or its order or cart.
+    pub(crate) fn activity(&self, name: Option<u32>, has_order: bool, words: &Words) -> bool {
+        let of_order = name.is_some_and(|name| words.is_order(name));
+        self.every_event
+            || name.is_some_and(|name| self.events.contains(&name))
+            || (self.orders && of_order)
+            || (self.carts && !of_order && has_order)
+    }
+
+    /// Whether what an event says of the person is looked at.
+    pub(crate) fn said(&self, fact: &Fact) -> bool {
+        (self.consent && !fact.consent.is_empty()) || self.any_trait(fact.traits.names())
+    }
+
+    fn any_trait(&self, mut names: impl Iterator<Item = u32>) -> bool {
+        !self.traits.is_empty() && names.any(|number| self.traits.contains(&number))
     }
 }
 

@@ -1,7 +1,8 @@
 //! A person at one instant, as evaluation sees it.
 
 use crate::eval::line::{Lined, Wanted};
-use crate::eval::subject::{Happening, Spent, Subject};
+use crate::eval::reach::Reach;
+use crate::eval::subject::{Happening, Spent, Subject, Visit};
 use crate::person::Person;
 use crate::person::bag::descend;
 use crate::person::carts::Change;
@@ -12,7 +13,6 @@ use crate::person::facts::Facts;
 use crate::person::names::Names;
 use crate::person::orders::{Counted, Words};
 use crate::person::past::Past;
-use crate::person::retention::passes;
 use crate::plan::Without;
 use crate::storage::PersonNo;
 use model::{Channel, ConsentState, OrderPolicy, Source, SourceKind, Time, Value};
@@ -346,21 +346,27 @@ impl Subject for View<'_> {
         self.context.held.holds(segment, self.person.no)
     }
 
-    fn walk(&self, from: Time, visit: &mut dyn FnMut(&dyn Subject, Time) -> Time) -> Option<Time> {
-        let words = self.context.words;
-        let mut past = Past::new(self.person, words);
-        let mut at = from;
+    fn walk(&self, reach: &Reach<'_>, visit: &mut Visit<'_>) -> Option<Time> {
+        let mut past = Past::within(self.person, &self.context, reach);
+        let oldest = past.oldest_passing();
+        let mut at = reach.from;
         while at <= self.now {
             let mut look_again = Time::MAX;
             if self.person.was_there(at) {
                 // What passed its retention by now is not known of the past either: the context stays.
+                let steps = past.steps(at);
                 let then = View { person: past.advance(at), now: at, ..*self };
-                look_again = visit(&then, at);
+                match visit(&then, at, steps) {
+                    Some(again) => look_again = again,
+                    None => break,
+                }
             }
-            let next = past.next_fact().filter(|next| *next > at);
-            at = next.unwrap_or(Time::MAX).min(look_again).max(at.plus_micros(1));
+            // What others said of an address that they hold shows, too.
+            let seen = self.person.first_seen.filter(|first| *first > at);
+            let next = [past.next_fact().filter(|next| *next > at), seen, self.foreign.next_after(at)];
+            let next = next.into_iter().flatten().fold(look_again, Time::min);
+            at = next.max(at.plus_micros(1));
         }
-        let kept = self.person.facts.iter().filter(|fact| fact.time > self.context.forgotten && passes(fact, words));
-        kept.map(|fact| fact.time).min()
+        oldest
     }
 }

@@ -31,7 +31,7 @@ pub struct TouchedBy {
 
 impl TouchedBy {
     /// Collects the inputs of a tree.
-    pub(super) fn of(root: &Node) -> TouchedBy {
+    pub(crate) fn of(root: &Node) -> TouchedBy {
         let mut touched = TouchedBy::default();
         touched.add(root);
         touched

@@ -5,7 +5,8 @@ use super::settle::Touched;
 use super::{When, Workspace};
 use crate::effect::{Cause, Effect};
 use crate::eval::line::{Lined, Wanted};
-use crate::eval::subject::{Happening, Spent, Subject};
+use crate::eval::reach::Reach;
+use crate::eval::subject::{Happening, Spent, Subject, Visit};
 use crate::eval::{Memo, Tri, evaluate_bounded};
 use crate::person::consent::Foreign;
 use crate::person::view::{View, consent_value};
@@ -55,9 +56,9 @@ impl Subject for Unsaid<'_, '_> {
         self.view.line(wanted)
     }
 
-    fn walk(&self, from: Time, visit: &mut dyn FnMut(&dyn Subject, Time) -> Time) -> Option<Time> {
+    fn walk(&self, reach: &Reach<'_>, visit: &mut Visit<'_>) -> Option<Time> {
         // What had been said at earlier instants stays as it is known.
-        self.view.walk(from, visit)
+        self.view.walk(reach, visit)
     }
 
     fn stable_id(&self) -> &str {

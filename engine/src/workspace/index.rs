@@ -1,6 +1,7 @@
 //! From what an event says, and from what is known of a person, to the versions that it could change.
 
-use crate::eval::subject::{Happening, Spent, Subject};
+use crate::eval::reach::Reach;
+use crate::eval::subject::{Happening, Spent, Subject, Visit};
 use crate::eval::{Outcome, Tri, evaluate};
 use crate::person::Person;
 use crate::person::names::Names;
@@ -245,7 +246,7 @@ impl Subject for Nobody {
         None
     }
 
-    fn walk(&self, _: Time, _: &mut dyn FnMut(&dyn Subject, Time) -> Time) -> Option<Time> {
+    fn walk(&self, _: &Reach<'_>, _: &mut Visit<'_>) -> Option<Time> {
         None
     }
 }

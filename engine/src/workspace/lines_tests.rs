@@ -3,7 +3,8 @@
 use super::Workspace;
 use crate::eval::evaluate;
 use crate::eval::line::{Lined, Wanted};
-use crate::eval::subject::{Happening, Spent, Subject};
+use crate::eval::reach::Reach;
+use crate::eval::subject::{Happening, Spent, Subject, Visit};
 use crate::person::consent::Foreign;
 use crate::person::view::View;
 use crate::plan::{Plan, Without};
@@ -62,8 +63,8 @@ impl Subject for Scanned<'_> {
     fn in_segment(&self, segment: &str) -> Option<bool> {
         self.0.in_segment(segment)
     }
-    fn walk(&self, from: Time, visit: &mut dyn FnMut(&dyn Subject, Time) -> Time) -> Option<Time> {
-        self.0.walk(from, visit)
+    fn walk(&self, reach: &Reach<'_>, visit: &mut Visit<'_>) -> Option<Time> {
+        self.0.walk(reach, visit)
     }
 }
 
@@ -228,7 +229,7 @@ impl Subject for Unscanned<'_> {
     fn in_segment(&self, segment: &str) -> Option<bool> {
         self.0.in_segment(segment)
     }
-    fn walk(&self, _: Time, _: &mut dyn FnMut(&dyn Subject, Time) -> Time) -> Option<Time> {
+    fn walk(&self, _: &Reach<'_>, _: &mut Visit<'_>) -> Option<Time> {
         None
     }
 }

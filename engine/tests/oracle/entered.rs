@@ -82,6 +82,11 @@ impl View {
             let values = fact.traits.values().chain(fact.properties.values());
             bases.extend(values.flat_map(|value| self.dates(value)));
         }
+        if texts.iter().any(|text| text.starts_with("consent_")) {
+            // Also of an address that somebody else holds.
+            let said = self.known.facts.iter().filter(|fact| !fact.consent.is_empty() && fact.time > first);
+            instants.extend(said.map(|fact| fact.time));
+        }
         bases.extend(texts.iter().filter_map(|text| self.moment(text)));
         let mut day = self.local(first).date();
         while day <= self.local(self.t).date() {

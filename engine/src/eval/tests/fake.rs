@@ -1,6 +1,7 @@
 //! A person made by hand.
 
-use crate::eval::subject::{Happening, Spent, Subject};
+use crate::eval::reach::Reach;
+use crate::eval::subject::{Happening, Spent, Subject, Visit};
 use crate::eval::{Outcome, Tri, evaluate};
 use crate::language::{DefinitionError, parse};
 use crate::plan::{Plan, Referred, Without, compile};
@@ -121,14 +122,14 @@ impl Subject for Fake {
         None
     }
 
-    fn walk(&self, from: Time, visit: &mut dyn FnMut(&dyn Subject, Time) -> Time) -> Option<Time> {
-        let mut at = from;
+    fn walk(&self, reach: &Reach<'_>, visit: &mut Visit<'_>) -> Option<Time> {
+        let mut at = reach.from;
         while at <= self.now {
             // What is past its retention now is not known of earlier instants either.
             let mut then = self.at(at);
             then.did
                 .retain(|did| did.kept || self.now < did.time.plus_micros(i64::from(RETENTION_DAYS) * 86_400_000_000));
-            let look_again = visit(&then, at);
+            let Some(look_again) = visit(&then, at, 0) else { break };
             let times = self.did.iter().map(|did| did.time).chain(self.spent.iter().map(|spent| spent.time));
             let next = times.filter(|time| *time > at).min().unwrap_or(Time::MAX);
             at = next.min(look_again).max(at.plus_micros(1));
