@@ -16,6 +16,7 @@ use asking::look;
 use memory::Memory;
 use model::{Command, Identity, Record, SegmentDefinition, WorkspaceId};
 use script::Script;
+use segmentd_engine::workspace::query::AskError;
 use segmentd_engine::workspace::{Applied, PersonName, Workspace};
 use serde_json::{Value as Json, json};
 
@@ -211,4 +212,47 @@ fn entries_take_no_more_steps_for_a_long_past_that_the_window_does_not_reach() {
     // Which facts of all can matter is looked at once.
     assert!(long <= short + 100_000 / 64 + 1, "{short} steps, {long} with a long past");
     assert!(short < 200, "{short}");
+}
+
+#[test]
+fn questions_take_no_more_steps_than_they_may_and_say_so() {
+    let mut script = Script::new("2026-01-01T00:00:00Z", "UTC", false);
+    // What looks at the clock is gone through.
+    let recent = json!([{"property": "day", "within": {"last": "9d"}}]);
+    script.segment(
+        "s",
+        1,
+        &json!({"all": [{"event": "Viewed"}, {"any": [{"event": "Played", "where": recent,
+        "count": {"at_least": 300}, "window": {"last": "3d"}}, {"event": "Bought"}]}]}),
+    );
+    for number in 0..200 {
+        script.now = script.now.plus_micros(HOUR / 10);
+        let day = script.now.to_string();
+        script.event("web", if number == 0 { "Viewed" } else { "Played" }, HEAVY, json!({"day": day}));
+    }
+    let then = script.now;
+    script.at("2026-02-01T00:00:00Z").event("web", "Viewed", "user:web:light", json!({}));
+    let mut bench = Bench::play(&script, true);
+    let (id, heavy) = ("s".into(), PersonName::Identity(Identity::user("web", "heavy")));
+    let no = bench.engine.resolve(&heavy).unwrap().unwrap();
+    let told = |bench: &mut Bench| {
+        let now = bench.engine.explain(&id, no).map(|told| told.is_some());
+        let past = bench.engine.explain_at(&id, no, then).map(|told| told.is_some());
+        (now, past, bench.engine.members_at(&id, then, None, 9).map(|page| page.unwrap().1))
+    };
+    assert_eq!(told(&mut bench), (Ok(true), Ok(true), Ok(None)));
+    // Of then more is to be gone through than of now.
+    bench.engine.limit_steps(300);
+    let (now, past, members) = told(&mut bench);
+    let too_many = AskError::TooManySteps { person: script::person(HEAVY), limit: 300 };
+    assert_eq!((now, past, members), (Ok(true), Err(too_many.clone()), Err(too_many.clone())));
+    assert!(too_many.to_string().contains("takes too many steps for person p_"), "{too_many}");
+    bench.engine.limit_steps(1);
+    assert!(matches!(told(&mut bench).0, Err(AskError::TooManySteps { limit: 1, .. })));
+    // A page goes no further than to whom it takes that many.
+    bench.engine.limit_steps(450);
+    let page = bench.engine.members_at(&id, then, None, 9).unwrap().unwrap();
+    assert_eq!(page, (Vec::new(), None));
+    bench.engine.limit_steps(400);
+    assert_eq!(bench.engine.members_at(&id, then, None, 9).unwrap().unwrap().1, Some(no));
 }

@@ -7,7 +7,7 @@ use engine::storage::MessageKey;
 use engine::storage::PersonNo;
 use engine::workspace::export::Export;
 use engine::workspace::history::EventPlace;
-use engine::workspace::query::Reasons;
+use engine::workspace::query::{AskError, Reasons};
 use engine::workspace::{PersonName, SegmentState};
 use model::{SegmentId, SourceId, Time};
 
@@ -104,8 +104,16 @@ pub(super) fn resolve(engine: &Engine, person: &PersonKey) -> Result<PersonNo, Q
 pub(super) fn explanation(engine: &mut Engine, id: &SegmentId, person: &PersonKey) -> Result<Explanation, QueryError> {
     can_be_evaluated(engine, id)?;
     let no = resolve(engine, person)?;
-    let reasons = engine.explain(id, no).map_err(unavailable)?;
+    let reasons = engine.explain(id, no).map_err(not_answered)?;
     reasons.map(reasons_shown).ok_or_else(|| still_built(id))
+}
+
+/// What the engine says instead of an answer.
+pub(super) fn not_answered(error: AskError) -> QueryError {
+    match error {
+        AskError::Storage(error) => unavailable(error),
+        AskError::TooManySteps { .. } => QueryError::Refused(error.to_string()),
+    }
 }
 
 /// Refuses a question about a segment that is not there or has failed.

@@ -194,7 +194,7 @@ impl Shards {
             let (id, room) = (segment.clone(), limit.saturating_sub(members.len()));
             let step = self.ask(workspace, move |tenant| {
                 answers::can_be_evaluated(&tenant.engine, &id)?;
-                let page = tenant.engine.members_at(&id, at, after, room).map_err(unavailable)?;
+                let page = tenant.engine.members_at(&id, at, after, room).map_err(answers::not_answered)?;
                 Ok((page.ok_or_else(|| answers::still_built(&id))?, tenant.engine.events_known_after()))
             });
             let AsOf { as_of, answer: ((found, next), known_after) } = step.await?;
@@ -227,7 +227,7 @@ impl Shards {
         let told = self.ask(workspace, move |tenant| {
             answers::can_be_evaluated(&tenant.engine, &id)?;
             let no = answers::resolve(&tenant.engine, &person)?;
-            let reasons = tenant.engine.explain_at(&id, no, at).map_err(unavailable)?;
+            let reasons = tenant.engine.explain_at(&id, no, at).map_err(answers::not_answered)?;
             let (reasons, was_there) = reasons.ok_or_else(|| answers::still_built(&id))?;
             let past = Some(PastInfo::known(at, tenant.engine.events_known_after(), was_there));
             Ok(Explanation { past, ..answers::reasons_shown(reasons) })

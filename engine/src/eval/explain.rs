@@ -22,11 +22,11 @@ pub const HAPPENINGS_MAX: usize = 10;
 /// (`true`, `false`, `unknown`), what was found, the newest happenings behind it, and the instant
 /// at which it is looked at again if nothing happens.
 pub fn explain(plan: &Plan, subject: &dyn Subject, now: Time) -> Value {
-    explain_node(plan, &plan.root, subject, now)
+    explain_node(plan, &plan.root, subject, now, &mut Memo::of_reasons())
 }
 
-fn explain_node(plan: &Plan, at: &Node, subject: &dyn Subject, now: Time) -> Value {
-    let outcome = node(plan, at, subject, now, &mut Memo::default());
+fn explain_node(plan: &Plan, at: &Node, subject: &dyn Subject, now: Time, memo: &mut Memo) -> Value {
+    let outcome = node(plan, at, subject, now, memo);
     let mut out = Map::new();
     let value = match outcome.value {
         Tri::True => "true",
@@ -37,16 +37,16 @@ fn explain_node(plan: &Plan, at: &Node, subject: &dyn Subject, now: Time) -> Val
     if outcome.until != Time::MAX {
         out.insert("until".to_owned(), json!(outcome.until.to_string()));
     }
-    let children = |nodes: &[Node]| nodes.iter().map(|child| explain_node(plan, child, subject, now)).collect();
+    let mut explained = |child: &Node| explain_node(plan, child, subject, now, memo);
     match &at.kind {
         Kind::All(nodes) => {
-            out.insert("all".to_owned(), children(nodes));
+            out.insert("all".to_owned(), nodes.iter().map(explained).collect());
         }
         Kind::Any(nodes) => {
-            out.insert("any".to_owned(), children(nodes));
+            out.insert("any".to_owned(), nodes.iter().map(explained).collect());
         }
         Kind::Not(child) => {
-            out.insert("not".to_owned(), explain_node(plan, child, subject, now));
+            out.insert("not".to_owned(), explained(child));
         }
         Kind::Property(name, _) => {
             out.insert("condition".to_owned(), at.source.to_json());
@@ -67,7 +67,7 @@ fn explain_node(plan: &Plan, at: &Node, subject: &dyn Subject, now: Time) -> Val
         }
         Kind::Member(other) => {
             out.insert("condition".to_owned(), at.source.to_json());
-            out.insert("because".to_owned(), explain_node(plan, other, subject, now));
+            out.insert("because".to_owned(), explained(other));
         }
         Kind::Held(_) => {
             out.insert("condition".to_owned(), at.source.to_json());
@@ -81,7 +81,7 @@ fn explain_node(plan: &Plan, at: &Node, subject: &dyn Subject, now: Time) -> Val
         Kind::Sample(asked) => {
             out.insert("condition".to_owned(), at.source.to_json());
             out.insert("sampled".to_owned(), json!(sample::holds(asked, subject.stable_id())));
-            out.insert("of".to_owned(), explain_node(plan, &asked.of, subject, now));
+            out.insert("of".to_owned(), explained(&asked.of));
         }
     }
     if out.contains_key("condition") {

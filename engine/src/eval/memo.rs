@@ -10,16 +10,23 @@ use std::collections::BTreeMap;
 pub struct Memo {
     known: BTreeMap<u128, (Outcome, u64)>,
     on: bool,
+    /// What is known costs nothing more.
+    free: bool,
 }
 
 impl Memo {
-    /// Remembers while `evaluate` runs.
-    pub(super) fn shared(&mut self, evaluate: impl FnOnce(&mut Memo) -> Outcome) -> Outcome {
+    /// Remembers from now on.
+    pub(super) fn shared(&mut self) -> &mut Memo {
         self.on = true;
-        evaluate(self)
+        self
     }
 
-    /// The outcome of a condition, computed unless it is known. It costs the same either way.
+    /// For reasons, which ask the same again at every level.
+    pub(super) fn of_reasons() -> Memo {
+        Memo { on: true, free: true, ..Memo::default() }
+    }
+
+    /// The outcome of a condition, computed unless it is known. It costs the same either way, but for reasons.
     pub(super) fn remember(
         &mut self,
         fingerprint: u128,
@@ -30,7 +37,7 @@ impl Memo {
             return compute();
         }
         if let Some((outcome, steps)) = self.known.get(&fingerprint) {
-            subject.take_steps(*steps);
+            subject.take_steps(if self.free { 0 } else { *steps });
             return *outcome;
         }
         let before = subject.steps();

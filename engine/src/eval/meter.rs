@@ -6,6 +6,7 @@
 //! for it, or, where little happened, by going through it. So what a definition takes follows from what is known
 //! of the person at the instant, and not from what of it is in memory.
 
+use super::explain::explain;
 use super::line::{Lined, Wanted};
 use super::reach::Reach;
 use super::subject::{Happening, Spent, Subject, Visit};
@@ -18,6 +19,8 @@ use std::collections::BTreeSet;
 
 /// Steps that one definition may take for one person at one instant.
 pub const STEPS_MAX: u64 = 2_000_000;
+/// Telling reasons goes through what an answer alone need not: it may take so many times as many steps.
+pub const REASONS_TIMES: u64 = 5;
 
 /// Looks at what happened for a line that take one step: it is made seldom and asked often.
 const LOOKS_A_STEP: usize = 64;
@@ -147,10 +150,29 @@ impl Subject for Metered<'_> {
 /// Evaluates as [`evaluate_with`]; `None` when it takes more than `limit` steps. What the memo knows costs
 /// what it cost to find out, so that a version costs the same with and without others.
 pub fn evaluate_bounded(limit: u64, plan: &Plan, subject: &dyn Subject, now: Time, memo: &mut Memo) -> Option<Outcome> {
+    evaluate_counted(limit, plan, subject, now, memo).0
+}
+
+/// The same, with the steps that were taken.
+pub fn evaluate_counted(
+    limit: u64,
+    plan: &Plan,
+    subject: &dyn Subject,
+    now: Time,
+    memo: &mut Memo,
+) -> (Option<Outcome>, u64) {
     let steps = Cell::new(0);
     let metered = Metered { subject, steps: &steps, limit, made: None };
     let outcome = evaluate_with(plan, &metered, now, memo);
-    (metered.steps() <= limit).then_some(outcome)
+    ((metered.steps() <= limit).then_some(outcome), metered.steps())
+}
+
+/// The reasons as [`explain`] tells them; `None` when it takes more than `limit` steps to tell them.
+pub fn explain_bounded(limit: u64, plan: &Plan, subject: &dyn Subject, now: Time) -> Option<serde_json::Value> {
+    let steps = Cell::new(0);
+    let metered = Metered { subject, steps: &steps, limit, made: None };
+    let told = explain(plan, &metered, now);
+    (metered.steps() <= limit).then_some(told)
 }
 
 #[cfg(test)]

@@ -26,9 +26,8 @@ mod ties;
 pub mod values;
 
 pub(crate) use activity::{converted, matches_ever, measured_value};
-pub use explain::explain;
 pub use memo::Memo;
-pub use meter::evaluate_bounded;
+pub use meter::{evaluate_bounded, evaluate_counted, explain_bounded};
 
 use crate::plan::{Kind, Node, Plan};
 use model::{Time, Value};
@@ -124,7 +123,7 @@ pub fn evaluate(plan: &Plan, subject: &dyn Subject, now: Time) -> Outcome {
 /// Evaluates a plan for a person now, together with other plans of the same workspace: what one
 /// of them found out about a condition on history is not asked again.
 pub fn evaluate_with(plan: &Plan, subject: &dyn Subject, now: Time, memo: &mut Memo) -> Outcome {
-    memo.shared(|memo| node(plan, &plan.root, subject, now, memo))
+    node(plan, &plan.root, subject, now, memo.shared())
 }
 
 fn node(plan: &Plan, at: &Node, subject: &dyn Subject, now: Time, memo: &mut Memo) -> Outcome {

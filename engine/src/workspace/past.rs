@@ -1,8 +1,8 @@
 //! What is known today of an earlier instant: who was in a segment then, and why.
 
 use super::Workspace;
-use super::query::Reasons;
-use crate::eval::{Outcome, Tri, evaluate, explain};
+use super::query::{AskError, Reasons};
+use crate::eval::{Memo, Outcome, Tri, evaluate_counted};
 use crate::person::Person;
 use crate::person::consent::Foreign;
 use crate::person::past::Past;
@@ -29,32 +29,37 @@ impl<S: Storage> Workspace<S> {
     }
 
     /// Up to `limit` people after a number who were in a segment at an instant not after now, by its
-    /// definition in force and what is known today. Looks at 1,024 people or some 50,000 facts at most.
+    /// definition in force and what is known today. Looks at 1,024 people or some 50,000 facts at most, and takes
+    /// about as many steps as one evaluation may take.
     pub fn members_at(
         &self,
         id: &SegmentId,
         at: Time,
         after: Option<PersonNo>,
         limit: usize,
-    ) -> Result<Option<PastMembers>, StorageError> {
+    ) -> Result<Option<PastMembers>, AskError> {
         let Some((_, version)) = self.segments.active(id) else { return Ok(None) };
         let Ok(plan) = &version.plan else { return Ok(None) };
         // Of what is frozen no instant is told from the past: whoever is held now is.
         if plan.frozen {
-            return self.members(id, after, limit);
+            return Ok(self.members(id, after, limit)?);
         }
-        let (mut found, mut facts) = (Vec::new(), 0);
+        let (mut found, mut facts, mut steps) = (Vec::new(), 0, 0);
         let from = after.map_or(0, |after| after.saturating_add(1));
         for (looked_at, no) in self.segments.people.range(from..).enumerate() {
-            if looked_at >= PEOPLE_LOOKED_AT_MAX || facts >= FACTS_LOOKED_AT_MAX || found.len() >= limit {
+            let full = looked_at >= PEOPLE_LOOKED_AT_MAX || facts >= FACTS_LOOKED_AT_MAX || steps >= self.steps_max;
+            if full || found.len() >= limit {
                 return Ok(Some((found, no.checked_sub(1))));
             }
             let looked = self.with_person(no, |person, workspace| {
-                let then = workspace.then(plan, person, at, |_| ());
-                then.map(|(outcome, _)| (person.facts.len(), outcome.value == Tri::True, person.stable_id()))
+                let is_member =
+                    |_: &View<'_>, outcome: Outcome, steps| (person.was_there(at) && outcome.value == Tri::True, steps);
+                let then = workspace.then(plan, person, at, is_member);
+                then.map(|(is_member, steps)| (person.facts.len(), is_member, steps, person.stable_id()))
             })?;
-            let Some((had, is_member, stable_id)) = looked.transpose()? else { continue };
+            let Some((had, is_member, took, stable_id)) = looked.transpose()? else { continue };
             facts += had;
+            steps += took;
             found.extend(stable_id.filter(|_| is_member).map(|id| id.to_string()));
         }
         Ok(Some((found, None)))
@@ -62,7 +67,7 @@ impl<S: Storage> Workspace<S> {
 
     /// Why a person was or was not in a segment at an instant, by its definition in force and what is
     /// known today; `None` without a definition in force that can be evaluated, or without the person.
-    pub fn explain_at(&self, id: &SegmentId, no: PersonNo, at: Time) -> Result<Option<PastReasons>, StorageError> {
+    pub fn explain_at(&self, id: &SegmentId, no: PersonNo, at: Time) -> Result<Option<PastReasons>, AskError> {
         let Some((bitmap, version)) = self.segments.active(id) else { return Ok(None) };
         let Ok(plan) = &version.plan else { return Ok(None) };
         if plan.frozen {
@@ -72,37 +77,36 @@ impl<S: Storage> Workspace<S> {
             return Ok(held.flatten());
         }
         let told = self.with_person(no, |person, workspace| {
-            let tell = |view: &View<'_>| {
-                let outcome = evaluate(plan, view, at);
-                (explain(plan, view, at), workspace.next_change(plan, view, outcome))
+            let Some(stable_id) = person.stable_id() else { return Ok::<_, AskError>(None) };
+            let tell = |view: &View<'_>, outcome: Outcome, _| {
+                let value = if person.was_there(at) { outcome.value } else { Tri::False };
+                (workspace.reasons(plan, view), value, workspace.next_change(plan, view, outcome))
             };
-            let (outcome, (tree, changes)) = workspace.then(plan, person, at, tell)?;
-            let Some(stable_id) = person.stable_id() else { return Ok(None) };
-            Ok(Some(((stable_id.to_string(), outcome.value, changes, tree), person.was_there(at))))
+            let (tree, value, changes) = workspace.then(plan, person, at, tell)?;
+            let tree = tree.ok_or_else(|| workspace.too_many_steps(&stable_id))?;
+            Ok(Some(((stable_id.to_string(), value, changes, tree), person.was_there(at))))
         })?;
         Ok(told.transpose()?.flatten())
     }
 
-    /// What a plan says of a person at an instant, and what `tell` makes of the person then. Who was
-    /// not there yet is no member of anything.
+    /// What `tell` makes of a person at an instant, of what a plan says of them and the steps that this took.
+    /// Who was not there yet is no member of anything, whatever the plan says.
     fn then<T>(
         &self,
         plan: &Plan,
         person: &Person,
         at: Time,
-        tell: impl FnOnce(&View<'_>) -> T,
-    ) -> Result<(Outcome, T), StorageError> {
+        tell: impl FnOnce(&View<'_>, Outcome, u64) -> T,
+    ) -> Result<T, AskError> {
         let mut past = Past::new(person, &self.words);
         let then = past.advance(at);
         let stable_id = person.stable_id().unwrap_or_default();
         let foreign = self.foreign_consent_at(plan, then)?;
         // What has passed its retention by now is gone for every instant.
         let view = View { person: then, context: self.context(), now: at, foreign: &foreign, stable_id: &stable_id };
-        let outcome = match person.was_there(at) {
-            true => evaluate(plan, &view, at),
-            false => Outcome::fixed(false),
-        };
-        Ok((outcome, tell(&view)))
+        let (outcome, steps) = evaluate_counted(self.steps_max, plan, &view, at, &mut Memo::default());
+        let outcome = outcome.ok_or_else(|| self.too_many_steps(&stable_id))?;
+        Ok(tell(&view, outcome, steps))
     }
 
     /// What addresses said that a person had given by then and another cluster holds.

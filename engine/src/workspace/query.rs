@@ -3,7 +3,8 @@
 use super::Workspace;
 use super::history::shown_events;
 use super::versions::VersionState;
-use crate::eval::{Outcome, Tri, evaluate, explain};
+use crate::eval::meter::REASONS_TIMES;
+use crate::eval::{Memo, Outcome, Tri, evaluate_counted, explain_bounded};
 use crate::language;
 use crate::person::Person;
 use crate::person::derived::{DERIVED, derived};
@@ -12,6 +13,26 @@ use crate::plan::Plan;
 use crate::storage::{PersonNo, Storage, StorageError};
 use model::{Identity, IdentityKey, ListId, SegmentId, Time};
 use std::collections::BTreeSet;
+use thiserror::Error;
+
+/// Why a question is not answered.
+#[derive(Clone, PartialEq, Eq, Error, Debug)]
+pub enum AskError {
+    /// The storage failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// Evaluation took too many steps.
+    #[error(
+        "this definition takes too many steps for person {person}: more than {limit}; \
+         ask for a definition with fewer conditions, or with shorter windows"
+    )]
+    TooManySteps {
+        /// Stable id.
+        person: String,
+        /// Steps that may be taken.
+        limit: u64,
+    },
+}
 
 /// How a person is named in a question.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -71,7 +92,7 @@ pub type MemberIds = (Vec<String>, Option<PersonNo>);
 pub type Reasons = (String, Tri, Time, serde_json::Value);
 
 /// Instants at which a reason is looked at again to find its next change, and facts gone through
-/// for that: beyond it the last of these instants is told.
+/// for that, besides the steps of one evaluation: beyond it the last of these instants is told.
 const LOOKS_MAX: usize = 1_000;
 /// Changes further ahead than a hundred years are not told, microseconds.
 const HORIZON: i64 = 36_525 * 86_400_000_000;
@@ -174,7 +195,7 @@ impl<S: Storage> Workspace<S> {
 
     /// Why a person is or is not in a segment: the person's id, the value, the instant of the next
     /// change, and the tree of conditions.
-    pub fn explain(&mut self, id: &SegmentId, no: PersonNo) -> Result<Option<Reasons>, StorageError> {
+    pub fn explain(&mut self, id: &SegmentId, no: PersonNo) -> Result<Option<Reasons>, AskError> {
         let Some((bitmap, _)) = self.segments.active(id) else { return Ok(None) };
         if !self.people.ensure(no, &self.words)? {
             return Ok(None);
@@ -189,9 +210,19 @@ impl<S: Storage> Workspace<S> {
         let view = View { person, context: self.context(), now: self.now, foreign: &foreign, stable_id: &stable_id };
         let Some((_, version)) = self.segments.active(id) else { return Ok(None) };
         let Ok(plan) = &version.plan else { return Ok(None) };
-        let tree = explain(plan, &view, self.now);
+        let tree = self.reasons(plan, &view).filter(|_| !outcome.is_overrun());
+        let tree = tree.ok_or_else(|| self.too_many_steps(&stable_id))?;
         let changes = self.next_change(plan, &view, outcome);
         Ok(Some((stable_id.to_string(), outcome.value, changes, tree)))
+    }
+
+    /// The tree of conditions of a person at the instant of a view; `None` when it takes too many steps.
+    pub(super) fn reasons(&self, plan: &Plan, view: &View<'_>) -> Option<serde_json::Value> {
+        explain_bounded(self.steps_max.saturating_mul(REASONS_TIMES), plan, view, view.now)
+    }
+
+    pub(super) fn too_many_steps(&self, person: &str) -> AskError {
+        AskError::TooManySteps { person: person.to_owned(), limit: self.steps_max }
     }
 
     /// The reasons of a version whose members are held as they are.
@@ -209,7 +240,7 @@ impl<S: Storage> Workspace<S> {
 
     /// When an outcome turns by time alone: a timer may come before it and find nothing changed.
     pub(super) fn next_change(&self, plan: &Plan, view: &View<'_>, now: Outcome) -> Time {
-        let mut until = now.until;
+        let (mut until, mut left) = (now.until, self.steps_max);
         for _ in 0..(LOOKS_FACTS_MAX / (view.person.facts.len() + 1)).clamp(1, LOOKS_MAX) {
             if until > view.now.plus_micros(HORIZON) {
                 return Time::MAX;
@@ -217,10 +248,9 @@ impl<S: Storage> Workspace<S> {
             let context = self.context_at(until);
             let context = Context { forgotten: context.forgotten.max(view.context.forgotten), ..context };
             let then = View { person: view.person, context, now: until, ..*view };
-            let outcome = evaluate(plan, &then, until);
-            if outcome.value != now.value {
-                break;
-            }
+            let (outcome, steps) = evaluate_counted(left, plan, &then, until, &mut Memo::default());
+            let Some(outcome) = outcome.filter(|outcome| outcome.value == now.value) else { break };
+            left -= steps;
             until = outcome.until;
         }
         until

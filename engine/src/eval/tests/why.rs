@@ -1,7 +1,7 @@
 //! Explanations.
 
 use super::fake::{Fake, plan, time};
-use crate::eval::explain;
+use crate::eval::explain::explain;
 use model::Value;
 use serde_json::{Value as Json, json};
 
