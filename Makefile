@@ -1,6 +1,6 @@
 # Everything that is needed besides Rust, Node.js and Python is set up by the targets themselves.
 
-.PHONY: demo test sdks soak bench
+.PHONY: demo test sdks soak bench compare
 
 demo: target/shop/node_modules/complete
 	cargo build --release --bin segmentd
@@ -50,3 +50,13 @@ bench:
 	target/release/measure hooks
 	target/release/measure list
 	target/release/measure backfill
+
+# segmentd beside PostgreSQL, DuckDB and differential-dataflow (benches/compare/README.md). What is not there is left out:
+# PostgreSQL comes with Debian's postgresql, DuckDB is installed from PyPI.
+compare:
+	cargo build --release --bin segmentd
+	cargo build --release --manifest-path benches/compare/Cargo.toml --target-dir target/compare/build
+	test -e target/compare/venv/complete || { rm -rf target/compare/venv && python3 -m venv target/compare/venv \
+		&& target/compare/venv/bin/pip install --quiet --disable-pip-version-check -r benches/compare/requirements.txt \
+		&& touch target/compare/venv/complete; } || echo "DuckDB could not be installed" >&2
+	target/compare/build/release/segmentd-compare $(ARGS)
