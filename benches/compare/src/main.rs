@@ -3,6 +3,7 @@
 mod chance;
 mod count;
 mod differential;
+mod duckdb;
 mod engine;
 mod input;
 mod judge;
@@ -11,6 +12,8 @@ mod memory;
 mod options;
 mod outcome;
 mod parts;
+mod postgres;
+mod postgres_server;
 mod ratios;
 mod runner;
 mod segments;

@@ -4,7 +4,7 @@ use crate::options::{Options, Part};
 use crate::outcome::Outcome;
 use crate::runner::{self, Run};
 use crate::segments::INCREMENTAL;
-use crate::{differential, engine};
+use crate::{differential, duckdb, engine, postgres};
 use std::path::Path;
 
 /// Why there is no outcome.
@@ -22,8 +22,11 @@ const RETENTION_DAYS: u32 = 1_095;
 /// What came of some parts.
 pub fn run(parts: Vec<Part>, options: &Options, data: &Path) -> Vec<Result<Outcome, Failure>> {
     match parts.as_slice() {
-        [Part::Postgres] => Vec::new(),
-        [Part::Duckdb] => Vec::new(),
+        [Part::Postgres] => {
+            let bin = options.postgres_bin.as_deref();
+            postgres::run(bin, (data, &options.out.join("postgres")), options.size())
+        }
+        [Part::Duckdb] => vec![duckdb::run(&options.python, data, options.size())],
         [Part::Daemon] => Vec::new(),
         parts => by_turns(parts, options, data),
     }

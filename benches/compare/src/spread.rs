@@ -33,6 +33,14 @@ fn bound(bucket: usize) -> u64 {
     ((bucket - power * PARTS + 1) << power) - 1
 }
 
+impl Percentiles {
+    /// Of a few lengths of time, seconds: the shortest and the longest.
+    pub fn of_few(seconds: &[f64]) -> Percentiles {
+        let shortest = seconds.iter().copied().fold(f64::MAX, f64::min);
+        Percentiles { p50: shortest * 1e6, p99: seconds.iter().copied().fold(0.0, f64::max) * 1e6 }
+    }
+}
+
 impl Spread {
     /// Counts one.
     pub fn add(&mut self, took: std::time::Duration) {
@@ -49,11 +57,6 @@ impl Spread {
         self.buckets.resize(self.buckets.len().max(other.buckets.len()), 0);
         self.buckets.iter_mut().zip(&other.buckets).for_each(|(own, more)| *own += more);
         self.count += other.count;
-    }
-
-    /// How many.
-    pub fn count(&self) -> u64 {
-        self.count
     }
 
     fn percentile(&self, percent: u64) -> f64 {
@@ -92,6 +95,6 @@ mod tests {
         (1..=1_000).for_each(|micros| spread.add(Duration::from_micros(micros)));
         let found = spread.percentiles().unwrap();
         assert!((500.0..=516.0).contains(&found.p50) && (990.0..=1_021.0).contains(&found.p99), "{found:?}");
-        assert_eq!((spread.count(), Spread::default().percentiles()), (1_000, None));
+        assert_eq!((spread.count, Spread::default().percentiles()), (1_000, None));
     }
 }
