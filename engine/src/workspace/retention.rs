@@ -41,9 +41,10 @@ impl<S: Storage> Workspace<S> {
     }
 
     /// What may be removed from the store: whoever still waits for a timer was touched by nothing since, and
-    /// the timer sees what had not passed its retention when it was due.
+    /// the timer sees what had not passed its retention when it was due. What passes in this very instant stays:
+    /// other settings may still come to hold in it.
     pub(super) fn removable(&self) -> Time {
-        self.forgotten_at(self.now.min(self.timers.next().plus_micros(-1)))
+        self.forgotten_at(self.now.min(self.timers.next()).plus_micros(-1))
     }
 
     /// What happened at or before this instant is to be removed from the store.
