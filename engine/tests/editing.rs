@@ -66,7 +66,10 @@ impl Shop {
 
     fn build(&mut self) {
         for _ in 0..100 {
-            assert!(self.engine.build_step(4).unwrap().is_empty(), "a version that is held is not to be activated");
+            assert!(
+                self.engine.build_near(4, u64::MAX).unwrap().is_empty(),
+                "a version that is held is not to be activated"
+            );
             if !self.engine.is_building() {
                 return;
             }
@@ -207,7 +210,7 @@ fn a_version_that_costs_too_much_for_one_person_stops_alone_and_keeps_its_member
     // A version that would cost as much is not built, and not activated.
     shop.prepare(&costly(conditions));
     for _ in 0..5 {
-        shop.engine.build_step(100).unwrap();
+        shop.engine.build_near(100, u64::MAX).unwrap();
     }
     assert!(matches!(&shop.standings()[1].1, Standing::Paused(why) if why.contains("steps")), "{:?}", shop.standings());
     let told = shop.command(Command::SegmentActivate { id: "s".into(), version: 2 });

@@ -90,7 +90,7 @@ fn a_new_segment_fills_in_the_background_while_events_and_time_go_on_and_appears
     let mut shop = Shop::new();
     shop.put("viewed", &viewed(1));
     let mut steps = 0;
-    while shop.engine.build_step(7).unwrap().is_empty() {
+    while shop.engine.build_near(7, u64::MAX).unwrap().is_empty() {
         steps += 1;
         assert!(steps < 100, "it is never built");
         let state = shop.segment("viewed").unwrap();
@@ -119,7 +119,7 @@ fn an_edit_that_is_superseded_before_it_is_built_never_takes_effect() {
     shop.put("viewed", &viewed(30));
     assert!(matches!(shop.activate("viewed", 1), Applied::Changed { .. }));
     shop.put("viewed", &json!({"event": "Played"}));
-    shop.engine.build_step(10).unwrap();
+    shop.engine.build_near(10, u64::MAX).unwrap();
     shop.put("viewed", &viewed(60));
     assert_eq!(shop.activate("viewed", 2), Applied::Refused("no_such_version"), "its record was on its way");
     let state = shop.segment("viewed").unwrap();
@@ -133,10 +133,10 @@ fn an_edit_that_is_superseded_before_it_is_built_never_takes_effect() {
 fn a_segment_deleted_while_it_is_built_is_gone_with_all_that_was_built() {
     let mut shop = Shop::new();
     shop.put("viewed", &viewed(30));
-    shop.engine.build_step(10).unwrap();
+    shop.engine.build_near(10, u64::MAX).unwrap();
     shop.checkpoint();
     shop.command(Command::SegmentDelete { id: "viewed".into() });
-    assert!(shop.engine.build_step(10).unwrap().is_empty() && !shop.engine.is_building());
+    assert!(shop.engine.build_near(10, u64::MAX).unwrap().is_empty() && !shop.engine.is_building());
     assert_eq!(shop.activate("viewed", 1), Applied::Refused("no_such_version"));
     shop.checkpoint();
     shop.engine = open(&shop.memory);
@@ -149,11 +149,11 @@ fn a_segment_deleted_while_it_is_built_is_gone_with_all_that_was_built() {
 fn a_restart_while_building_begins_the_version_again() {
     let mut shop = Shop::new();
     shop.put("viewed", &viewed(30));
-    shop.engine.build_step(60).unwrap();
+    shop.engine.build_near(60, u64::MAX).unwrap();
     shop.checkpoint();
     shop.engine = open(&shop.memory);
     assert!(shop.engine.is_building());
-    while shop.engine.build_step(60).unwrap().is_empty() {}
+    while shop.engine.build_near(60, u64::MAX).unwrap().is_empty() {}
     shop.activate("viewed", 1);
     assert_eq!(shop.segment("viewed").unwrap().members, 100);
 }
@@ -194,10 +194,48 @@ fn a_stored_definition_that_no_longer_compiles_stops_alone_with_its_members() {
 }
 
 #[test]
+fn a_definition_that_compiles_again_is_built_anew_for_everybody() {
+    let mut shop = Shop::new();
+    shop.put("viewed", &viewed(1));
+    shop.put("frozen", &json!({"frozen": viewed(1)}));
+    shop.activate("viewed", 1);
+    shop.activate("frozen", 1);
+    shop.checkpoint();
+    for id in ["viewed", "frozen"] {
+        shop.memory.redefine(id, r#"{"evnt": "Page Viewed"}"#);
+    }
+    shop.engine = open(&shop.memory);
+    // Whoever comes or passes meanwhile is not seen.
+    shop.script.now = shop.script.now.plus_micros(2 * DAY);
+    shop.script.event("web", "Page Viewed", "user:web:new", json!({}));
+    shop.catch_up();
+    shop.checkpoint();
+    shop.memory.redefine("viewed", &viewed(1).to_string());
+    shop.memory.redefine("frozen", &json!({"frozen": viewed(1)}).to_string());
+    for _ in 0..2 {
+        // Also when it is opened again before it is built.
+        shop.engine = open(&shop.memory);
+        let found = shop.segment("viewed").unwrap();
+        let next = found.next.as_ref().map(|next| next.version);
+        assert_eq!((found.version, found.members, next, found.failed.is_some()), (1, 100, Some(2), true));
+        shop.checkpoint();
+    }
+    assert_eq!((shop.segment("frozen").unwrap().failed, shop.segment("frozen").unwrap().members), (None, 100));
+    let before = shop.transitions.len();
+    shop.activate("viewed", 2);
+    let mended = shop.segment("viewed").unwrap();
+    assert_eq!((mended.failed, mended.version, mended.members, mended.next), (None, 2, 1, None));
+    assert_eq!(shop.transitions.len() - before, 101);
+    shop.checkpoint();
+    shop.engine = open(&shop.memory);
+    assert!(!shop.engine.is_building() && shop.segment("viewed").unwrap().failed.is_none());
+}
+
+#[test]
 fn bits_of_a_version_that_began_again_do_not_come_back_from_the_store() {
     let mut shop = Shop::new();
     shop.put("viewed", &viewed(1));
-    shop.engine.build_step(1_000).unwrap();
+    shop.engine.build_near(1_000, u64::MAX).unwrap();
     shop.checkpoint();
     shop.engine = open(&shop.memory);
     // By the time it is built nobody is in any more.

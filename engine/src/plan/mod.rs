@@ -19,7 +19,7 @@ use regex::Regex;
 use std::sync::Arc;
 
 /// A definition ready to be evaluated.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Plan {
     /// The tree. Plans of segments that refer to this one share it.
     pub root: Arc<Node>,

@@ -36,7 +36,7 @@ impl<S: Storage> Workspace<S> {
         let unbuilt = building.into_iter().filter_map(|bitmap| {
             let version = self.segments.versions.get(&bitmap)?;
             let unbuilt = version.built_to.is_some_and(|built_to| built_to < self.next_person);
-            let plan = self.compile(&version.definition.definition).ok().filter(|_| unbuilt)?;
+            let plan = version.plan.as_ref().ok().filter(|_| unbuilt)?.clone();
             let before =
                 self.segments.active(&version.segment).map(|(_, before)| before.members.all(&self.segments.people));
             Some((version.built_to, Asked { bitmap, plan, before: before.unwrap_or_default() }))

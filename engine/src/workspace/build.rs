@@ -8,6 +8,7 @@ use crate::effect::Effect;
 use crate::eval::{Memo, Outcome, Tri, evaluate_bounded};
 use crate::person::consent::Foreign;
 use crate::person::view::View;
+use crate::plan::Plan;
 use crate::storage::{BitmapKey, BitmapKind, PersonNo, Storage, StorageError};
 use model::{ListDefinition, SegmentDefinition, SegmentId};
 use roaring::RoaringBitmap;
@@ -22,6 +23,13 @@ impl<S: Storage> Workspace<S> {
         if self.check_followers(&definition.id, &plan).is_err() {
             return Applied::Refused("bad_definition");
         }
+        self.put_version(definition, plan, held);
+        self.index();
+        Applied::Changed { person: None }
+    }
+
+    /// A version that is to be built, in place of another that is.
+    pub(super) fn put_version(&mut self, definition: &SegmentDefinition, plan: Plan, held: bool) {
         let slots = self.segments.slots.get(&definition.id).copied().unwrap_or_default();
         let newest = [slots.active, slots.building].into_iter().flatten();
         let newest = newest.filter_map(|bitmap| self.segments.versions.get(&bitmap)).map(|version| version.version);
@@ -37,20 +45,12 @@ impl<S: Storage> Workspace<S> {
         let built = Version::new(version, definition.clone(), Ok(plan), Some(0));
         self.segments.versions.insert(bitmap, built);
         self.segments.slots.insert(definition.id.clone(), Slots { building: Some(bitmap), ..slots });
-        self.index();
         self.definitions_changed = true;
-        Applied::Changed { person: None }
     }
 
-    /// Evaluates up to `people` more people for the versions being built; returns the versions
-    /// that are complete and wait for their `SegmentActivate`.
-    pub fn build_step(&mut self, people: usize) -> Result<Vec<(SegmentId, u32)>, StorageError> {
-        let building = self.segments.slots.values().filter_map(|slots| self.segments.building(slots)).collect();
-        self.build_some(building, people)
-    }
-
-    /// The same for those versions alone of which no survey is under way, and no more than `unbuilt_max`
-    /// people are left.
+    /// Evaluates up to `people` more people for the versions being built of which no survey is under way, and no
+    /// more than `unbuilt_max` people are left; returns the versions that are complete and wait for their
+    /// `SegmentActivate`.
     pub fn build_near(&mut self, people: usize, unbuilt_max: u64) -> Result<Vec<(SegmentId, u32)>, StorageError> {
         let building = self.segments.slots.values().filter_map(|slots| self.segments.building(slots));
         let near = building.filter(|bitmap| {
@@ -58,12 +58,9 @@ impl<S: Storage> Workspace<S> {
             let from = version.built_to.unwrap_or(PersonNo::MAX);
             from >= version.entering.surveyed_to && self.segments.people.range_cardinality(from..) <= unbuilt_max
         });
-        self.build_some(near.collect(), people)
-    }
-
-    fn build_some(&mut self, building: Vec<u32>, people: usize) -> Result<Vec<(SegmentId, u32)>, StorageError> {
+        let near: Vec<u32> = near.collect();
         let mut complete = Vec::new();
-        for bitmap in building {
+        for bitmap in near {
             let held = self.segments.waits(bitmap);
             if self.build(bitmap, people)?
                 && let Some(version) = self.segments.versions.get_mut(&bitmap)

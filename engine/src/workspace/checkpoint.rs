@@ -95,6 +95,7 @@ impl<S: Storage> Workspace<S> {
         workspace.open_as_kept(&definitions.undecided);
         workspace.recompile(&workspace.segments.versions.keys().copied().collect());
         workspace.open_bitmaps(bitmaps);
+        workspace.mend_versions();
         workspace.index();
         workspace
     }

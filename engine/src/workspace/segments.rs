@@ -157,7 +157,7 @@ impl Segments {
         history.is_some_and(|history| history.held)
     }
 
-    /// Whether a version in force was stopped for its cost.
+    /// Whether a version in force was stopped: for its cost, or because it could not be compiled.
     pub(super) fn is_stopped(&self, bitmap: u32) -> bool {
         let Some(version) = self.versions.get(&bitmap).filter(|version| version.built_to.is_none()) else {
             return false;

@@ -14,6 +14,9 @@ pub const PAST_VERSIONS_MAX: usize = 100;
 /// Bytes of their definitions that are kept of a segment; the oldest go first.
 pub const PAST_VERSIONS_BYTES_MAX: usize = 1 << 20;
 
+/// How the reason of a version begins that can't be compiled any more.
+const NOT_COMPILED: &str = "it can't be compiled any more: ";
+
 /// What is kept of a segment besides its versions in force and in building.
 #[derive(Clone, Default, Debug)]
 pub(super) struct History {
@@ -23,7 +26,8 @@ pub(super) struct History {
     since: Option<Time>,
     /// Whether the version in building waits for the operator once it is built.
     pub(super) held: bool,
-    /// Why the version in force was stopped.
+    /// Why the version in force was stopped: for its cost, or, beginning with [`NOT_COMPILED`], because it can't
+    /// be compiled after an upgrade.
     pub(super) stopped: Option<String>,
     /// Why the version in building can't be built. Not kept: it is tried again after a restart.
     pub(super) paused: Option<String>,
@@ -259,6 +263,50 @@ impl<S: Storage> Workspace<S> {
         version.plan = Err(why.clone());
         self.history(&id).stopped = Some(why);
         self.index();
+    }
+
+    /// After an upgrade: notes which versions in force can't be compiled any more. One that could not be, and can
+    /// be again, holds who was in when it failed: it is built anew for everybody.
+    pub(super) fn mend_versions(&mut self) {
+        let active: Vec<(SegmentId, u32, bool)> = self
+            .segments
+            .slots
+            .iter()
+            .filter_map(|(id, slots)| Some((id.clone(), slots.active?, slots.building.is_some())))
+            .collect();
+        for (id, bitmap, building) in active {
+            let Some(version) = self.segments.versions.get(&bitmap) else { continue };
+            let Err(why) = &version.plan else { continue };
+            let (why, definition) = (why.clone(), version.definition.clone());
+            let stopped = self.segments.histories.get(&id).and_then(|history| history.stopped.as_deref());
+            match stopped.map(|stopped| stopped.starts_with(NOT_COMPILED)) {
+                None => self.not_compiled(&id, bitmap, &why),
+                Some(true) => match self.compile(&definition.definition) {
+                    Err(why) => self.not_compiled(&id, bitmap, &why),
+                    // Who is in a frozen one is as it was.
+                    Ok(plan) if plan.frozen => {
+                        self.history(&id).stopped = None;
+                        if let Some(version) = self.segments.versions.get_mut(&bitmap) {
+                            version.plan = Ok(plan);
+                        }
+                    }
+                    Ok(plan) if !building => self.put_version(&definition, plan, false),
+                    Ok(_) => {}
+                },
+                Some(false) => {}
+            }
+        }
+    }
+
+    fn not_compiled(&mut self, id: &SegmentId, bitmap: u32, why: &str) {
+        let why = format!("{NOT_COMPILED}{why}");
+        if let Some(version) = self.segments.versions.get_mut(&bitmap) {
+            version.plan = Err(why.clone());
+        }
+        let stopped = self.segments.histories.get(id).and_then(|history| history.stopped.as_ref());
+        if stopped != Some(&why) {
+            self.history(id).stopped = Some(why);
+        }
     }
 
     /// A version comes into force: the one before is kept to be read.

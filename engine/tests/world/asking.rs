@@ -41,6 +41,11 @@ pub struct Builder {
 }
 
 impl Builder {
+    /// Whether a survey is under way.
+    pub fn is_busy(&self) -> bool {
+        self.survey.is_some()
+    }
+
     /// One step: begins a survey, reads a part, or takes it.
     pub fn step(&mut self, engine: &mut Workspace<Memory>, memory: &Memory) {
         let Some(survey) = &self.survey else {

@@ -199,15 +199,19 @@ impl Play {
         }
     }
 
-    /// Builds in small steps with whatever is waiting, then activates.
+    /// Builds in small steps with whatever is waiting, as a daemon does, then activates.
     fn build(&mut self) -> Result<(), Failure> {
         for _ in 0..BUILD_STEPS_MAX {
-            let complete = self.engine.build_step(BUILD_PEOPLE).map_err(|error| failure("store", error.to_string()))?;
+            let complete = self.engine.build_near(BUILD_PEOPLE, u64::MAX);
+            let complete = complete.map_err(|error| failure("store", error.to_string()))?;
             for (id, version) in complete {
                 self.command(Command::SegmentActivate { id, version })?;
             }
             if !self.engine.is_building() {
                 return Ok(());
+            }
+            if self.builder.is_busy() {
+                self.builder.step(&mut self.engine, &self.memory);
             }
         }
         Err(failure("build", "a segment is never built".to_owned()))
@@ -217,7 +221,8 @@ impl Play {
         for step in 0..steps {
             // In most worlds as a daemon does, with what happens between its looks and its takes.
             if self.cache_bytes == 0 && step % 2 == 0 {
-                self.engine.build_step(BUILD_PEOPLE).map_err(|error| failure("store", error.to_string()))?;
+                let built = self.engine.build_near(BUILD_PEOPLE, u64::MAX);
+                drop(built.map_err(|error| failure("store", error.to_string()))?);
             } else {
                 self.builder.step(&mut self.engine, &self.memory);
             }
