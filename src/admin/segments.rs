@@ -261,7 +261,8 @@ pub(super) fn instant(name: &str, text: &str) -> Result<Time, Problem> {
 ///
 /// With `at`, who was a member at an earlier instant. What is known today of it is worked out person by person: a page
 /// looks at some 60,000 people or 3 million events at most, may be short or empty, and is the last one when it has no
-/// `next`. A definition that takes too many steps for one of them is refused (422) with the person's id. What was recorded is read from the journal of transitions, all of it up to that instant for every page.
+/// `next`. A definition that takes too many steps for one of them is refused (422) with the person's id. What was
+/// recorded is read from the journal of transitions, all of it up to that instant for every page.
 #[utoipa::path(get, path = "/workspaces/{workspace}/segments/{segment}/members",
     params(("workspace" = String, Path), ("segment" = String, Path), MembersQuery),
     responses((status = 200, description = "a page", body = AsOf<MemberPage>)))]

@@ -7,8 +7,8 @@ use super::segments::{Segments, Slots, Version};
 use super::timers::Timers;
 use super::versions::History;
 use super::{Settings, Workspace};
-use crate::given::Given;
 use crate::eval::meter::STEPS_MAX;
+use crate::given::Given;
 use crate::person::names::Names;
 use crate::person::orders::Words;
 use crate::person::view::day_number;
@@ -74,16 +74,7 @@ impl<S: Storage> Workspace<S> {
             duplicates: counters.duplicates,
             refused: counters.refused.into_iter().collect(),
         };
-        for (from, to, date, rate) in definitions.rates {
-            if let (Ok(day), Ok(number)) = (date.parse(), Decimal::from_str_exact(&rate)) {
-                workspace
-                    .rates
-                    .entry((from.to_uppercase(), to.to_uppercase()))
-                    .or_default()
-                    .insert(day_number(day), number);
-                workspace.rate_texts.insert((from, to, date), rate);
-            }
-        }
+        definitions.rates.into_iter().for_each(|rate| workspace.open_rate(rate));
         for (id, record) in histories {
             let history = History::open(&id, record);
             workspace.segments.histories.insert(id, history);
@@ -98,6 +89,14 @@ impl<S: Storage> Workspace<S> {
         workspace.mend_versions();
         workspace.index();
         workspace
+    }
+
+    fn open_rate(&mut self, (from, to, date, rate): (String, String, String, String)) {
+        if let (Ok(day), Ok(number)) = (date.parse(), Decimal::from_str_exact(&rate)) {
+            let pair = (from.to_uppercase(), to.to_uppercase());
+            self.rates.entry(pair).or_default().insert(day_number(day), number);
+            self.rate_texts.insert((from, to, date), rate);
+        }
     }
 
     fn open_segment(&mut self, record: SegmentRecord) {
