@@ -1,7 +1,7 @@
 //! Engine and oracle in the same made-up worlds: they must agree at every step and between steps.
 //!
 //! A failure prints its seed and the shortest script that still fails. `SEGMENTD_SEED=n` plays
-//! one world alone, `SEGMENTD_WORLDS=n` as many as wanted (with `--ignored`, for soaking; then
+//! one world alone, `SEGMENTD_WORLDS=n` as many as wanted (with `--ignored`, for soaking, on all cores; then
 //! `SEGMENTD_SEED` is the first of them).
 
 #![allow(missing_docs)]
@@ -88,29 +88,29 @@ fn the_order_of_arrival_makes_no_difference() {
 fn engine_and_oracle_agree_for_long() {
     let worlds = number("SEGMENTD_WORLDS").unwrap_or(1_000);
     let first = number("SEGMENTD_SEED").unwrap_or(2_000_000);
-    let next = AtomicU64::new(first);
     let began = Instant::now();
-    // Every core plays worlds; the first failure that is met is told once all others have ended theirs.
-    let failed = std::thread::scope(|scope| {
-        let play_on = || {
-            loop {
-                let seed = next.fetch_add(1, Ordering::Relaxed);
-                if seed >= first + worlds {
-                    return None;
-                }
-                let world = generate::world(seed, taste(seed));
-                if let Err(failed) = play(&world) {
-                    next.store(first + worlds, Ordering::Relaxed);
-                    return Some((world, failed));
-                }
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let next = AtomicU64::new(first);
+    // The first seed that failed: those below it are played to their end.
+    let failed = AtomicU64::new(u64::MAX);
+    let work = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= first + worlds || seed > failed.load(Ordering::Relaxed) {
+                return;
             }
-        };
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let players: Vec<_> = (0..cores).map(|_| scope.spawn(play_on)).collect();
-        players.into_iter().filter_map(|player| player.join().expect("a world that panics")).next()
-    });
-    if let Some((world, failed)) = failed {
-        report(&world, &failed);
+            if play(&generate::world(seed, taste(seed))).is_err() {
+                failed.fetch_min(seed, Ordering::Relaxed);
+            }
+        }
+    };
+    std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
+    match failed.into_inner() {
+        u64::MAX => (),
+        seed => {
+            agree(seed, taste(seed));
+            panic!("SEGMENTD_SEED={seed} failed beside others, and does not alone");
+        }
     }
     println!("{worlds} worlds from seed {first} on in {} s", began.elapsed().as_secs());
 }

@@ -95,7 +95,7 @@ impl View {
             }
         }
         history.extend(self.cart_changes(person).iter().map(|(time, name, properties)| shown(*time, name, properties)));
-        history.sort_by_key(|one| (one.0.clone(), one.1.clone(), one.2.to_string()));
+        history.sort_by_cached_key(|one| (one.0.clone(), one.1.clone(), one.2.to_string()));
         history
     }
 }

@@ -15,7 +15,7 @@ impl View {
         let known = self.known.segments.get(segment).and_then(|segment| segment.active.as_ref());
         // Nobody enters what is frozen.
         let Some(definition) = known.filter(|definition| definition.get("frozen").is_none()) else { return false };
-        let instants = self.instants(definition, person);
+        let instants = self.instants(definition, window, person);
         let alone = self.alone(person);
         let holds_at = |at| alone.then(at, person).is_some_and(|then| then.holds(definition, person) == Some(true));
         // Of whom nothing is known nobody can say since when they are there.
@@ -37,17 +37,19 @@ impl View {
 
     /// The same with nothing but what one person's answers hang on: their own facts, and everybody's consent.
     fn alone(&self, person: usize) -> View {
-        let mine = |(fact, belongs): &(&Event, &Option<usize>)| **belongs == Some(person) || !fact.consent.is_empty();
+        let mine =
+            |(fact, belongs): &(&Rc<Event>, &Option<usize>)| **belongs == Some(person) || !fact.consent.is_empty();
         let (facts, belongs) =
-            self.known.facts.iter().zip(&self.belongs).filter(mine).map(|(f, b)| (f.clone(), *b)).unzip();
-        let known = self.known.with_facts(facts);
+            self.known.facts.iter().zip(self.belongs.iter()).filter(mine).map(|(f, b)| (Rc::clone(f), *b)).unzip();
+        let known = Rc::new(self.known.with_facts(facts));
         View {
             t: self.t,
             known,
             clusters: Rc::clone(&self.clusters),
-            belongs,
+            belongs: Rc::new(belongs),
             frozen: self.frozen.clone(),
             absent: BTreeSet::new(),
+            asked: Default::default(),
         }
     }
 
@@ -57,38 +59,44 @@ impl View {
         if self.facts(person).map(|fact| fact.time).min().is_some_and(|first| at < first) {
             return None;
         }
-        let by_then = self.known.facts.iter().zip(&self.belongs).filter(|(fact, _)| fact.time <= at);
-        let (facts, belongs) = by_then.map(|(fact, belongs)| (fact.clone(), *belongs)).unzip();
+        let by_then = self.known.facts.iter().zip(self.belongs.iter()).filter(|(fact, _)| fact.time <= at);
+        let (facts, belongs) = by_then.map(|(fact, belongs)| (Rc::clone(fact), *belongs)).unzip();
         let mut known = self.known.with_facts(facts);
         known.forgotten = known.forgotten.max(super::windows::days_before(self.t, known.retention_days));
         Some(View {
             t: at,
-            known,
+            known: Rc::new(known),
             clusters: Rc::clone(&self.clusters),
-            belongs,
+            belongs: Rc::new(belongs),
             frozen: self.frozen.clone(),
             absent: BTreeSet::new(),
+            asked: Default::default(),
         })
     }
 
-    /// Every instant up to now at which a definition may have come to another answer.
-    fn instants(&self, definition: &Json, person: usize) -> BTreeSet<Time> {
+    /// Every instant up to now, from just before a window on, at which a definition may have come to another answer.
+    fn instants(&self, definition: &Json, window: Option<&Json>, person: usize) -> Vec<Time> {
         let mut texts = BTreeSet::new();
         self.texts(definition, &mut texts);
-        let mut bases: BTreeSet<Time> = self.facts(person).map(|fact| fact.time).collect();
-        let mut instants = bases.clone();
-        let first = *bases.first().unwrap_or(&self.t);
-        for fact in self.facts(person) {
-            let values = fact.traits.values().chain(fact.properties.values());
-            bases.extend(values.flat_map(|value| self.dates(value)));
-        }
+        let lengths: Vec<&String> = texts.iter().filter(|text| is_length(text)).collect();
+        let facts: Vec<&Event> = self.facts(person).collect();
+        let mut instants: Vec<Time> = facts.iter().map(|fact| fact.time).collect();
+        let first = instants.iter().min().copied().unwrap_or(self.t);
         if texts.iter().any(|text| text.starts_with("consent_")) {
             // Also of an address that somebody else holds.
             let said = self.known.facts.iter().filter(|fact| !fact.consent.is_empty() && fact.time > first);
             instants.extend(said.map(|fact| fact.time));
         }
+        let mut bases: BTreeSet<Time> = instants.iter().copied().collect();
+        for fact in facts {
+            let values = fact.traits.values().chain(fact.properties.values());
+            bases.extend(values.flat_map(|value| self.dates(value)));
+        }
         bases.extend(texts.iter().filter_map(|text| self.moment(text)));
-        let mut day = self.local(first).date();
+        // A day matters when it begins, and so long before and after as the definition says.
+        let begins = window.and_then(|window| window["last"].as_str()).map(|length| self.shifted(self.t, length, -1));
+        let begins = begins.map(|from| lengths.iter().fold(from, |from, length| self.shifted(from, length, -1)));
+        let mut day = self.local(begins.unwrap_or(first).max(first)).date();
         while day <= self.local(self.t).date() {
             bases.extend(self.start_of_day(day));
             day = day.checked_add(1.days()).expect("a day");
@@ -100,12 +108,14 @@ impl View {
             ahead = ahead.checked_add(1.days()).expect("a day");
         }
         for base in &bases {
-            instants.insert(*base);
-            for length in texts.iter().filter(|text| is_length(text)) {
-                instants.extend([self.shifted(*base, length, 1), self.shifted(*base, length, -1)]);
-            }
+            instants.push(*base);
+            instants.extend(lengths.iter().flat_map(|length| [1, -1].map(|sign| self.shifted(*base, length, sign))));
         }
         instants.retain(|at| *at <= self.t);
+        instants.sort_unstable();
+        instants.dedup();
+        let outside = instants.iter().take_while(|at| !self.in_window(**at, window)).count();
+        instants.drain(..outside.saturating_sub(1));
         instants
     }
 

@@ -5,6 +5,7 @@ use super::carts::cart_of;
 use super::orders::order_key;
 use super::people::{self, Clusters, anchor};
 use super::profile::address_of;
+use jiff::tz::TimeZone;
 use model::{Channel, Command, ConsentChange, Event, EventKind, Identity, ListDefinition, Map, Record, Source, Time};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -18,22 +19,25 @@ pub struct Segment {
     pub building: Option<serde_json::Value>,
 }
 
+/// (from, to) -> date -> rate, the last put of a date.
+type Rates = BTreeMap<(String, String), BTreeMap<String, rust_decimal::Decimal>>;
+
 /// The standing of things after some records.
+#[derive(Clone)]
 pub struct Known {
-    pub time_zone: String,
+    pub zone: TimeZone,
     pub currency: String,
     pub retention_days: u32,
     /// What happened at or before has passed its retention under earlier settings.
     pub forgotten: Time,
     pub crowded_links_max: u32,
-    pub sources: BTreeMap<String, Source>,
-    /// (from, to) -> date -> rate, the last put of a date.
-    pub rates: BTreeMap<(String, String), BTreeMap<String, rust_decimal::Decimal>>,
+    pub sources: Rc<BTreeMap<String, Source>>,
+    pub rates: Rc<Rates>,
     pub segments: Rc<BTreeMap<String, Segment>>,
     pub lists: BTreeMap<String, ListDefinition>,
-    pub facts: Vec<Event>,
+    pub facts: Vec<Rc<Event>>,
     /// What removed facts said of who belongs to whom, as far as it may be known on.
-    pub ties: Vec<Event>,
+    pub ties: Vec<Rc<Event>>,
     pub unlinked: BTreeSet<(Identity, Identity)>,
     seen: BTreeSet<(String, String)>,
     tombstones: BTreeMap<Identity, Time>,
@@ -53,16 +57,16 @@ fn trait_addresses(event: &Event) -> impl Iterator<Item = Identity> {
     [(Channel::Email, "email"), (Channel::Sms, "phone")].into_iter().filter_map(of)
 }
 
-impl Known {
-    pub fn of<'a>(records: impl Iterator<Item = &'a Record>) -> Known {
-        let mut known = Known {
-            time_zone: "UTC".to_owned(),
+impl Default for Known {
+    fn default() -> Known {
+        Known {
+            zone: TimeZone::UTC,
             currency: String::new(),
             retention_days: u32::MAX,
             forgotten: Time::MIN,
             crowded_links_max: 10,
-            sources: BTreeMap::new(),
-            rates: BTreeMap::new(),
+            sources: Rc::default(),
+            rates: Rc::default(),
             segments: Rc::default(),
             lists: BTreeMap::new(),
             facts: Vec::new(),
@@ -71,14 +75,21 @@ impl Known {
             seen: BTreeSet::new(),
             tombstones: BTreeMap::new(),
             created: false,
-        };
+        }
+    }
+}
+
+impl Known {
+    pub fn of<'a>(records: impl Iterator<Item = &'a Record>) -> Known {
+        let mut known = Known::default();
         for record in records {
             known.take(record);
         }
         known
     }
 
-    fn take(&mut self, record: &Record) {
+    /// Takes the next record.
+    pub fn take(&mut self, record: &Record) {
         match &record.command {
             Command::Event(event) => self.event(event),
             Command::Tick => (),
@@ -87,7 +98,7 @@ impl Known {
                     let passed = super::windows::days_before(record.time, self.retention_days);
                     self.forgotten = self.forgotten.max(passed.plus_micros(-1));
                 }
-                self.time_zone = time_zone.clone();
+                self.zone = TimeZone::get(time_zone).expect("a zone");
                 self.currency = currency.clone();
                 self.retention_days = *retention_days;
                 if !self.created {
@@ -95,10 +106,15 @@ impl Known {
                     self.created = true;
                 }
             }
-            Command::SourcePut(source) => drop(self.sources.insert(source.id.0.clone(), source.clone())),
+            Command::SourcePut(source) => {
+                drop(Rc::make_mut(&mut self.sources).insert(source.id.0.clone(), source.clone()))
+            }
             Command::RatePut { from, to, date, rate } => {
                 let pair = (from.to_uppercase(), to.to_uppercase());
-                self.rates.entry(pair).or_default().insert(date.clone(), rate.parse().expect("a rate"));
+                Rc::make_mut(&mut self.rates)
+                    .entry(pair)
+                    .or_default()
+                    .insert(date.clone(), rate.parse().expect("a rate"));
             }
             Command::SegmentPut(put) | Command::SegmentPrepare(put) => {
                 let definition = serde_json::from_str(&put.definition).expect("a definition");
@@ -151,30 +167,31 @@ impl Known {
         let profile = Event { kind: EventKind::Profile, properties: Map::new(), traits: Map::new(), ..event.clone() };
         // A statement is kept at its address; what an order's fact says of a person, at whom it names.
         for said in said {
-            self.facts.push(Event { identities: vec![address(&said)], consent: vec![said], ..profile.clone() });
+            let (identities, consent) = (vec![address(&said)], vec![said]);
+            self.facts.push(Rc::new(Event { identities, consent, ..profile.clone() }));
         }
         let cart = cart_of(&event);
         if order_key(&event).is_some() || cart.is_some() {
             let traits = std::mem::take(&mut event.traits);
             if !traits.is_empty() {
-                self.facts.push(Event { traits, ..profile.clone() });
+                self.facts.push(Rc::new(Event { traits, ..profile.clone() }));
             }
         }
         // A cart's snapshot is the cart's; who else it names was seen with it all the same.
         if let Some((cart, _)) = cart {
-            self.ties.push(profile);
+            self.ties.push(Rc::new(profile));
             event.identities = vec![cart];
         }
-        self.facts.push(event);
+        self.facts.push(Rc::new(event));
     }
 
     /// The same settings and definitions over other facts.
-    pub fn with_facts(&self, facts: Vec<Event>) -> Known {
+    pub fn with_facts(&self, facts: Vec<Rc<Event>>) -> Known {
         Known {
-            time_zone: self.time_zone.clone(),
+            zone: self.zone.clone(),
             currency: self.currency.clone(),
-            sources: self.sources.clone(),
-            rates: self.rates.clone(),
+            sources: Rc::clone(&self.sources),
+            rates: Rc::clone(&self.rates),
             segments: Rc::clone(&self.segments),
             facts,
             lists: BTreeMap::new(),
@@ -188,7 +205,7 @@ impl Known {
 
     /// Who is who among what is known.
     pub fn clusters(&self) -> Clusters {
-        let events: Vec<&Event> = self.facts.iter().chain(&self.ties).collect();
+        let events: Vec<&Event> = self.facts.iter().chain(&self.ties).map(Rc::as_ref).collect();
         Clusters::of(&events, &self.unlinked, self.crowded_links_max)
     }
 
@@ -200,7 +217,7 @@ impl Known {
             gone.extend(clusters.all[target].identities.iter().cloned());
             self.remove(identity, |_| true);
         }
-        for fact in self.facts.iter_mut().chain(&mut self.ties) {
+        for fact in self.facts.iter_mut().chain(&mut self.ties).map(Rc::make_mut) {
             // What is weak was linked to the anchor, and to nothing else.
             let unanchored = anchor(fact).is_some_and(|anchor| gone.contains(anchor));
             for (channel, name) in [(Channel::Email, "email"), (Channel::Sms, "phone")] {

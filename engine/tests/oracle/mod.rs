@@ -1,7 +1,7 @@
 //! The oracle: a second, naive evaluator that defines what is true.
 //!
-//! It holds nothing but the records and works everything out from them again for each
-//! question: no state, no plan, no timers. It shares the words of `model` with the engine and
+//! It holds nothing but the records, and what they leave standing one after the other, and works
+//! everything else out from that again for each question: no plan, no timers. It shares the words of `model` with the engine and
 //! nothing else; definitions are read here from their JSON form once more. It was written from
 //! the rules in `docs/semantics.md`, so a difference to the engine means that one of the
 //! three is wrong.
@@ -22,6 +22,7 @@ mod windows;
 use known::Known;
 use model::{Command, ListIdentifier, Record, Time};
 use people::{Cluster, Clusters};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -29,8 +30,21 @@ use std::rc::Rc;
 #[derive(Clone, Default)]
 pub struct Oracle {
     records: Vec<Record>,
+    /// What all of them leave standing.
+    known: Rc<Known>,
+    /// Who is who by them, once it was asked for.
+    who: RefCell<Option<Who>>,
     /// The members of frozen segments, by their ids now.
     frozen: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// Who is who, and to which cluster each fact belongs.
+type Who = (Rc<Clusters>, Rc<Vec<Option<usize>>>);
+
+fn who_is_who(known: &Known) -> Who {
+    let clusters = Rc::new(known.clusters());
+    let belongs = Rc::new(people::belonging(&known.facts, &clusters));
+    (clusters, belongs)
 }
 
 impl Oracle {
@@ -40,7 +54,12 @@ impl Oracle {
 
     /// Adds a record to the history.
     pub fn record(&mut self, record: &Record) {
+        if record.command == Command::Tick {
+            return;
+        }
         self.records.push(record.clone());
+        Rc::make_mut(&mut self.known).take(record);
+        *self.who.get_mut() = None;
         if let Command::SegmentDelete { id } | Command::SegmentActivate { id, .. } = &record.command {
             self.frozen.remove(id.as_str());
         }
@@ -63,27 +82,43 @@ impl Oracle {
 
     /// What is known at `t`, worked out from all records up to and including `t`.
     pub fn at(&self, t: Time) -> View {
-        let known = Known::of(self.records.iter().filter(|record| record.time <= t));
-        let clusters = Rc::new(known.clusters());
-        let belongs = people::belonging(&known.facts, &clusters);
-        View { t, known, clusters, belongs, frozen: self.frozen.clone(), absent: BTreeSet::new() }
+        let all = self.records.last().is_none_or(|last| last.time <= t);
+        let (known, (clusters, belongs)) = if all {
+            let who = self.who.borrow_mut().get_or_insert_with(|| who_is_who(&self.known)).clone();
+            (Rc::clone(&self.known), who)
+        } else {
+            let known = Known::of(self.records.iter().filter(|record| record.time <= t));
+            let who = who_is_who(&known);
+            (Rc::new(known), who)
+        };
+        View {
+            t,
+            known,
+            clusters,
+            belongs,
+            frozen: self.frozen.clone(),
+            absent: BTreeSet::new(),
+            asked: RefCell::default(),
+        }
     }
 
     /// What is known at `now` of `then`: the facts that happened by then. Who is who, to whom an order
     /// belongs, settings and definitions are as they are now, and what has passed its retention is gone.
     pub fn past(&self, now: Time, then: Time) -> View {
-        let View { mut known, clusters, belongs, .. } = self.at(now);
+        let View { known, clusters, belongs, .. } = self.at(now);
+        let mut known = Known::clone(&known);
         known.forgotten = known.forgotten.max(windows::days_before(now, known.retention_days));
         let times = |person: usize| {
-            let facts = known.facts.iter().zip(&belongs);
+            let facts = known.facts.iter().zip(belongs.iter());
             facts.filter(move |(_, belongs)| **belongs == Some(person)).map(|(fact, _)| fact.time)
         };
         let later = |person: &usize| times(*person).min().is_some_and(|first| first > then);
         let absent: BTreeSet<usize> = (0..clusters.all.len()).filter(later).collect();
-        let facts = std::mem::take(&mut known.facts).into_iter().zip(belongs);
+        let facts = std::mem::take(&mut known.facts).into_iter().zip(belongs.iter().copied());
         let (facts, belongs) = facts.filter(|(fact, _)| fact.time <= then).unzip();
         known.facts = facts;
-        View { t: then, known, clusters, belongs, frozen: self.frozen.clone(), absent }
+        let (known, belongs) = (Rc::new(known), Rc::new(belongs));
+        View { t: then, known, clusters, belongs, frozen: self.frozen.clone(), absent, asked: RefCell::default() }
     }
 
     /// The members of a segment at `t`, and the people for whom it can't be decided.
@@ -105,14 +140,16 @@ impl Oracle {
 /// Everything that is known at one instant.
 pub struct View {
     t: Time,
-    known: Known,
+    known: Rc<Known>,
     clusters: Rc<Clusters>,
     /// For each fact the cluster to which it belongs.
-    belongs: Vec<Option<usize>>,
+    belongs: Rc<Vec<Option<usize>>>,
     /// The members of frozen segments.
     frozen: BTreeMap<String, BTreeSet<String>>,
     /// Clusters of which nothing had happened yet: they are in no segment.
     absent: BTreeSet<usize>,
+    /// Who is in which segment, as far as it was asked: it is asked for members and for lists.
+    asked: RefCell<BTreeMap<(String, usize), Option<bool>>>,
 }
 
 impl View {
@@ -171,6 +208,14 @@ impl View {
         (members, unknown)
     }
 
+    /// Who would enter and who would leave with the definition of a segment that waits.
+    pub fn next_changes(&self, segment: &str) -> Option<(BTreeSet<String>, BTreeSet<String>)> {
+        let waiting = self.known.segments.get(segment)?.building.as_ref()?;
+        let asked = waiting.get("frozen").unwrap_or(waiting);
+        let (now, next) = (self.members(segment).0, self.who(|person| self.holds(asked, person) == Some(true)));
+        Some((&next - &now, &now - &next))
+    }
+
     /// Whether a person is in a segment in force; `None` when it can't be decided.
     pub fn result(&self, segment: &str, person: &str) -> Option<bool> {
         self.in_segment(segment, self.index_of(person).expect("a person"))
@@ -189,6 +234,16 @@ impl View {
     }
 
     fn in_segment(&self, segment: &str, person: usize) -> Option<bool> {
+        let key = (segment.to_owned(), person);
+        if let Some(known) = self.asked.borrow().get(&key) {
+            return *known;
+        }
+        let found = self.find_in_segment(segment, person);
+        self.asked.borrow_mut().insert(key, found);
+        found
+    }
+
+    fn find_in_segment(&self, segment: &str, person: usize) -> Option<bool> {
         if let Some(members) = self.frozen.get(segment) {
             return Some(self.clusters.all[person].person_id().is_some_and(|id| members.contains(&id)));
         }

@@ -3,6 +3,7 @@
 use super::orders::{OrderKey, order_key};
 use model::{Event, Identity, IdentityKind, Time, names};
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 /// The identity at which an event is kept: of the strongest kind, the smallest text.
 pub fn anchor(event: &Event) -> Option<&Identity> {
@@ -117,7 +118,7 @@ fn weak_owners(facts: &[&Event]) -> BTreeMap<Identity, Option<(Time, String, Ide
 /// For each fact the cluster to which it belongs: that of its anchor (a cart's snapshots name nothing
 /// but the cart); facts of an order all belong to the person of its earliest completion, else of its
 /// earliest fact.
-pub fn belonging(facts: &[Event], clusters: &Clusters) -> Vec<Option<usize>> {
+pub fn belonging(facts: &[Rc<Event>], clusters: &Clusters) -> Vec<Option<usize>> {
     let mut first: BTreeMap<OrderKey, &Event> = BTreeMap::new();
     let standing = |fact: &Event| {
         let completes = fact.kind == model::EventKind::Activity(names::ORDER_COMPLETED.to_owned());
@@ -135,5 +136,5 @@ pub fn belonging(facts: &[Event], clusters: &Clusters) -> Vec<Option<usize>> {
         let fact = order_key(fact).and_then(|key| first.get(&key).copied()).unwrap_or(fact);
         anchor(fact).and_then(|anchor| clusters.find(anchor))
     };
-    facts.iter().map(kept_at).collect()
+    facts.iter().map(|fact| kept_at(fact)).collect()
 }

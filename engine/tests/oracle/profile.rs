@@ -23,8 +23,8 @@ pub fn address_of(channel: Channel, value: &Value) -> Option<Identity> {
 impl View {
     /// Every fact that belongs to a person.
     pub fn facts(&self, person: usize) -> impl Iterator<Item = &Event> {
-        let facts = self.known.facts.iter().zip(&self.belongs);
-        facts.filter(move |(_, belongs)| **belongs == Some(person)).map(|(fact, _)| fact)
+        let facts = self.known.facts.iter().zip(self.belongs.iter());
+        facts.filter(move |(_, belongs)| **belongs == Some(person)).map(|(fact, _)| fact.as_ref())
     }
 
     /// The shown value of a property.

@@ -25,7 +25,7 @@ fn time(zoned: &ZonedDateTime) -> Time {
 
 impl View {
     fn zone(&self) -> TimeZone {
-        TimeZone::get(&self.known.time_zone).expect("a zone")
+        self.known.zone.clone()
     }
 
     /// The wall clock at an instant.

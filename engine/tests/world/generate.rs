@@ -5,9 +5,7 @@ use super::definitions;
 use super::dice::Dice;
 use super::script::{CROWDED_LINKS_MAX, Script, identity, map, statement, time};
 use super::steps::{Action, Step, World};
-use model::{
-    Channel, Command, Event, Identity, ListDefinition, ListIdentifier, ListMode, OrderPolicy, SourceKind, Time,
-};
+use model::{Channel, Command, Event, Identity, OrderPolicy, SourceKind, Time};
 
 const MINUTE: i64 = 60_000_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -93,9 +91,10 @@ pub fn world(seed: u64, taste: Taste) -> World {
     World { seed, settled, steps: maker.steps }
 }
 
-struct Maker {
-    script: Script,
-    dice: Dice,
+/// What is made up so far.
+pub(super) struct Maker {
+    pub(super) script: Script,
+    pub(super) dice: Dice,
     store: bool,
     zone: String,
     taste: Taste,
@@ -106,12 +105,12 @@ struct Maker {
 
 impl Maker {
     /// Moves what the script holds to the steps.
-    fn flush(&mut self) {
+    pub(super) fn flush(&mut self) {
         let records = self.script.records.drain(..);
         self.steps.extend(records.map(|record| Step { time: record.time, action: Action::Command(record.command) }));
     }
 
-    fn action(&mut self, action: Action) {
+    pub(super) fn action(&mut self, action: Action) {
         self.flush();
         self.steps.push(Step { time: self.script.now, action });
     }
@@ -161,31 +160,6 @@ impl Maker {
         }
         self.action(Action::Build);
         self.action(Action::Look);
-    }
-
-    fn segment(&mut self, id: &str) {
-        // A segment may ask for those before it: never in a cycle.
-        let others: &[&str] = match id {
-            "s1" => &["s0"],
-            "s2" => &["s0", "s1"],
-            "s3" => &["s0", "s1", "s2"],
-            _ => &[],
-        };
-        let definition = definitions::definition(&mut self.dice, self.script.now, others);
-        self.script.put_segment(id, &definition);
-    }
-
-    fn list(&mut self, id: &str) {
-        let consent = self.dice.one(&[None, None, Some(Channel::Email), Some(Channel::Sms)]);
-        let identifier = self.dice.one(&[
-            ListIdentifier::Person,
-            ListIdentifier::Email,
-            ListIdentifier::Phone,
-            ListIdentifier::User("web".into()),
-            ListIdentifier::Platform("shop".into()),
-        ]);
-        let segment = self.dice.pick(&["s0", "s1"]).into();
-        self.script.list(ListDefinition { id: id.into(), segment, identifier, consent, mode: ListMode::Mirror });
     }
 
     fn happen(&mut self) {
@@ -339,7 +313,7 @@ impl Maker {
         self.script.push(Command::Event(Box::new(event)));
     }
 
-    fn strong(&mut self) -> Identity {
+    pub(super) fn strong(&mut self) -> Identity {
         loop {
             if let Some(strong) = self.who().into_iter().find(|identity| identity.kind.is_strong()) {
                 return strong;
@@ -354,7 +328,7 @@ impl Maker {
         }
     }
 
-    fn event(&mut self) {
+    pub(super) fn event(&mut self) {
         if self.dice.chance(self.carts) {
             return self.cart();
         }
@@ -416,32 +390,6 @@ impl Maker {
         }
         event.received = self.script.now;
         self.script.push(Command::Event(event));
-    }
-
-    fn edit(&mut self) {
-        match self.dice.below(10) {
-            0..4 => {
-                let id = self.dice.pick(&["s0", "s1", "s2", "s3"]);
-                self.segment(id);
-            }
-            4 | 5 => {
-                let id = self.dice.pick(&["s2", "s3"]).into();
-                self.script.push(Command::SegmentDelete { id });
-            }
-            6 | 7 => {
-                let id = self.dice.pick(&["l0", "l1"]);
-                self.list(id);
-            }
-            _ => {
-                let id = self.dice.pick(&["l0", "l1"]).into();
-                self.script.push(Command::ListDelete { id, empty: self.dice.chance(50) });
-            }
-        }
-        match self.dice.below(8) {
-            0..5 => self.action(Action::Build),
-            5 | 6 => self.action(Action::BuildSome(1 + self.dice.clone().below(2) as u8)),
-            _ => (),
-        }
     }
 }
 

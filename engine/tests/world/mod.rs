@@ -6,6 +6,7 @@ mod asking;
 mod content;
 mod definitions;
 mod dice;
+mod edits;
 pub mod generate;
 mod look_back;
 pub mod memory;

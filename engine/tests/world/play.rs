@@ -9,6 +9,7 @@ use crate::oracle::{Oracle, View};
 use model::{Command, ListId, Record, SegmentDefinition, SegmentId, Time, WorkspaceId};
 use segmentd_engine::effect::{Effect, Transition};
 use segmentd_engine::eval::Tri;
+use segmentd_engine::workspace::versions::Standing;
 use segmentd_engine::workspace::{Applied, PersonName, Turns, Workspace};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -124,6 +125,16 @@ impl Play {
                 Action::Command(command) => self.command(command.clone())?,
                 Action::Build => self.build()?,
                 Action::BuildSome(steps) => self.build_some(*steps)?,
+                Action::Activate(id) => {
+                    if let Some(version) = self.next_version(id) {
+                        self.command(Command::SegmentActivate { id: id.clone(), version })?;
+                    }
+                }
+                Action::Cancel(id) => {
+                    if let Some(version) = self.next_version(id) {
+                        self.command(Command::SegmentCancel { id: id.clone(), version })?;
+                    }
+                }
                 Action::Look => self.tick_and_look(self.now)?,
                 Action::Chase(count) => {
                     let until = world.steps.get(index + 1).map_or(Time::MAX, |next| next.time);
@@ -136,6 +147,10 @@ impl Play {
         Ok(())
     }
 
+    fn next_version(&self, id: &SegmentId) -> Option<u32> {
+        Some(self.engine.segment(id)?.next?.version)
+    }
+
     fn command(&mut self, command: Command) -> Result<(), Failure> {
         let record =
             Record { position: self.log.len() as u64 + 1, time: self.now, workspace: WorkspaceId::from("w"), command };
@@ -143,8 +158,9 @@ impl Play {
         let applied = self.apply(&record)?;
         let fact = matches!(record.command, Command::Event(_) | Command::Erase { .. } | Command::Unlink { .. });
         match (applied, &record.command) {
-            (Applied::Refused("bad_definition"), Command::SegmentPut(put)) if self.may_refuse(put) => (),
-            (Applied::Refused(reason), Command::SegmentPut(put)) => {
+            (Applied::Refused("bad_definition"), Command::SegmentPut(put) | Command::SegmentPrepare(put))
+                if self.may_refuse(put) => {}
+            (Applied::Refused(reason), Command::SegmentPut(put) | Command::SegmentPrepare(put)) => {
                 return Err(failure("refused", format!("refused: {reason}: {}", put.definition)));
             }
             (Applied::Refused(_), _) if !fact => (),
@@ -296,9 +312,22 @@ impl Play {
             let entered = self.entered.get(&SegmentId::from(id.as_str())).cloned().unwrap_or_default();
             compare("transitions", &id, at, &entered, &members)?;
         }
+        self.look_at_waiting(&view)?;
         view.lists().iter().try_for_each(|id| self.look_at_list(id, &view))?;
         let segments = view.segments().iter().map(|id| SegmentId::from(id.as_str())).collect();
         self.count_again(segments).map_err(|story| failure("survey", story))
+    }
+
+    /// How many would enter and leave with each version that waits.
+    fn look_at_waiting(&self, view: &View) -> Result<(), Failure> {
+        for (id, next) in self.engine.segments().into_iter().filter_map(|segment| Some((segment.id, segment.next?))) {
+            let Standing::Waiting { enter, leave } = next.standing else { continue };
+            let Some((comes, goes)) = view.next_changes(id.as_str()) else {
+                return Err(failure("waiting", format!("version {} of {id} waits and is not there", next.version)));
+            };
+            compare("waiting", id.as_str(), self.now, &(enter, leave), &(comes.len() as u64, goes.len() as u64))?;
+        }
+        Ok(())
     }
 
     /// Who was counted at the look before has to be found once more.
@@ -329,9 +358,11 @@ impl Play {
 
     /// Every event of a person, in pages.
     fn look_at_history(&self, no: u32, id: &str, count: u64, view: &View) -> Result<(), Failure> {
+        // Every page goes through all of it: a long one is asked for in few.
+        let page_of = EVENTS_PAGE.max(count as usize / 3);
         let (mut shown, mut older) = (Vec::new(), None);
         loop {
-            let page = self.engine.events(no, older, EVENTS_PAGE).expect("memory never fails");
+            let page = self.engine.events(no, older, page_of).expect("memory never fails");
             let (events, next) = page.expect("a person");
             let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
             shown.extend(events.iter().map(|one| (text(&one["time"]), text(&one["name"]), one["properties"].clone())));
@@ -340,7 +371,7 @@ impl Play {
                 break;
             }
         }
-        shown.sort_by_key(|one| (one.0.clone(), one.1.clone(), one.2.to_string()));
+        shown.sort_by_cached_key(|one| (one.0.clone(), one.1.clone(), one.2.to_string()));
         compare("events", id, self.now, &count, &(shown.len() as u64))?;
         let history = view.history(view.index_of(id).expect("a person"));
         compare("history", id, self.now, &shown, &history)

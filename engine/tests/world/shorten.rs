@@ -1,7 +1,7 @@
 //! Makes a failing world as short as it gets while it still fails in the same way.
 
 use super::steps::{Action, World};
-use model::{Command, Event};
+use model::{Command, Event, SegmentDefinition};
 use serde_json::Value as Json;
 
 /// Whether a world still fails in the way that matters.
@@ -65,12 +65,14 @@ fn simpler(action: &Action) -> Vec<Action> {
         Action::Command(Command::Event(event)) => {
             simpler_events(event).into_iter().map(|event| Action::Command(Command::Event(Box::new(event)))).collect()
         }
-        Action::Command(Command::SegmentPut(put)) => {
+        Action::Command(command @ (Command::SegmentPut(put) | Command::SegmentPrepare(put))) => {
             let definition: Json = serde_json::from_str(&put.definition).expect("a definition");
             let with = |definition: Json| {
-                let mut put = put.clone();
-                put.definition = definition.to_string();
-                Action::Command(Command::SegmentPut(put))
+                let put = SegmentDefinition { definition: definition.to_string(), ..put.clone() };
+                Action::Command(match command {
+                    Command::SegmentPut(_) => Command::SegmentPut(put),
+                    _ => Command::SegmentPrepare(put),
+                })
             };
             simpler_definitions(&definition).into_iter().map(with).collect()
         }

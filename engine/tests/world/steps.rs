@@ -1,6 +1,6 @@
 //! A world as steps that can be played, shortened and read.
 
-use model::{Command, Event, EventKind, Time};
+use model::{Command, Event, EventKind, SegmentId, Time};
 use std::fmt;
 
 /// What to do.
@@ -12,6 +12,10 @@ pub enum Action {
     Build,
     /// Take some steps of building without activating what is complete.
     BuildSome(u8),
+    /// Put the version that waits, or is being built, in force.
+    Activate(SegmentId),
+    /// Cancel the version that waits, or is being built.
+    Cancel(SegmentId),
     /// Tick, and compare everything.
     Look,
     /// Before the next step, follow this many timers and compare just before and at each.
@@ -51,6 +55,7 @@ impl fmt::Display for Step {
         match &self.action {
             Action::Command(Command::Event(event)) => show(event, self.time, f),
             Action::Command(Command::SegmentPut(put)) => write!(f, "segment {} = {}", put.id, put.definition),
+            Action::Command(Command::SegmentPrepare(put)) => write!(f, "prepare {} = {}", put.id, put.definition),
             Action::Command(Command::Erase { identity }) => write!(f, "erase {}", identity.canonical()),
             Action::Command(Command::Unlink { left, right }) => {
                 write!(f, "unlink {} {}", left.canonical(), right.canonical())
