@@ -2,9 +2,13 @@
 
 mod chance;
 mod count;
+mod daemon;
+mod daemon_server;
 mod differential;
 mod duckdb;
 mod engine;
+mod feed;
+mod http;
 mod input;
 mod judge;
 mod members;

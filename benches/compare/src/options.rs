@@ -40,6 +40,9 @@ pub struct Options {
     /// Events of the runs in steps of one: differential-dataflow takes long for all.
     #[arg(long, default_value_t = 100_000)]
     pub single_events: u64,
+    /// Days for which segmentd's engine alone keeps events other than orders; segmentd's default if not said.
+    #[arg(long, default_value_t = 1_095)]
+    pub retention_days: u32,
     /// Where the world, the databases and the table are put.
     #[arg(long, default_value = "target/compare")]
     pub out: PathBuf,

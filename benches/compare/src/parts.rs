@@ -4,7 +4,7 @@ use crate::options::{Options, Part};
 use crate::outcome::Outcome;
 use crate::runner::{self, Run};
 use crate::segments::INCREMENTAL;
-use crate::{differential, duckdb, engine, postgres};
+use crate::{daemon, differential, duckdb, engine, postgres};
 use std::path::Path;
 
 /// Why there is no outcome.
@@ -16,9 +16,6 @@ pub enum Failure {
     Failed(String),
 }
 
-/// Days for which segmentd keeps events if nothing is said.
-const RETENTION_DAYS: u32 = 1_095;
-
 /// What came of some parts.
 pub fn run(parts: Vec<Part>, options: &Options, data: &Path) -> Vec<Result<Outcome, Failure>> {
     match parts.as_slice() {
@@ -27,7 +24,7 @@ pub fn run(parts: Vec<Part>, options: &Options, data: &Path) -> Vec<Result<Outco
             postgres::run(bin, (data, &options.out.join("postgres")), options.size())
         }
         [Part::Duckdb] => vec![duckdb::run(&options.python, data, options.size())],
-        [Part::Daemon] => Vec::new(),
+        [Part::Daemon] => daemon::run(&options.binary, (data, &options.out.join("daemon")), options.size()),
         parts => by_turns(parts, options, data),
     }
 }
@@ -62,7 +59,8 @@ fn better(best: Option<Result<Outcome, Failure>>, ran: Result<Outcome, Failure>)
 fn runs(parts: &[Part], options: &Options, step: usize) -> Vec<Run> {
     let all = options.size().events;
     let events = if step == 1 { all.min(options.single_events) } else { all };
-    let engine = |segments| Run::Engine(engine::Asked { segments, step, events, retention_days: RETENTION_DAYS });
+    let engine =
+        |segments| Run::Engine(engine::Asked { segments, step, events, retention_days: options.retention_days });
     let differential = |workers| Run::Differential(differential::Asked { workers, step, events });
     let mut runs = Vec::new();
     if parts.contains(&Part::Engine) {
