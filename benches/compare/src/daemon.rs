@@ -1,6 +1,7 @@
 //! segmentd as a whole: its binary, durable, spoken to over HTTP.
 
 use crate::daemon_server::Server;
+use crate::disk;
 use crate::feed::{Feed, Sent, Way, entering};
 use crate::input::{self, Event, Person};
 use crate::memory::{self, Memory};
@@ -54,11 +55,11 @@ fn over(binary: &Path, (data, dir): (&Path, &Path), size: Size) -> Result<Vec<Ou
     for (place, (clients, batch, end, most)) in WAYS.into_iter().enumerate() {
         let way = Way { clients, batch, end: part(end), most: Duration::from_secs(most) };
         let sends = || feed.send(way);
-        outcomes.push(measured(&server, (clients, batch), sends)?);
+        outcomes.push(measured((&server, data), (clients, batch), sends)?);
         if place == 0 {
             let entering = entering(people.len(), &events);
             let watch = || feed.watch((&entering, WATCHED), part(WATCHED_UNTIL), way.most);
-            let mut outcome = measured(&server, (1, 1), watch)?;
+            let mut outcome = measured((&server, data), (1, 1), watch)?;
             outcome.mode = "watched".to_owned();
             outcome.what = "segmentd, 1 client, 1 event a request, each entry waited for, durable".to_owned();
             outcomes.push(outcome);
@@ -78,10 +79,11 @@ fn over(binary: &Path, (data, dir): (&Path, &Path), size: Size) -> Result<Vec<Ou
 
 /// Sends, and waits until all of it is applied and its segments are evaluated.
 fn measured(
-    server: &Server,
+    (server, data): (&Server, &Path),
     (clients, batch): (usize, usize),
     send: impl FnOnce() -> Result<Sent, String>,
 ) -> Result<Outcome, String> {
+    let disk = disk::durable_after(data)?;
     let began = Instant::now();
     let sent = send()?;
     server.wait_applied()?;
@@ -94,6 +96,7 @@ fn measured(
         events: sent.events,
         seconds,
         durable: true,
+        disk: Some(disk),
         step: sent.requests.percentiles(),
         to_membership: sent.to_membership.percentiles(),
         memory: Some(Memory { whole: memory::peak(server.process()), net: None }),

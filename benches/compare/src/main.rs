@@ -5,6 +5,7 @@ mod count;
 mod daemon;
 mod daemon_server;
 mod differential;
+mod disk;
 mod duckdb;
 mod engine;
 mod feed;

@@ -23,6 +23,8 @@ pub struct Outcome {
     pub recompute: bool,
     /// Whether every event was on disk before it counted.
     pub durable: bool,
+    /// How long a bare write took to be durable just before, microseconds; see [`crate::disk`].
+    pub disk: Option<f64>,
     /// One step, request or transaction, microseconds.
     pub step: Option<Percentiles>,
     /// From an event to its changed membership, microseconds.

@@ -1,5 +1,6 @@
 //! PostgreSQL: all segments computed anew; and event by event, each with the segments of its person looked at again.
 
+use crate::disk;
 use crate::input::{self, Event};
 use crate::members::{Members, Sets};
 use crate::memory::Memory;
@@ -71,7 +72,7 @@ fn over(server: &Server, data: &Path, size: Size) -> Result<Vec<Outcome>, String
     for (number, way) in WAYS.iter().enumerate() {
         // What one way does not get through is for the next ones; the last one leaves nothing.
         let most = rest.len() / (WAYS.len() - number);
-        let (outcome, done) = follow(server, *way, &rest[..most], &version)?;
+        let (outcome, done) = follow(server, *way, &rest[..most], (data, &version))?;
         rest = &rest[done..];
         outcomes.push(outcome);
     }
@@ -163,10 +164,16 @@ fn client(server: &Server, way: Way, own: &[(usize, Event<'_>)], until: Instant)
 }
 
 /// Follows a way over some of the events; what came of it, and up to where all of them are in.
-fn follow(server: &Server, way: Way, events: &[Event<'_>], version: &str) -> Result<(Outcome, usize), String> {
+fn follow(
+    server: &Server,
+    way: Way,
+    events: &[Event<'_>],
+    (data, version): (&Path, &str),
+) -> Result<(Outcome, usize), String> {
     let mut own: Vec<Vec<(usize, Event<'_>)>> = vec![Vec::new(); way.clients];
     let of = |event: &Event<'_>| event.person as usize % way.clients;
     events.iter().enumerate().for_each(|(place, event)| own[of(event)].push((place, *event)));
+    let disk = disk::durable_after(data)?;
     let began = Instant::now();
     let until = began + WAY_MAX;
     let sent: Vec<Sent> = std::thread::scope(|scope| {
@@ -199,6 +206,7 @@ fn follow(server: &Server, way: Way, events: &[Event<'_>], version: &str) -> Res
         durable: way.durable,
         step: spread.percentiles(),
         to_membership: spread.percentiles(),
+        disk: Some(disk),
         memory: Some(memory),
         ..Outcome::default()
     };

@@ -7,6 +7,9 @@ fn find<'a>(outcomes: &'a [Outcome], part: &str, mode: &str) -> Option<&'a Outco
     outcomes.iter().find(|outcome| outcome.part == part && outcome.mode == mode)
 }
 
+/// By how much the disk may be slower for one than for the other.
+const DISK_ALIKE: f64 = 1.5;
+
 fn ahead(ratio: f64) -> &'static str {
     if ratio >= 1.0 { "ahead" } else { "BEHIND" }
 }
@@ -30,6 +33,18 @@ fn engines(outcomes: &[Outcome]) -> Vec<String> {
     lines
 }
 
+/// Says so if the disk was another one for both, so to speak.
+fn disk(own: &Outcome, other: &Outcome) -> String {
+    match (own.disk, other.disk) {
+        (Some(own), Some(other)) if own.max(other) > DISK_ALIKE * own.min(other) => {
+            format!(
+                "; BUT THE DISK CHANGED: a bare write was durable after {own:.0} us, of PostgreSQL after {other:.0} us"
+            )
+        }
+        _ => String::new(),
+    }
+}
+
 fn best<'a>(outcomes: &'a [Outcome], part: &str) -> Option<&'a Outcome> {
     let durable = |outcome: &&Outcome| outcome.part == part && outcome.durable && !outcome.recompute;
     outcomes.iter().filter(durable).max_by(|one, other| one.rate().total_cmp(&other.rate()))
@@ -41,15 +56,20 @@ fn durable(outcomes: &[Outcome]) -> Vec<String> {
     if let (Some(own), Some(other)) = (best(outcomes, "daemon"), best(outcomes, "postgres")) {
         let ratio = own.rate() / other.rate();
         lines.push(format!(
-            "daemon to PostgreSQL, best durable figure of each: {ratio:.1} in events/s (8 wanted), {}",
-            if ratio >= 8.0 { "reached" } else { "NOT REACHED" }
+            "daemon to PostgreSQL, best durable figure of each: {ratio:.1} in events/s (8 wanted), {}{}",
+            if ratio >= 8.0 { "reached" } else { "NOT REACHED" },
+            disk(own, other)
         ));
     }
     for other in outcomes.iter().filter(|outcome| outcome.part == "postgres" && outcome.durable && !outcome.recompute) {
         if let Some(own) = find(outcomes, "daemon", &other.mode) {
             let ratio = own.rate() / other.rate();
             let (clients, events) = other.mode.split_once('x').unwrap_or((&other.mode, "1"));
-            lines.push(format!("  {clients} clients, {events} events at once, either: {ratio:.1}, {}", ahead(ratio)));
+            let disk = disk(own, other);
+            lines.push(format!(
+                "  {clients} clients, {events} events at once, either: {ratio:.1}, {}{disk}",
+                ahead(ratio)
+            ));
         }
     }
     lines
@@ -102,6 +122,14 @@ mod tests {
         ]);
         assert!(told.contains("steps of 100: 0.50 in events/s, BEHIND"), "{told}");
         assert!(told.contains("best durable figure of each: 5.0 in events/s (8 wanted), NOT REACHED"), "{told}");
+        assert!(!told.contains("DISK"), "{told}");
         assert!(told.contains("1 clients, 1 events at once, either: 10.0, ahead"), "{told}");
+    }
+
+    #[test]
+    fn another_disk_is_told() {
+        let on = |part: &str, disk: f64| Outcome { disk: Some(disk), ..outcome(part, "4x1", 10) };
+        assert!(told(&[on("postgres", 4_000.0), on("daemon", 100.0)]).contains("THE DISK CHANGED"));
+        assert!(!told(&[on("postgres", 110.0), on("daemon", 100.0)]).contains("THE DISK CHANGED"));
     }
 }

@@ -4,8 +4,19 @@ use crate::outcome::Outcome;
 use crate::ratios;
 use crate::world::Size;
 
-const HEAD: [&str; 9] =
-    ["what", "events", "events/s", "step p50", "step p99", "to membership p50", "p99", "memory", "net of input"];
+const COLUMNS: usize = 10;
+const HEAD: [&str; COLUMNS] = [
+    "what",
+    "events",
+    "events/s",
+    "step p50",
+    "step p99",
+    "to membership p50",
+    "p99",
+    "memory",
+    "net of input",
+    "disk",
+];
 
 const NOTES: &str = "\
 What each does not do:
@@ -20,7 +31,8 @@ What each does not do:
   daemon everything is on disk before it is acknowledged.
 A step: so many records are put in and all that they bring has come out; of the daemon a request and its answer, of
 PostgreSQL a transaction. The best of all rounds is shown of the in-memory engines. Net of input: without the text of the
-files, which the in-memory engines hold while they read it.
+files, which the in-memory engines hold while they read it. Disk: how long a bare write of a few bytes took to be durable
+just before; where it is not alike, figures of single events can't be compared.
 ";
 
 /// Something a second, or how many.
@@ -51,7 +63,7 @@ fn mebibytes(bytes: u64) -> String {
     format!("{} MiB", bytes >> 20)
 }
 
-fn row(outcome: &Outcome) -> [String; 9] {
+fn row(outcome: &Outcome) -> [String; COLUMNS] {
     let told = |micros: Option<f64>| micros.map_or_else(|| "-".to_owned(), time);
     let step = outcome.step;
     let fresh = outcome.to_membership;
@@ -66,24 +78,25 @@ fn row(outcome: &Outcome) -> [String; 9] {
         told(fresh.map(|fresh| fresh.p99)),
         memory(outcome.memory.map(|memory| memory.whole)),
         memory(outcome.memory.and_then(|memory| memory.net)),
+        told(outcome.disk),
     ]
 }
 
 /// What is printed as soon as it is known.
 pub fn progress(outcome: &Outcome) -> String {
-    let [what, _, rate, p50, p99, fresh, fresh_99, memory, net] = row(outcome);
+    let [what, _, rate, p50, p99, fresh, fresh_99, memory, net, disk] = row(outcome);
     let changes = outcome.changes.map_or_else(String::new, |changes| format!(", {} changes", number(changes as f64)));
     format!(
-        "{what}: {rate} events/s{changes}; step {p50}, {p99}; to membership {fresh}, {fresh_99}; {memory}, net {net}"
+        "{what}: {rate} events/s{changes}; step {p50}, {p99}; to membership {fresh}, {fresh_99}; {memory}, net {net}; disk {disk}"
     )
 }
 
 /// Everything that was found.
 pub fn whole(size: Size, outcomes: &[Outcome], verdict: String) -> String {
-    let rows: Vec<[String; 9]> = [HEAD.map(str::to_owned)].into_iter().chain(outcomes.iter().map(row)).collect();
+    let rows: Vec<[String; COLUMNS]> = [HEAD.map(str::to_owned)].into_iter().chain(outcomes.iter().map(row)).collect();
     let widths: Vec<usize> =
         (0..HEAD.len()).map(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or(0)).collect();
-    let line = |row: &[String; 9]| {
+    let line = |row: &[String; COLUMNS]| {
         let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| match column {
             0 => format!("{cell:<width$}"),
             _ => format!("{cell:>width$}"),
