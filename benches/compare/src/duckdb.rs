@@ -65,7 +65,7 @@ fn ask(python: &Path, data: &Path) -> Result<Said, String> {
     // Dropped at once, so that the script sees its end.
     let written = child.stdin.take().map(|mut stdin| stdin.write_all(plan.to_string().as_bytes()));
     let ended = child.wait_with_output().map_err(|why| why.to_string())?;
-    if !ended.status.success() || !written.is_some_and(|written| written.is_ok()) {
+    if !ended.status.success() || written.is_none_or(|written| written.is_err()) {
         return Err(format!("the script ended with {}", ended.status));
     }
     serde_json::from_slice(&ended.stdout).map_err(|why| why.to_string())

@@ -225,7 +225,8 @@ mod tests {
         let text = "id,person,name,ts,total_cents,product,page\n7,3,Order Completed,1767225610314,1205,,\n";
         let order = input::events(text).next().unwrap();
         let call: serde_json::Value = serde_json::from_str(&track(&order)).unwrap();
-        let expected = serde_json::json!({"type": "track", "messageId": "m7", "userId": "u3", "event": "Order Completed",
+        let expected = serde_json::json!({"type": "track", "messageId": "m7", "userId": "u3",
+            "event": "Order Completed",
             "timestamp": "2026-01-01T00:00:10.314000Z",
             "properties": {"order_id": "o7", "total": 12.05, "currency": "USD"}});
         assert_eq!(call, expected);

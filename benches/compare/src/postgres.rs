@@ -189,7 +189,8 @@ fn follow(
         reached = reached.max(place);
     }
     let memory = Memory { whole: server.memory(), net: None };
-    // Clients end at different places: what lies before the furthest is sent once more, and what is there is known again.
+    // Clients end at different places: what lies before the furthest is sent once more, and what is there is known
+    // again.
     let mut filler = server.connect()?;
     filler.batch_execute("set synchronous_commit = off").map_err(said)?;
     for some in events[..reached].chunks(1_000) {

@@ -22,7 +22,8 @@ fn engines(outcomes: &[Outcome]) -> Vec<String> {
         let Some(engine) = find(outcomes, "engine", &format!("{step}x5")) else { continue };
         let ratio = engine.rate() / outcome.rate();
         lines.push(format!(
-            "engine to differential-dataflow (1 worker), the same 5 segments, steps of {step}: {ratio:.2} in events/s, {}",
+            "engine to differential-dataflow (1 worker), the same 5 segments, steps of {step}: {ratio:.2} in \
+             events/s, {}",
             ahead(ratio)
         ));
         let net = |outcome: &Outcome| outcome.memory.and_then(|memory| memory.net).map(|net| net as f64);
@@ -85,7 +86,8 @@ fn freshness(outcomes: &[Outcome]) -> Vec<String> {
     let line = |other: &Outcome| {
         let micros = other.seconds * 1e6;
         format!(
-            "from event to membership, daemon to {}: a recompute takes {:.0} times the daemon's p50 and {:.0} times its p99, {}",
+            "from event to membership, daemon to {}: a recompute takes {:.0} times the daemon's p50 and \
+             {:.0} times its p99, {}",
             other.what,
             micros / own.p50,
             micros / own.p99,

@@ -20,19 +20,19 @@ const HEAD: [&str; COLUMNS] = [
 
 const NOTES: &str = "\
 What each does not do:
-- PostgreSQL's event by event looks at a person only when that person sends something: nobody leaves by the passing of time.
-  To be equal it would need the recompute, or timers of its own, besides. It knows its twenty segments as one hand-written
-  function; a segment more is a change of it.
+- PostgreSQL's event by event looks at a person only when that person sends something: nobody leaves by the
+  passing of time. To be equal it would need the recompute, or timers of its own, besides. It knows its twenty
+  segments as one hand-written function; a segment more is a change of it.
 - DuckDB recomputes everything: a membership is as old as the last recompute, and there is no event by event.
-- differential-dataflow keeps five of the twenty segments here, knows no message twice, keeps nothing on disk, has no
-  late events (an instant that has passed is closed) and forgets what has left its windows; so it can't tell of the past, or
-  fill a new segment from it.
-- The engine alone keeps every event for segments to come and knows each message again; it keeps nothing on disk. Of the
-  daemon everything is on disk before it is acknowledged.
-A step: so many records are put in and all that they bring has come out; of the daemon a request and its answer, of
-PostgreSQL a transaction. The best of all rounds is shown of the in-memory engines. Net of input: without the text of the
-files, which the in-memory engines hold while they read it. Disk: how long a bare write of a few bytes took to be durable
-just before; where it is not alike, figures of single events can't be compared.
+- differential-dataflow keeps five of the twenty segments here, knows no message twice, keeps nothing on disk,
+  has no late events (an instant that has passed is closed) and forgets what has left its windows; so it can't
+  tell of the past, or fill a new segment from it.
+- The engine alone keeps every event for segments to come and knows each message again; it keeps nothing on
+  disk. Of the daemon everything is on disk before it is acknowledged.
+A step: so many records are put in and all that they bring has come out; of the daemon a request and its answer,
+of PostgreSQL a transaction. The best of all rounds is shown of the in-memory engines. Net of input: without the
+text of the files, which the in-memory engines hold while they read it. Disk: how long a bare write of a few
+bytes took to be durable just before; where it is not alike, figures of single events can't be compared.
 ";
 
 /// Something a second, or how many.
@@ -87,7 +87,8 @@ pub fn progress(outcome: &Outcome) -> String {
     let [what, _, rate, p50, p99, fresh, fresh_99, memory, net, disk] = row(outcome);
     let changes = outcome.changes.map_or_else(String::new, |changes| format!(", {} changes", number(changes as f64)));
     format!(
-        "{what}: {rate} events/s{changes}; step {p50}, {p99}; to membership {fresh}, {fresh_99}; {memory}, net {net}; disk {disk}"
+        "{what}: {rate} events/s{changes}; step {p50}, {p99}; to membership {fresh}, {fresh_99}; {memory}, net {net}; \
+         disk {disk}"
     )
 }
 
