@@ -82,7 +82,7 @@ impl Oracle {
 
     /// What is known at `t`, worked out from all records up to and including `t`.
     pub fn at(&self, t: Time) -> View {
-        let all = self.records.last().is_none_or(|last| last.time <= t);
+        let all = self.records.iter().all(|record| record.time <= t);
         let (known, (clusters, belongs)) = if all {
             let who = self.who.borrow_mut().get_or_insert_with(|| who_is_who(&self.known)).clone();
             (Rc::clone(&self.known), who)
