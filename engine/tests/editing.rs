@@ -14,7 +14,7 @@ use model::{Channel, Command, ListDefinition, ListIdentifier, ListMode, SegmentD
 use script::Script;
 use segmentd_engine::effect::{Cause, Effect};
 use segmentd_engine::eval::meter::STEPS_MAX;
-use segmentd_engine::workspace::versions::{PAST_VERSIONS_MAX, Standing};
+use segmentd_engine::workspace::versions::{PAST_VERSIONS_BYTES_MAX, PAST_VERSIONS_MAX, Standing};
 use segmentd_engine::workspace::{Applied, Workspace};
 use serde_json::{Value as Json, json};
 
@@ -173,6 +173,113 @@ fn old_versions_stay_up_to_a_limit_and_survive_a_restart() {
     assert!(shop.engine.versions(&SegmentId::from("s")).is_none());
 }
 
+#[test]
+fn of_large_definitions_fewer_old_versions_stay() {
+    let mut shop = Shop::new();
+    let large = |version: usize| {
+        let values: Vec<String> = (0..200).map(|n| format!("{version}-{n}-{}", "x".repeat(900))).collect();
+        json!({"property": "city", "in": values})
+    };
+    let bytes = large(0).to_string().len();
+    for version in 1..=9 {
+        shop.in_force(version as u32, &large(version));
+    }
+    let kept = PAST_VERSIONS_BYTES_MAX / bytes;
+    assert!((3..7).contains(&kept), "{bytes} bytes each");
+    let numbers = |shop: &Shop| shop.standings().iter().map(|(number, _)| *number as usize).collect::<Vec<_>>();
+    assert_eq!(numbers(&shop), (9 - kept..=9).collect::<Vec<_>>(), "the newest, and the one in force");
+    shop.reopen();
+    assert_eq!(numbers(&shop), (9 - kept..=9).collect::<Vec<_>>());
+}
+
+fn list(consent: Option<Channel>) -> ListDefinition {
+    let (id, segment, identifier) = ("l".into(), "s".into(), ListIdentifier::Email);
+    ListDefinition { id, segment, identifier, consent, mode: ListMode::Mirror }
+}
+
+#[test]
+fn a_first_version_that_a_list_or_a_segment_uses_is_not_cancelled() {
+    let mut shop = Shop::new();
+    shop.prepare(&viewed(&json!(4)));
+    shop.build();
+    shop.command(Command::ListPut(list(None)));
+    let cancel = || Command::SegmentCancel { id: "s".into(), version: 1 };
+    assert_eq!(shop.command(cancel()), Applied::Refused("segment_in_use"));
+    assert_eq!(shop.standings(), [(1, Standing::Waiting { enter: 4, leave: 0 })]);
+    shop.command(Command::ListDelete { id: "l".into(), empty: false });
+    shop.script.put_segment("t", &json!({"not": {"segment": "s"}}));
+    shop.catch_up();
+    assert_eq!(shop.command(cancel()), Applied::Refused("segment_in_use"));
+    shop.command(Command::SegmentDelete { id: "t".into() });
+    assert_eq!(shop.command(cancel()), Applied::Changed { person: None });
+    // One that follows another in force is cancelled with its lists there: they never heard of it.
+    shop.in_force(1, &viewed(&json!(4)));
+    shop.command(Command::ListPut(list(None)));
+    shop.prepare(&viewed(&json!(8)));
+    shop.effects.clear();
+    assert_eq!(shop.command(Command::SegmentCancel { id: "s".into(), version: 2 }), Applied::Changed { person: None });
+    assert_eq!((shop.standings(), shop.effects.len()), (vec![(1, Standing::Active)], 0));
+}
+
+#[test]
+fn timers_of_a_cancelled_version_pass_and_change_nothing() {
+    let mut shop = Shop::new();
+    shop.prepare(&json!({"event": "Viewed", "window": {"last": "1h"}}));
+    shop.build();
+    let due = shop.engine.next_timer();
+    assert_eq!(due, shop.script.now.plus_micros(3_600_000_000), "it is kept up to date while it waits");
+    shop.command(Command::SegmentCancel { id: "s".into(), version: 1 });
+    shop.effects.clear();
+    shop.reopen();
+    shop.script.now = due;
+    shop.command(Command::Tick);
+    assert_eq!((shop.effects.len(), shop.engine.next_timer()), (0, model::Time::MAX));
+}
+
+#[test]
+fn lists_of_a_stopped_version_hold_but_for_consent_and_addresses_until_it_is_set_again() {
+    let mut shop = Shop::new();
+    let recent = json!([{"property": "day", "within": {"last": "1d"}}]);
+    let costly = json!({"event": "Viewed", "where": recent, "count": {"at_least": 1_000}});
+    shop.in_force(1, &json!({"any": [{"event": "Member"}, costly]}));
+    shop.script.list(list(Some(Channel::Email)));
+    for who in ["a", "b"] {
+        let address = format!("{who}@x.mx");
+        let both = format!("user:web:{who} email:{address}");
+        shop.script.event("web", "Member", &both, json!({}));
+        shop.script.consent("web", &both, &address, true);
+    }
+    shop.catch_up();
+    shop.engine.limit_steps(50);
+    for _ in 0..60 {
+        shop.script.event("web", "Viewed", "user:web:heavy", json!({}));
+    }
+    shop.catch_up();
+    assert!(shop.failed().is_some_and(|why| why.contains("more than 50 steps")));
+    let held = |shop: &mut Shop| -> Vec<String> {
+        let desired = shop.engine.desired(&"l".into()).unwrap();
+        desired.into_iter().map(|(identifier, _)| identifier).collect()
+    };
+    shop.effects.clear();
+    // Nobody enters; who unsubscribes leaves the list, and who changes the address stays with the new one.
+    shop.script.event("web", "Member", "user:web:c email:c@x.mx", json!({}));
+    shop.script.consent("web", "user:web:c", "c@x.mx", true);
+    shop.catch_up();
+    assert_eq!((held(&mut shop), shop.effects.len()), (vec!["a@x.mx".to_owned(), "b@x.mx".to_owned()], 0));
+    shop.script.now = shop.script.now.plus_micros(1);
+    shop.script.consent("web", "user:web:a", "a@x.mx", false);
+    shop.catch_up();
+    assert_eq!((held(&mut shop), shop.members()), (vec!["b@x.mx".to_owned()], 2));
+    shop.reopen();
+    shop.engine.limit_steps(50);
+    assert_eq!((held(&mut shop), shop.failed().is_some()), (vec!["b@x.mx".to_owned()], true));
+    shop.in_force(2, &json!({"event": "Member"}));
+    assert_eq!((held(&mut shop), shop.failed()), (vec!["b@x.mx".to_owned(), "c@x.mx".to_owned()], None));
+    shop.script.event("web", "Member", "user:web:d", json!({}));
+    shop.catch_up();
+    assert_eq!(shop.members(), 4, "it goes on");
+}
+
 /// A definition with so many conditions that somebody with many events costs too much.
 fn costly(conditions: usize) -> Json {
     // What looks at the clock can't be kept ready: a long history is gone through.
@@ -225,14 +332,7 @@ fn a_statement_of_consent_is_the_cause_of_what_it_alone_changed() {
     let definition = json!({"any": [{"property": "consent_email", "is": "subscribed"},
         {"all": [{"event": "Form Submitted"}, {"not": {"property": "consent_email", "is": "unsubscribed"}}]}]});
     shop.in_force(1, &definition);
-    let list = ListDefinition {
-        id: "l".into(),
-        segment: "s".into(),
-        identifier: ListIdentifier::Email,
-        consent: Some(Channel::Email),
-        mode: ListMode::Mirror,
-    };
-    shop.script.list(list);
+    shop.script.list(list(Some(Channel::Email)));
     let who = "user:web:ana email:a@x.mx";
     shop.script.event("web", "", who, json!({}));
     shop.catch_up();
