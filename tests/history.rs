@@ -203,13 +203,54 @@ async fn a_definition_that_costs_too_much_stops_with_an_alert_until_there_is_ano
     let condition = |n: usize| json!({"event": "Seen", "where": recent, "count": {"at_least": 10_000 + n}});
     let costly = json!({"any": (0..200).map(condition).collect::<Vec<_>>()});
     let segment = format!("{W}/segments/costly");
-    daemon.put(&segment, json!({"name": "Costly", "definition": costly})).await;
+    daemon.put(&format!("{segment}?hold=true"), json!({"name": "Costly", "definition": costly})).await;
     let stopped = daemon.wait(&segment, |answer| answer["next"]["state"] == "stopped").await;
     assert!(stopped["next"]["reason"].as_str().unwrap().contains("2000000 steps"), "{stopped}");
+    let (status, refused) =
+        daemon.send(reqwest::Method::POST, &format!("{segment}/versions/1/activate"), Value::Null).await;
+    assert!(status == 409 && refused.to_string().contains("2000000 steps"), "{status} {refused}");
     let of_segment = |alerts: &Value| alerts["items"].as_array().unwrap().iter().any(|one| one["kind"] == "segment");
     let alerts = daemon.wait("/alerts", |alerts| of_segment(alerts)).await;
     assert!(alerts.to_string().contains("costly") && alerts.to_string().contains("over its limit"), "{alerts}");
     daemon.put(&segment, json!({"name": "Cheap", "definition": {"event": "Seen"}})).await;
     daemon.wait_members("costly", 1).await;
     daemon.wait("/alerts", |alerts| !of_segment(alerts)).await;
+    // What costs little now and too much of then: the question is refused, and the segment goes on.
+    assert_eq!(daemon.send(reqwest::Method::POST, "/clock", json!({"advance_ms": 7_200_000})).await.0, 200);
+    let condition = |n: usize| json!({"event": "Seen", "where": recent, "window": {"last": "1h"}, "count": {"at_least": 10_000 + n}});
+    let costly = json!({"any": (0..200).map(condition).collect::<Vec<_>>()});
+    daemon.put(&segment, json!({"name": "Then", "definition": costly})).await;
+    daemon.wait(&segment, |answer| answer["name"] == "Then" && answer["next"].is_null()).await;
+    assert_eq!(daemon.get(&format!("{segment}/explain/user:web:heavy")).await["result"], "not_member");
+    for path in ["members", "explain/user:web:heavy"] {
+        let path = format!("/segments/costly/{path}?at=2026-03-01T12:30:00Z");
+        refused(&daemon, &path, "takes too many steps for person p_").await;
+    }
+    assert_eq!(daemon.get(&segment).await["state"], "active");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_journal_of_somebody_has_what_was_noted_under_each_of_their_ids() {
+    let daemon = Daemon::start(CLOCK).await;
+    let key = daemon.workspace().await;
+    let segment = format!("{W}/segments/seen");
+    daemon.put(&segment, json!({"name": "Seen", "definition": {"event": "Seen"}})).await;
+    daemon.wait(&segment, |answer| answer["version"] == 1).await;
+    seen(&daemon, &key, "a", "2026-03-01T12:00:00Z").await;
+    let call = json!({"anonymousId": "1", "event": "Seen", "context": {"traits": {"email": "a@x.mx"}}});
+    for call in [call, json!({"userId": "a", "event": "Viewed", "context": {"traits": {"email": "a@x.mx"}}})] {
+        let sent = client().post(format!("{}/v1/track", daemon.url)).basic_auth(&key, Some("")).json(&call);
+        assert_eq!(sent.send().await.unwrap().status(), 200);
+        daemon.wait_members("seen", if call["userId"] == "a" { 1 } else { 2 }).await;
+    }
+    let mut told = Vec::new();
+    for name in ["user:web:a", "email:a@x.mx"] {
+        let page = daemon.get(&format!("{W}/people/{name}/transitions")).await;
+        let of = |one: &Value| (one["person"].as_str().unwrap().to_owned(), one["change"].as_str().unwrap().to_owned());
+        told.push(page["items"].as_array().unwrap().iter().map(of).collect::<Vec<_>>());
+    }
+    assert_eq!(told[0], told[1], "by whatever name they are asked for");
+    let people: BTreeSet<&String> = told[0].iter().map(|(person, _)| person).collect();
+    let entered = told[0].iter().filter(|(_, change)| change == "entered").count();
+    assert_eq!((people.len(), entered, told[0].len()), (2, 2, 3), "{told:?}");
 }

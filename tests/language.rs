@@ -130,6 +130,23 @@ async fn segments_of_segments_entries_samples_and_frozen_ones() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn how_people_subscribed_is_what_a_source_says_of_them() {
+    let shop = Shop::open("").await;
+    shop.segment("keyword", "subscription_method is keyword and subscription_source is \"Summer SMS\"").await;
+    shop.segment("other", "subscription_method in (qr, short_code, phone)").await;
+    shop.segment("none", "subscription_method is missing").await;
+    shop.identify("a", json!({"subscription_method": "keyword", "subscription_source": "summer sms"})).await;
+    shop.identify("b", json!({"subscription_method": "qr"})).await;
+    shop.identify("c", json!({"plan": "free"})).await;
+    shop.holds("keyword", &["a"]).await;
+    shop.holds("other", &["b"]).await;
+    shop.holds("none", &["c"]).await;
+    shop.identify("a", json!({"subscription_method": "short_code"})).await;
+    shop.holds("keyword", &[]).await;
+    shop.holds("other", &["a", "b"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn money_without_tax_and_shipping() {
     let shop = Shop::open("").await;
     let order = json!({"order_id": "1", "total": 130, "tax": 20, "shipping": 10, "currency": "MXN"});

@@ -113,6 +113,50 @@ async fn files_are_shown_with_what_they_change_then_applied_then_unchanged() {
     assert_eq!(as_json["items"][0]["change"], "unchanged");
 }
 
+/// A definition that goes through all that a person did for each of its conditions.
+fn costly(name: &str) -> String {
+    let one = |n: usize| {
+        json!({"event": "Seen", "where": [{"property": "day", "within": {"last": "1d"}}],
+            "count": {"at_least": 10_000 + n}})
+    };
+    let definition = json!({"any": (0..200).map(one).collect::<Vec<_>>()});
+    format!("name = \"{name}\"\ndefinition = '{definition}'\n")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_is_stopped_is_told_and_mended_by_the_next() {
+    let (daemon, key, dir) = shop().await;
+    put(&dir, "heavy.toml", "definition = 'did \"Seen\"'\n");
+    applied(&daemon, &dir, &[]);
+    for from in (0..5_100).step_by(300) {
+        let one = |n: usize| json!({"type": "track", "userId": "u", "event": "Seen", "messageId": format!("m{n}")});
+        let body = json!({"batch": (from..from + 300).map(one).collect::<Vec<_>>()});
+        let sent = client().post(format!("{}/v1/batch", daemon.url)).basic_auth(&key, Some("")).json(&body);
+        assert!(sent.send().await.unwrap().status().is_success());
+    }
+    daemon.wait("/workspaces/main", |answer| answer["events"] == 5_100).await;
+    put(&dir, "heavy.toml", &costly("Heavy"));
+    let (code, _, err) = apply(&daemon, &dir, &[]);
+    assert!(code == 1 && err.contains("heavy has failed: cost over its limit for person p_"), "{code} {err}");
+    // What was in force goes on, and the next file mends it.
+    let shown = daemon.get("/workspaces/main/segments/heavy").await;
+    assert_eq!((&shown["version"], &shown["members"]), (&json!(1), &json!(1)), "{shown}");
+    put(&dir, "heavy.toml", "definition = 'did \"Seen\" at least 2 times'\n");
+    applied(&daemon, &dir, &[]);
+    // One that was in force when it was stopped is mended, too: it costs nothing before they are `on`.
+    let gated = costly("Gated").replace("definition = '", "definition = '{\"all\":[{\"property\":\"on\",\"is\":true},");
+    put(&dir, "heavy.toml", &gated.replace("}'", "}]}'"));
+    applied(&daemon, &dir, &[]);
+    let call = json!({"userId": "u", "traits": {"on": true}});
+    let sent = client().post(format!("{}/v1/identify", daemon.url)).basic_auth(&key, Some("")).json(&call);
+    assert!(sent.send().await.unwrap().status().is_success());
+    daemon.wait("/workspaces/main/segments/heavy", |answer| answer["state"] == "failed").await;
+    put(&dir, "heavy.toml", "definition = 'did \"Seen\" at least 3 times'\n");
+    applied(&daemon, &dir, &[]);
+    let shown = daemon.get("/workspaces/main/segments/heavy").await;
+    assert_eq!((&shown["state"], &shown["members"]), (&json!("active"), &json!(1)), "{shown}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn references_that_turn_round_are_applied_in_an_order_that_the_daemon_takes() {
     let (daemon, _, dir) = shop().await;

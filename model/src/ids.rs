@@ -3,6 +3,15 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+/// What an id has to be that stands in a path and in a file's name.
+pub const PLAIN_ID: &str = "an id has 1 to 64 letters, digits, hyphens, underscores or dots";
+
+/// Whether an id is one: see [`PLAIN_ID`]. Dots alone would be a folder.
+pub fn is_plain_id(id: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    (1..=64).contains(&id.len()) && id.chars().all(plain) && !id.chars().all(|c| c == '.')
+}
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*

@@ -22,5 +22,5 @@ pub use event::{Event, EventKind};
 pub use identity::{Identity, IdentityKey, IdentityKind};
 pub use ids::{ListId, SegmentId, SourceId, WorkspaceId};
 pub use source::{OrderPolicy, Source, SourceKind};
-pub use time::Time;
+pub use time::{DAY_MICROS, Time};
 pub use value::{Map, Value};

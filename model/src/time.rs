@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+/// Microseconds of a day of 24 hours.
+pub const DAY_MICROS: i64 = 86_400_000_000;
+
 /// An instant in microseconds since 1970-01-01T00:00:00Z.
 ///
 /// Event time and receive time are both of this type; which one a field holds is in its name.

@@ -115,7 +115,10 @@ pub(super) async fn cancel(
     let (workspace, id, version) = named.clone();
     apply(&state, &workspace, vec![Command::SegmentCancel { id, version }]).await?;
     match next(&state, &named).await {
-        Ok(_) => Err(Problem::new(StatusCode::CONFLICT, "lists use this segment: unlink them first")),
+        Ok(_) => Err(Problem::new(
+            StatusCode::CONFLICT,
+            "lists or segments use this segment: unlink the lists and change the segments first",
+        )),
         Err(_) => Ok(StatusCode::NO_CONTENT),
     }
 }

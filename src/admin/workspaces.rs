@@ -9,6 +9,7 @@ use crate::shard::api::{AsOf, Items, WorkspaceInfo};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use model::ids::{PLAIN_ID, is_plain_id};
 use model::{Command, WorkspaceId};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -59,12 +60,10 @@ pub(super) fn is_currency(code: &str) -> bool {
 
 /// An id that can stand in a path.
 pub(super) fn checked_id(id: &str) -> Result<(), Problem> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if id.is_empty() || id.len() > 64 || id.chars().all(|c| c == '.') || !id.chars().all(plain) {
-        let why = "an id has 1 to 64 letters, digits, hyphens, underscores or dots";
-        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, why));
+    match is_plain_id(id) {
+        true => Ok(()),
+        false => Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, PLAIN_ID)),
     }
-    Ok(())
 }
 
 /// Every workspace; for a key of one workspace, that one.

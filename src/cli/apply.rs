@@ -249,13 +249,11 @@ async fn in_force(target: &Target, file: &SegmentFile) -> Done {
     let (began, wanted) = (Instant::now(), file.definition.to_json());
     while began.elapsed() < Duration::from_secs(BUILD_WAIT_S) {
         let now = target.ask(Method::GET, &["segments", &file.id], None).await?;
-        // Of the version in force, and of the one that is to come.
-        for version in [Some(&now), now.get("next")].into_iter().flatten() {
-            if version.get("state").is_some_and(|state| state == "failed" || state == "stopped") {
-                let reason = version.get("reason").filter(|reason| reason.is_string());
-                let why = show::cell(reason.or_else(|| now.get("next")?.get("reason")));
-                return Err(ClientError::BadInput(format!("{} has failed: {why}", file.id)));
-            }
+        // Of the version that is to come, else of the one in force: one that failed is what the new one mends.
+        let last = now.get("next").filter(|next| next.is_object()).unwrap_or(&now);
+        if last.get("state").is_some_and(|state| state == "failed" || state == "stopped") {
+            let why = show::cell(last.get("reason"));
+            return Err(ClientError::BadInput(format!("{} has failed: {why}", file.id)));
         }
         let is_there = now.get("definition") == Some(&wanted) && now.get("name") == Some(&json!(file.name));
         if is_there && now.get("state").is_some_and(|state| state == "active") {

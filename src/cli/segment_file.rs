@@ -2,6 +2,7 @@
 
 use engine::language::error::{DefinitionError, Position, distance};
 use engine::language::{self, DEFINITION_BYTES_MAX, Definition};
+use model::ids::{PLAIN_ID, is_plain_id};
 use serde_json::{Map, Value, json};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -98,10 +99,8 @@ pub fn parse(path: &Path, text: &str) -> Result<SegmentFile, FileError> {
     };
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let (id, id_at) = word("id")?.unwrap_or((stem, 0));
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if id.is_empty() || id.len() > 64 || !id.chars().all(plain) || id.chars().all(|c| c == '.') {
-        let why = "an id has 1 to 64 letters, digits, hyphens, underscores or dots";
-        return Err(wrong(id_at, format!("\"{id}\" can't be the id of a segment: {why}")));
+    if !is_plain_id(&id) {
+        return Err(wrong(id_at, format!("\"{id}\" can't be the id of a segment: {PLAIN_ID}")));
     }
     let name = word("name")?.map_or_else(|| id.clone(), |(name, _)| name);
     let Some(value) = table.get("definition") else { return Err(wrong(0, "\"definition\" is missing".to_owned())) };

@@ -28,7 +28,23 @@ pub async fn all(api: &mut Api) {
         api.refused(404, Method::POST, &format!("{version}/activate"), Value::Null, "no version").await;
         api.refused(404, Method::DELETE, &version, Value::Null, "no version").await;
     }
+    used(api).await;
     let all = api.ok(Method::GET, &format!("{path}/versions"), Value::Null).await;
     let states: Vec<&Value> = all["items"].as_array().unwrap().iter().map(|one| &one["state"]).collect();
     assert_eq!(states, ["past", "active"]);
+}
+
+/// A first version that a list uses is not cancelled.
+async fn used(api: &mut Api) {
+    let (path, list) = (at("/segments/coming"), at("/lists/coming"));
+    let body = json!({"name": "Coming", "definition": {"event": "Order Completed"}});
+    api.ok(Method::PUT, &format!("{path}?hold=true"), body).await;
+    api.daemon.wait(&path, |answer| answer["next"]["state"] == "waiting").await;
+    let hook = json!({"segment": "coming", "identifier": "email", "webhook": {"url": "http://127.0.0.1:9/hook"}});
+    api.ok(Method::PUT, &list, hook).await;
+    let version = format!("{path}/versions/1");
+    api.refused(409, Method::DELETE, &version, Value::Null, "use this segment").await;
+    api.ok(Method::DELETE, &format!("{list}?members=leave"), Value::Null).await;
+    api.ok(Method::DELETE, &version, Value::Null).await;
+    api.refused(404, Method::GET, &path, Value::Null, "coming").await;
 }

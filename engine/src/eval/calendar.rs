@@ -6,7 +6,7 @@ use crate::language::ast::{Calendar, Span, Unit};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Span as Length, ToSpan};
-use model::Time;
+use model::{DAY_MICROS, Time};
 
 /// Microseconds of a fixed span; `None` for months and years.
 pub fn fixed_micros(span: Span) -> Option<i64> {
@@ -14,7 +14,7 @@ pub fn fixed_micros(span: Span) -> Option<i64> {
     match span.unit {
         Unit::Minute => Some(count * 60_000_000),
         Unit::Hour => Some(count * 3_600_000_000),
-        Unit::Day => Some(count * 86_400_000_000),
+        Unit::Day => Some(count * DAY_MICROS),
         Unit::Week => Some(count * 604_800_000_000),
         Unit::Month | Unit::Year => None,
     }
@@ -53,7 +53,7 @@ pub fn earliest(now: Time, span: Span) -> Time {
         // No month is longer than 31 days; two days more than cover every clock change.
         None => {
             let days = i64::from(span.count) * if span.unit == Unit::Year { 366 } else { 31 } + 2;
-            now.plus_micros(-days * 86_400_000_000)
+            now.plus_micros(-days * DAY_MICROS)
         }
     }
 }

@@ -3,10 +3,8 @@
 use super::calendar::{back, earliest, fixed_micros, forward, word_range};
 use crate::language::ast::Span;
 use crate::plan::{Plan, Window};
-use model::Time;
+use model::{DAY_MICROS, Time};
 use std::cell::Cell;
-
-const DAY_MICROS: i64 = 86_400_000_000;
 
 /// A window at one instant, and when what it holds comes to change by time alone.
 pub(super) struct Frame<'a> {

@@ -9,12 +9,12 @@ use super::{Outcome, Tri};
 use crate::language::ast::{Bounds, Figure};
 use crate::person::tree::{Item, Tree};
 use crate::plan::{Activity, Measure, Plan, Spending, Window};
-use model::Time;
+use model::{DAY_MICROS, Time};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
 /// By calendar months, happenings that lie further apart than this leave in their order.
-const DISORDER: i64 = 4 * 86_400_000_000;
+const DISORDER: i64 = 4 * DAY_MICROS;
 /// What may leave out of order is looked at one by one, as long as it is not more than this.
 const LOOKED_AT_MAX: usize = 2_000;
 

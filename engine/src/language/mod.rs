@@ -19,6 +19,7 @@ pub mod text;
 pub use ast::Definition;
 pub use error::DefinitionError;
 pub(crate) use pattern::pattern;
+pub(crate) use terms::PERCENT_DIGITS;
 
 /// Bytes of a definition, JSON or text.
 pub const DEFINITION_BYTES_MAX: usize = 256 << 10;

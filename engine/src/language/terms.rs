@@ -22,7 +22,7 @@ const CALENDAR: &[(&str, Calendar)] = &[
     ("last_year", Calendar::LastYear),
 ];
 /// Decimals of a sample's percentage.
-const PERCENT_DIGITS: u32 = 6;
+pub(crate) const PERCENT_DIGITS: u32 = 6;
 const UNITS: &[(&str, Unit)] = &[
     ("mo", Unit::Month),
     ("m", Unit::Minute),

@@ -19,9 +19,6 @@ use model::{Channel, ConsentState, OrderPolicy, Source, SourceKind, Time, Value}
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
 
-/// Microseconds of a day of 24 hours.
-pub const DAY_MICROS: i64 = 86_400_000_000;
-
 /// What a workspace adds to a person's own history.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {

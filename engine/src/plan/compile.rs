@@ -7,7 +7,7 @@ use super::{
 };
 use crate::eval::values::{fold, start_of_day};
 use crate::language::ast::{self, Bounds, PropertyTest};
-use crate::language::{Definition, DefinitionError, pattern};
+use crate::language::{Definition, DefinitionError, PERCENT_DIGITS, pattern};
 use jiff::tz::TimeZone;
 use model::Time;
 use rust_decimal::Decimal;
@@ -18,8 +18,6 @@ use std::sync::Arc;
 pub const EXPANDED_NODES_MAX: usize = 5_000;
 /// Levels of nesting of a definition together with those of the segments that it refers to.
 pub const EXPANDED_DEPTH_MAX: usize = 64;
-/// Digits after the decimal point that a percentage may have.
-const PERCENT_SCALE: u32 = 6;
 
 /// How another segment is asked for.
 pub enum Referred {
@@ -279,7 +277,7 @@ fn extent(kind: &Kind) -> Extent {
 /// How many of the 2^64 values of a hash make a percentage.
 fn sample_below(percent: Decimal) -> u128 {
     let mut percent = percent;
-    percent.rescale(PERCENT_SCALE);
-    let whole = 100 * 10u128.pow(PERCENT_SCALE);
+    percent.rescale(PERCENT_DIGITS);
+    let whole = 100 * 10u128.pow(PERCENT_DIGITS);
     percent.mantissa().unsigned_abs() * (1 << 64) / whole
 }

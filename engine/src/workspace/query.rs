@@ -11,7 +11,7 @@ use crate::person::derived::{DERIVED, derived};
 use crate::person::view::{Context, View};
 use crate::plan::Plan;
 use crate::storage::{PersonNo, Storage, StorageError};
-use model::{Identity, IdentityKey, ListId, SegmentId, Time};
+use model::{DAY_MICROS, Identity, IdentityKey, ListId, SegmentId, Time};
 use std::collections::BTreeSet;
 use thiserror::Error;
 
@@ -95,7 +95,7 @@ pub type Reasons = (String, Tri, Time, serde_json::Value);
 /// for that, besides the steps of one evaluation: beyond it the last of these instants is told.
 const LOOKS_MAX: usize = 1_000;
 /// Changes further ahead than a hundred years are not told, microseconds.
-const HORIZON: i64 = 36_525 * 86_400_000_000;
+const HORIZON: i64 = 36_525 * DAY_MICROS;
 const LOOKS_FACTS_MAX: usize = 1_000_000;
 /// Events shown of a person.
 const RECENT_EVENTS_MAX: usize = 100;

@@ -3,9 +3,8 @@
 //! Removing changes no answer: what passed is not seen in any. So its pace may differ in a replay.
 
 use super::{When, Workspace};
-use crate::person::view::DAY_MICROS;
 use crate::storage::{PersonNo, Storage, StorageError};
-use model::Time;
+use model::{DAY_MICROS, Time};
 
 /// The walk comes to everybody once in this many days, as long as records come.
 pub const SWEEP_DAYS: i64 = 7;
