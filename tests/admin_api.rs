@@ -432,37 +432,12 @@ async fn a_key_may_do_what_its_scopes_say_in_its_workspace_alone() {
     let definition = json!({"definition": {"event": "Order Completed"}});
     let (_, counted) = api.as_key(&read, Method::POST, &at("/preview"), definition).await;
     assert_eq!((&counted["count"], &counted["sample"]), (&json!(1), &json!([])));
-    samples_are_for_those_who_see_people(&mut api, &read, &people).await;
+    versions::samples_are_for_those_who_see_people(&mut api, &read, &people).await;
     let whole = api.ok(get, &at("/lists/crm"), Value::Null).await;
     assert_eq!(whole["sample"], json!(["ana@example.com"]));
     let log = std::fs::read_to_string(api.daemon.log_path()).unwrap();
     assert!(log.contains("personal data read") && log.contains("what=\"person\""), "{log}");
     assert!(!log.contains(&read) && !log.contains("ana@example.com"), "{log}");
-}
-
-/// Who would enter and leave with a change, and with a version that waits.
-async fn samples_are_for_those_who_see_people(api: &mut Api, read: &str, people: &str) {
-    let (path, nobody) = (at("/segments/buyers"), json!({"event": "Nothing"}));
-    api.ok(Method::PUT, &format!("{path}?hold=true"), json!({"name": "Nobody", "definition": nobody})).await;
-    api.daemon.wait(&path, |answer| answer["next"]["state"] == "waiting").await;
-    for (key, samples) in [(read, 0), (people, 1)] {
-        let body = json!({"definition": nobody});
-        let (status, change) = api.as_key(key, Method::POST, &format!("{path}/preview"), body).await;
-        let (_, shown) = api.as_key(key, Method::GET, &path, Value::Null).await;
-        if key == people {
-            assert_eq!(status, 403, "{change}");
-            continue;
-        }
-        assert_eq!((&change["leave"], &shown["next"]["leave"]), (&json!(1), &json!(1)), "{change} {shown}");
-        for sample in [&change["leave_sample"], &shown["next"]["leave_sample"]] {
-            assert_eq!(sample.as_array().unwrap().len(), samples, "{change} {shown}");
-        }
-    }
-    let body = json!({"name": "k", "scopes": ["read", "people"], "workspace": "main"});
-    let both = api.ok(Method::POST, "/keys", body).await["text"].as_str().unwrap().to_owned();
-    let (_, shown) = api.as_key(&both, Method::GET, &path, Value::Null).await;
-    assert_eq!(shown["next"]["leave_sample"].as_array().unwrap().len(), 1, "{shown}");
-    api.ok(Method::DELETE, &format!("{path}/versions/{}", shown["next"]["version"]), Value::Null).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -206,9 +206,9 @@ async fn a_definition_that_costs_too_much_stops_with_an_alert_until_there_is_ano
     daemon.put(&format!("{segment}?hold=true"), json!({"name": "Costly", "definition": costly})).await;
     let stopped = daemon.wait(&segment, |answer| answer["next"]["state"] == "stopped").await;
     assert!(stopped["next"]["reason"].as_str().unwrap().contains("2000000 steps"), "{stopped}");
-    let (status, refused) =
+    let (status, answer) =
         daemon.send(reqwest::Method::POST, &format!("{segment}/versions/1/activate"), Value::Null).await;
-    assert!(status == 409 && refused.to_string().contains("2000000 steps"), "{status} {refused}");
+    assert!(status == 409 && answer.to_string().contains("2000000 steps"), "{status} {answer}");
     let of_segment = |alerts: &Value| alerts["items"].as_array().unwrap().iter().any(|one| one["kind"] == "segment");
     let alerts = daemon.wait("/alerts", |alerts| of_segment(alerts)).await;
     assert!(alerts.to_string().contains("costly") && alerts.to_string().contains("over its limit"), "{alerts}");
@@ -217,7 +217,9 @@ async fn a_definition_that_costs_too_much_stops_with_an_alert_until_there_is_ano
     daemon.wait("/alerts", |alerts| !of_segment(alerts)).await;
     // What costs little now and too much of then: the question is refused, and the segment goes on.
     assert_eq!(daemon.send(reqwest::Method::POST, "/clock", json!({"advance_ms": 7_200_000})).await.0, 200);
-    let condition = |n: usize| json!({"event": "Seen", "where": recent, "window": {"last": "1h"}, "count": {"at_least": 10_000 + n}});
+    let hour = json!({"last": "1h"});
+    let many = |n: usize| json!({"at_least": 10_000 + n});
+    let condition = |n: usize| json!({"event": "Seen", "where": recent, "window": hour, "count": many(n)});
     let costly = json!({"any": (0..200).map(condition).collect::<Vec<_>>()});
     daemon.put(&segment, json!({"name": "Then", "definition": costly})).await;
     daemon.wait(&segment, |answer| answer["name"] == "Then" && answer["next"].is_null()).await;

@@ -1,10 +1,10 @@
 //! The oracle: a second, naive evaluator that defines what is true.
 //!
 //! It holds nothing but the records, and what they leave standing one after the other, and works
-//! everything else out from that again for each question: no plan, no timers. It shares the words of `model` with the engine and
-//! nothing else; definitions are read here from their JSON form once more. It was written from
-//! the rules in `docs/semantics.md`, so a difference to the engine means that one of the
-//! three is wrong.
+//! everything else out from that again for each question: no plan, no timers. It shares the words
+//! of `model` with the engine and nothing else; definitions are read here from their JSON form
+//! once more. It was written from the rules in `docs/semantics.md`, so a difference to the engine
+//! means that one of the three is wrong.
 
 #![allow(dead_code)]
 
