@@ -15,4 +15,5 @@ pub mod person;
 pub mod plan;
 pub mod storage;
 pub mod stored;
+pub mod table;
 pub mod workspace;

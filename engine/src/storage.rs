@@ -5,12 +5,12 @@
 
 use crate::given::Rule;
 use crate::person::Person;
+use crate::table::Table;
 use model::{
     ConsentChange, Identity, IdentityKey, IdentityKind, ListDefinition, SegmentDefinition, SegmentId, Source, Time,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Dense number of a cluster of identities within its workspace. Never used twice.
@@ -312,11 +312,11 @@ pub struct Changes {
     /// Chunks.
     pub chunks: Vec<(u64, Option<ChunkRecord>)>,
     /// Holders of identities.
-    pub holders: Arc<BTreeMap<IdentityKey, Option<PersonNo>>>,
+    pub holders: Arc<Table<IdentityKey, Option<PersonNo>>>,
     /// Orders.
-    pub orders: Arc<BTreeMap<OrderKey, Option<OrderRecord>>>,
+    pub orders: Arc<Table<OrderKey, Option<OrderRecord>>>,
     /// Keys of messages accepted since.
-    pub messages: Arc<BTreeMap<MessageKey, ()>>,
+    pub messages: Arc<Table<MessageKey, ()>>,
     /// How long such keys are kept, microseconds; `None`: for good.
     pub messages_kept: Option<i64>,
     /// Parts of bitmaps, as roaring's portable serialization; empty ones go.

@@ -49,7 +49,7 @@ fn properties_consent_and_orders_of_any_earlier_instant_follow_from_the_stored_r
         engine.changes_written();
     }
     let no = engine.resolve(&PersonName::Identity(Identity::email("a@x.mx"))).unwrap().unwrap();
-    let mut names = Names::new(memory.saved().names);
+    let mut names = Names::new(memory.saved().names, 0);
     let words = Words::intern(&mut names);
     let sources = memory.saved().definitions.sources;
     let (rates, zone) = (BTreeMap::new(), jiff::tz::TimeZone::UTC);

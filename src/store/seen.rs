@@ -12,7 +12,6 @@ use super::db::StoreError;
 use super::keys::{self, kind};
 use engine::storage::MessageKey;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// Keys in one value.
@@ -194,11 +193,11 @@ impl Seen {
 
     /// Makes a run of new messages, to be written with the rest of a checkpoint,
     /// and then shown by [`Seen::show`].
-    pub fn prepare(&self, messages: &BTreeMap<MessageKey, ()>, now: i64) -> Result<Option<NewRun>, StoreError> {
+    pub fn prepare(&self, messages: &Table<MessageKey, ()>, now: i64) -> Result<Option<NewRun>, StoreError> {
         if messages.is_empty() {
             return Ok(None);
         }
-        let sorted: Vec<Key> = messages.keys().map(|message| message.0).collect();
+        let sorted: Vec<Key> = messages.sorted().into_iter().map(|(message, _)| message.0).collect();
         let (run, mut records) = self.build(sorted, (now, now))?;
         let mut list = self.runs();
         list.push(run.clone());

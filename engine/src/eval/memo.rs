@@ -4,11 +4,16 @@ use super::Outcome;
 use super::subject::Subject;
 use std::collections::BTreeMap;
 
+/// Outcomes that are gone through to find one.
+const FEW: usize = 24;
+
 /// Outcomes of conditions on history, for plans of one workspace that are evaluated for the same
 /// person at the same instant. Make a new one for every person and every change.
 #[derive(Debug, Default)]
 pub struct Memo {
-    known: BTreeMap<u128, (Outcome, u64)>,
+    /// The first ones, gone through; most people are asked no more.
+    few: Vec<(u128, Outcome, u64)>,
+    many: BTreeMap<u128, (Outcome, u64)>,
     on: bool,
     /// What is known costs nothing more.
     free: bool,
@@ -36,16 +41,27 @@ impl Memo {
         if !self.on {
             return compute();
         }
-        if let Some((outcome, steps)) = self.known.get(&fingerprint) {
-            subject.take_steps(if self.free { 0 } else { *steps });
-            return *outcome;
+        if let Some((outcome, steps)) = self.known(fingerprint) {
+            subject.take_steps(if self.free { 0 } else { steps });
+            return outcome;
         }
         let before = subject.steps();
         let outcome = compute();
         // What broke off for its cost is not known.
         if !subject.is_exhausted() {
-            self.known.insert(fingerprint, (outcome, subject.steps().saturating_sub(before)));
+            let steps = subject.steps().saturating_sub(before);
+            match self.few.len() < FEW {
+                true => self.few.push((fingerprint, outcome, steps)),
+                false => {
+                    self.many.insert(fingerprint, (outcome, steps));
+                }
+            }
         }
         outcome
+    }
+
+    fn known(&self, fingerprint: u128) -> Option<(Outcome, u64)> {
+        let few = self.few.iter().find(|(known, ..)| *known == fingerprint);
+        few.map(|(_, outcome, steps)| (*outcome, *steps)).or_else(|| self.many.get(&fingerprint).copied())
     }
 }

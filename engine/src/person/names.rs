@@ -1,6 +1,7 @@
 //! The dictionary of a workspace: event and property names by number.
 
-use std::collections::{BTreeMap, BTreeSet};
+use crate::table::Table;
+use std::collections::BTreeSet;
 
 /// Names a workspace may use; a sender of random names can't fill the memory.
 pub const NAMES_MAX: usize = 50_000;
@@ -9,13 +10,16 @@ pub const NAMES_MAX: usize = 50_000;
 #[derive(Clone, Debug, Default)]
 pub struct Names {
     list: Vec<String>,
-    numbers: BTreeMap<String, u32>,
+    numbers: Table<String, u32>,
 }
 
 impl Names {
-    /// From stored names.
-    pub fn new(list: Vec<String>) -> Names {
-        let numbers = list.iter().enumerate().map(|(number, name)| (name.clone(), number as u32)).collect();
+    /// From stored names. Nobody who sends names is to know the seed.
+    pub fn new(list: Vec<String>, seed: u64) -> Names {
+        let mut numbers = Table::seeded(seed);
+        for (number, name) in list.iter().enumerate() {
+            numbers.insert(name.clone(), number as u32);
+        }
         Names { list, numbers }
     }
 
@@ -49,7 +53,7 @@ impl Names {
             true => name.clone(),
             false => String::new(),
         };
-        Names { list: self.list.iter().enumerate().map(name).collect(), numbers: BTreeMap::new() }
+        Names { list: self.list.iter().enumerate().map(name).collect(), numbers: Table::default() }
     }
 
     /// All names from a number on.

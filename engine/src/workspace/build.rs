@@ -43,7 +43,7 @@ impl<S: Storage> Workspace<S> {
         self.segments.next_bitmap += 1;
         let bitmap = self.segments.next_bitmap;
         let built = Version::new(version, definition.clone(), Ok(plan), Some(0));
-        self.segments.versions.insert(bitmap, built);
+        self.segments.versions.insert(bitmap, Box::new(built));
         self.segments.slots.insert(definition.id.clone(), Slots { building: Some(bitmap), ..slots });
         self.definitions_changed = true;
     }

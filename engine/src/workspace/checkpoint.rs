@@ -18,11 +18,18 @@ use crate::storage::{
 use model::{SegmentDefinition, Time, WorkspaceId};
 use roaring::RoaringBitmap;
 use rust_decimal::Decimal;
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Rough bytes of one changed person in a checkpoint.
 const PERSON_BYTES: usize = 1_500;
+
+/// A seed of tables that nobody else knows.
+fn seed(secret: &[u8; 32]) -> u64 {
+    let digest = Sha256::new().chain_update(b"tables").chain_update(secret).finalize();
+    digest.iter().take(8).fold(0, |seed, byte| (seed << 8) | u64::from(*byte))
+}
 
 impl<S: Storage> Workspace<S> {
     /// Opens a workspace. `tombstone_key` never rotates; `cache_bytes` bounds what is kept of
@@ -30,7 +37,8 @@ impl<S: Storage> Workspace<S> {
     pub fn open(id: WorkspaceId, storage: S, saved: Saved, tombstone_key: [u8; 32], cache_bytes: usize) -> Self {
         let Saved { counters, definitions, histories, names, bitmaps, timers, forgotten } = saved;
         let names_written = names.len() as u32;
-        let mut names = Names::new(names);
+        let seed = seed(&tombstone_key);
+        let mut names = Names::new(names, seed);
         let words = Words::intern(&mut names);
         let zone = jiff::tz::TimeZone::get(&definitions.time_zone).unwrap_or(jiff::tz::TimeZone::UTC);
         let settings = Settings {
@@ -52,7 +60,7 @@ impl<S: Storage> Workspace<S> {
             rate_texts: BTreeMap::new(),
             segments: Segments::starting_at(counters.next_bitmap),
             lists: definitions.lists.into_iter().map(|list| (list.id.clone(), list)).collect(),
-            people: People::new(storage, cache_bytes),
+            people: People::new(storage, cache_bytes, seed),
             steps_max: STEPS_MAX,
             dirty_bitmaps: BTreeSet::new(),
             timers: Timers::new(timers),
@@ -109,7 +117,7 @@ impl<S: Storage> Workspace<S> {
             let stopped = self.segments.histories.get(&definition.id).and_then(|history| history.stopped.clone());
             let plan = Err(stopped.filter(|_| !building).unwrap_or_else(|| "not compiled yet".to_owned()));
             let built = Version::new(version, definition, plan, building.then_some(0));
-            self.segments.versions.insert(bitmap, built)
+            self.segments.versions.insert(bitmap, Box::new(built))
         };
         open(record.active, false);
         open(record.building, true);
@@ -162,8 +170,8 @@ impl<S: Storage> Workspace<S> {
         (changes.people, changes.chunks) =
             self.people.take_dirty(&mut self.next_chunk, (forgotten, overdue), &self.words);
         changes.counters.next_chunk = self.next_chunk;
-        changes.persons.extend(self.people.dropped.take().keys().map(|no| (*no, None)));
-        changes.chunks.extend(self.people.dropped_chunks.take().keys().map(|id| (*id, None)));
+        changes.persons.extend(self.people.dropped.take().iter().map(|(no, _)| (*no, None)));
+        changes.chunks.extend(self.people.dropped_chunks.take().iter().map(|(id, _)| (*id, None)));
         changes.holders = self.people.holders.take();
         changes.orders = self.people.orders.take();
         changes.messages = self.people.messages.take();

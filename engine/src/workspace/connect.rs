@@ -16,8 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Links<'a> {
     /// The identities with their keys.
     pub(super) keys: Vec<(IdentityKey, &'a Identity)>,
-    /// The clusters that hold them now.
-    pub(super) holders: BTreeSet<PersonNo>,
+    /// The clusters that hold them now, in order.
+    pub(super) holders: Vec<PersonNo>,
     /// Identities that nobody holds yet.
     unknown: Vec<Identity>,
     /// Links that are new or earlier than known, both ways for strong pairs.
@@ -28,6 +28,18 @@ impl Links<'_> {
     /// Whether clusters change.
     pub(super) fn is_structural(&self) -> bool {
         !self.unknown.is_empty() || !self.links.is_empty()
+    }
+
+    /// The key of one of the identities.
+    pub(super) fn key(&self, identity: &Identity) -> IdentityKey {
+        let known = self.keys.iter().find(|(_, known)| *known == identity);
+        known.map_or_else(|| identity.key(), |(key, _)| *key)
+    }
+
+    /// The cluster that holds every one of them, if nothing changes.
+    pub(super) fn holder(&self) -> Option<PersonNo> {
+        let [no] = self.holders[..] else { return None };
+        (!self.is_structural()).then_some(no)
     }
 }
 
@@ -47,7 +59,9 @@ impl<S: Storage> Workspace<S> {
             }
             match self.people.holder(&key)? {
                 Some(no) if self.people.ensure(no, &self.words)? => {
-                    plan.holders.insert(no);
+                    if let Err(place) = plan.holders.binary_search(&no) {
+                        plan.holders.insert(place, no);
+                    }
                 }
                 _ => plan.unknown.push(identity.clone()),
             }
@@ -110,7 +124,7 @@ impl<S: Storage> Workspace<S> {
 
     /// Carries a plan out; returns the clusters that came of it.
     pub(super) fn link(&mut self, plan: Links<'_>) -> Result<BTreeSet<PersonNo>, StorageError> {
-        let mut involved = plan.holders;
+        let mut involved: BTreeSet<PersonNo> = plan.holders.into_iter().collect();
         for identity in plan.unknown {
             let no = self.next_person;
             self.next_person += 1;

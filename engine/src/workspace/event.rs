@@ -12,16 +12,17 @@ use crate::person::fact::Fact;
 use crate::person::orders::{ORDER_FACTS_MAX, id_text};
 use crate::storage::{MessageKey, OrderKey, OrderRecord, PersonNo, Storage, StorageError};
 use model::names::CART_UPDATED;
+use std::borrow::Cow;
 use model::{Event, EventKind, Identity, IdentityKey, IdentityKind, Time};
 
 /// Every identity that an event names: also the addresses among its traits and of its consents.
-fn identities(event: &Event) -> Vec<Identity> {
-    let mut identities = event.identities.clone();
+fn identities(event: &Event) -> Cow<'_, [Identity]> {
+    let mut identities = Cow::Borrowed(event.identities.as_slice());
     let traits = ADDRESS_TRAITS.iter().filter_map(|(channel, name)| address_of(*channel, event.traits.get(*name)?));
     let consents = event.consent.iter().map(|said| address(said.channel, &said.address));
     for identity in traits.chain(consents) {
         if !identities.contains(&identity) {
-            identities.push(identity);
+            identities.to_mut().push(identity);
         }
     }
     identities
@@ -69,15 +70,16 @@ impl<S: Storage> Workspace<S> {
         }
         let identities = identities(event);
         let Some(anchor) = anchor(&identities) else { return Ok(Applied::Refused("no_identity")) };
-        let own_anchor = anchor.key();
         let time = event.time.min(event.received).min(when.found);
         if self.is_erased(&identities, anchor, time) {
             return Ok(Applied::Refused("erased"));
         }
         let mut plan = self.plan_links(&identities, anchor, time)?;
-        let cart = cart(event, &identities);
+        let (own_anchor, cart) = (plan.key(anchor), cart(event, &identities));
+        // Who is known by all that the event names need not be found again.
+        let known = plan.holder().map(|no| (own_anchor, no));
         for anchor in [Some(own_anchor), cart.map(|(cart, _)| cart)].into_iter().flatten() {
-            if self.holds_too_much(&anchor)? {
+            if self.holds_too_much(self.holder_of(&anchor, known)?) {
                 return Ok(Applied::Refused("too_many_facts"));
             }
         }
@@ -109,7 +111,7 @@ impl<S: Storage> Workspace<S> {
         let earliest = !event.consent.is_empty() || self.is_earliest(&touched, time);
         let affected = self.affected(event, &fact, earliest);
         for fact in [Some(fact), said].into_iter().flatten() {
-            if let Some(no) = self.people.holder(&fact.anchor)? {
+            if let Some(no) = self.holder_of(&fact.anchor, known)? {
                 self.people.push(no, fact, &self.words);
             }
         }
@@ -117,7 +119,7 @@ impl<S: Storage> Workspace<S> {
         let scope = if regrouped || moved { Scope::Concerning } else { Scope::Some(affected) };
         let cause = if regrouped && touched.before_count() > 1 { Cause::Merge } else { when.cause };
         self.settle_event(touched, scope, When { cause, ..when }, effects)?;
-        let person = self.people.holder(&own_anchor)?.and_then(|no| self.stable_id(no));
+        let person = self.holder_of(&own_anchor, known)?.and_then(|no| self.stable_id(no));
         Ok(Applied::Changed { person })
     }
 
@@ -127,11 +129,22 @@ impl<S: Storage> Workspace<S> {
         touched.all().any(|no| seen(no).is_none_or(|first| time < first))
     }
 
+    /// The cluster that holds an identity, if one of them is known already.
+    fn holder_of(
+        &self,
+        key: &IdentityKey,
+        known: Option<(IdentityKey, PersonNo)>,
+    ) -> Result<Option<PersonNo>, StorageError> {
+        match known {
+            Some((known, no)) if known == *key => Ok(Some(no)),
+            _ => self.people.holder(key),
+        }
+    }
+
     /// Whether a person has so many facts that no more is kept.
-    fn holds_too_much(&self, anchor: &IdentityKey) -> Result<bool, StorageError> {
-        let no = self.people.holder(anchor)?;
+    fn holds_too_much(&self, no: Option<PersonNo>) -> bool {
         let person = no.and_then(|no| self.people.get(no));
-        Ok(person.is_some_and(|person| person.facts.len() >= PERSON_FACTS_MAX))
+        person.is_some_and(|person| person.facts.len() >= PERSON_FACTS_MAX)
     }
 
     pub(super) fn count_refused(&mut self, reason: &str, count: u64) {

@@ -7,6 +7,7 @@ use crate::person::Person;
 use crate::person::names::Names;
 use crate::person::orders::Words;
 use crate::plan::{Node, Plan, TouchedBy, Without};
+use crate::table::Table;
 use model::{IdentityKind, Time, Value, names};
 use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,10 +23,10 @@ struct Known {
 #[derive(Default)]
 pub(super) struct Index {
     known: BTreeMap<u32, Known>,
-    by_event: BTreeMap<String, Vec<u32>>,
+    by_event: Table<String, Vec<u32>>,
     by_any_event: Vec<u32>,
     by_order: Vec<u32>,
-    by_property: BTreeMap<String, Vec<u32>>,
+    by_property: Table<String, Vec<u32>>,
     /// Versions whose answer can change by time alone.
     timed: BTreeSet<u32>,
     /// What is not false of somebody of whom nothing is known: that it stays until something is.
@@ -43,7 +44,16 @@ fn add(list: &mut Vec<u32>, version: u32) {
     }
 }
 
-fn remove<K: Ord + Clone>(lists: &mut BTreeMap<K, Vec<u32>>, key: &K, version: u32) {
+fn add_to(lists: &mut Table<String, Vec<u32>>, key: &str, version: u32) {
+    match lists.get_mut(key) {
+        Some(list) => add(list, version),
+        None => {
+            lists.insert(key.to_owned(), vec![version]);
+        }
+    }
+}
+
+fn remove(lists: &mut Table<String, Vec<u32>>, key: &str, version: u32) {
     if let Some(list) = lists.get_mut(key) {
         list.retain(|other| *other != version);
         if list.is_empty() {
@@ -81,7 +91,7 @@ impl Index {
     fn add(&mut self, version: u32, plan: &Plan) {
         let touched = plan.touched_by().clone();
         for name in &touched.events {
-            add(self.by_event.entry(name.clone()).or_default(), version);
+            add_to(&mut self.by_event, name, version);
         }
         if touched.any_event {
             add(&mut self.by_any_event, version);
@@ -96,7 +106,7 @@ impl Index {
             if property.starts_with("consent_") {
                 self.asks_consent.insert(version);
             }
-            add(self.by_property.entry(top_level(property).to_owned()).or_default(), version);
+            add_to(&mut self.by_property, top_level(property), version);
         }
         if plan.root.extent.entries {
             self.asks_entries.insert(version);
@@ -120,7 +130,7 @@ impl Index {
             remove(&mut self.by_event, name, version);
         }
         for property in &touched.properties {
-            remove(&mut self.by_property, &top_level(property).to_owned(), version);
+            remove(&mut self.by_property, top_level(property), version);
         }
         self.by_any_event.retain(|other| *other != version);
         self.by_order.retain(|other| *other != version);

@@ -4,9 +4,11 @@ use super::survey::Watches;
 use crate::person::orders::Words;
 use crate::person::retention::Rewritten;
 use crate::person::{NODE_BYTES, Node, Person};
+use crate::table::Table;
 use crate::storage::{MessageKey, OrderKey, OrderRecord, PersonNo, Storage, StorageError};
 use model::{IdentityKey, Time};
 use std::collections::{BTreeMap, VecDeque};
+use std::hash::Hash;
 use std::sync::Arc;
 
 /// Identities whose holder is kept in memory beyond those of loaded people: some 40 MiB.
@@ -30,43 +32,42 @@ struct Slot {
 
 /// Overlay over the storage: what is new, and what is being written right now.
 pub(super) struct Layer<K, V> {
-    pub(super) fresh: BTreeMap<K, V>,
+    pub(super) fresh: Table<K, V>,
     /// Shared with whoever writes it: a checkpoint copies nothing.
-    writing: Arc<BTreeMap<K, V>>,
+    writing: Arc<Table<K, V>>,
 }
 
-impl<K, V> Default for Layer<K, V> {
-    fn default() -> Self {
-        Layer { fresh: BTreeMap::new(), writing: Arc::default() }
+impl<K: Hash + Eq, V> Layer<K, V> {
+    fn seeded(seed: u64) -> Layer<K, V> {
+        Layer { fresh: Table::seeded(seed), writing: Arc::new(Table::seeded(seed)) }
     }
-}
 
-impl<K: Ord, V> Layer<K, V> {
     pub(super) fn get(&self, key: &K) -> Option<&V> {
         self.fresh.get(key).or_else(|| self.writing.get(key))
     }
 
-    pub(super) fn take(&mut self) -> Arc<BTreeMap<K, V>> {
-        self.writing = Arc::new(std::mem::take(&mut self.fresh));
+    pub(super) fn take(&mut self) -> Arc<Table<K, V>> {
+        let fresh = self.fresh.another();
+        self.writing = Arc::new(std::mem::replace(&mut self.fresh, fresh));
         Arc::clone(&self.writing)
     }
 
     fn written(&mut self) {
-        self.writing = Arc::default();
+        self.writing = Arc::new(self.fresh.another());
     }
 }
 
 /// People and the indexes that lead to them.
 pub(super) struct People<S> {
     pub(super) storage: S,
-    loaded: BTreeMap<PersonNo, Slot>,
+    loaded: Table<PersonNo, Slot>,
     order_of_use: VecDeque<PersonNo>,
     bytes: usize,
     bytes_max: usize,
     /// Who holds identities that were met: a person who comes back costs one read, not one more for
     /// each identity. True also of people who are not in memory, for nothing moves to another
     /// cluster without being loaded first.
-    known: BTreeMap<IdentityKey, PersonNo>,
+    known: Table<IdentityKey, PersonNo>,
     pub(super) holders: Layer<IdentityKey, Option<PersonNo>>,
     pub(super) orders: Layer<OrderKey, Option<OrderRecord>>,
     pub(super) messages: Layer<MessageKey, ()>,
@@ -82,19 +83,19 @@ pub(super) struct People<S> {
 }
 
 impl<S: Storage> People<S> {
-    pub(super) fn new(storage: S, bytes_max: usize) -> People<S> {
+    pub(super) fn new(storage: S, bytes_max: usize, seed: u64) -> People<S> {
         People {
             storage,
-            loaded: BTreeMap::new(),
+            loaded: Table::seeded(seed),
             order_of_use: VecDeque::new(),
             bytes: 0,
             bytes_max,
-            known: BTreeMap::new(),
-            holders: Layer::default(),
-            orders: Layer::default(),
-            messages: Layer::default(),
-            dropped: Layer::default(),
-            dropped_chunks: Layer::default(),
+            known: Table::seeded(seed),
+            holders: Layer::seeded(seed),
+            orders: Layer::seeded(seed),
+            messages: Layer::seeded(seed),
+            dropped: Layer::seeded(seed),
+            dropped_chunks: Layer::seeded(seed),
             dirty: Vec::new(),
             checkpoint: 1,
             written: 0,
@@ -179,7 +180,7 @@ impl<S: Storage> People<S> {
 
     /// What lines were kept by may have changed.
     pub(super) fn drop_lines(&self) {
-        self.loaded.values().for_each(|slot| slot.person.lines.clear());
+        self.loaded.iter().for_each(|(_, slot)| slot.person.lines.clear());
     }
 
     /// Adds a fact to a cluster in memory.
@@ -246,7 +247,7 @@ impl<S: Storage> People<S> {
     /// Drops people from the cache until it is within its bound; what is not written stays.
     pub(super) fn evict(&mut self) {
         if self.order_of_use.len() > ORDER_TIMES_MAX * self.loaded.len() + ORDER_SLACK {
-            self.order_of_use = self.loaded.keys().copied().collect();
+            self.order_of_use = self.loaded.sorted().into_iter().map(|(no, _)| *no).collect();
         }
         let mut looked_at = self.order_of_use.len().min(EVICT_LOOKS_MAX);
         while self.bytes > self.bytes_max && looked_at > 0 {

@@ -91,7 +91,7 @@ pub(super) struct Slots {
 #[derive(Default)]
 pub(super) struct Segments {
     pub(super) slots: BTreeMap<SegmentId, Slots>,
-    pub(super) versions: BTreeMap<u32, Version>,
+    pub(super) versions: BTreeMap<u32, Box<Version>>,
     pub(super) next_bitmap: u32,
     pub(super) histories: BTreeMap<SegmentId, History>,
     /// Clusters that are people.
@@ -173,7 +173,7 @@ impl Segments {
             let why = version.plan.as_ref().err().or(paused)?;
             Some((version.segment.clone(), format!("version {}: {why}", version.version)))
         };
-        self.versions.values().filter_map(why).collect()
+        self.versions.values().filter_map(|version| why(version)).collect()
     }
 }
 

@@ -10,6 +10,7 @@ use super::{When, Workspace};
 use crate::effect::{Desired, Effect, Transition};
 use crate::eval::{Memo, Outcome, Tri, evaluate_bounded};
 use crate::person::consent::Foreign;
+use crate::person::small_map::SmallMap;
 use crate::person::view::View;
 use crate::storage::{BitmapKey, BitmapKind, PersonNo, Storage, StorageError};
 use model::{
@@ -29,7 +30,7 @@ struct Before {
 /// The clusters that a record touches, as they were before.
 #[derive(Debug, Default)]
 pub(super) struct Touched {
-    before: BTreeMap<PersonNo, Before>,
+    before: SmallMap<PersonNo, Before>,
     /// Whether identifiers or consent may change, not memberships alone.
     addresses: bool,
     /// What came of timers that were due before.
@@ -58,7 +59,7 @@ impl Touched {
 
     /// A cluster that came into being.
     pub(super) fn insert_new(&mut self, no: PersonNo) {
-        self.before.entry(no).or_default();
+        self.before.change(no, |_| ());
     }
 
     /// Every touched cluster.
@@ -188,7 +189,7 @@ impl<S: Storage> Workspace<S> {
         }
         effects.append(&mut touched.fired);
         let passed_on = self.pass_on(&touched)?;
-        for (no, before) in &touched.before {
+        for (no, before) in touched.before.iter() {
             if touched.addresses {
                 // Also of one whose consent somebody else holds: what a survey knows of them is old.
                 self.people.watches.changes(*no, None);
@@ -256,7 +257,7 @@ impl<S: Storage> Workspace<S> {
             let kept = || {
                 // Held as they are, as far as they are still there.
                 let keeps = |version: &Version| version.is_held() && version.members.is_odd(no);
-                now_id.is_some() && self.segments.versions.get(&bitmap).is_some_and(keeps)
+                now_id.is_some() && self.segments.versions.get(&bitmap).is_some_and(|version| keeps(version))
             };
             let value = match outcome {
                 Some((_, outcome)) => outcome.value,
