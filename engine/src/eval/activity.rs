@@ -22,7 +22,12 @@ pub(super) fn activity(plan: &Plan, asked: &Activity, subject: &dyn Subject, now
         Some(Some(ready)) => {
             indexed::activity(plan, asked, ready, now).unwrap_or_else(|| gone_through(plan, asked, subject, now))
         }
-        Some(None) => gone_through(plan, asked, subject.uncounted().unwrap_or(subject), now),
+        Some(None) => {
+            let uncounted = subject.uncounted();
+            let moments = uncounted.filter(|_| asked.is_bare()).and_then(|known| known.moments(asked.event.as_deref()));
+            let known = moments.and_then(|moments| indexed::moments(plan, asked, moments, now));
+            known.unwrap_or_else(|| gone_through(plan, asked, uncounted.unwrap_or(subject), now))
+        }
         None => gone_through(plan, asked, subject, now),
     }
 }

@@ -4,10 +4,11 @@
 
 use super::activity::edge_in;
 use super::frame::Frame;
-use super::line::{Amount, Line, Moment, Ready, Total, Two, units};
+use super::line::{Amount, Line, Ready, Total, units};
+use super::row::{Moments, Row};
 use super::{Outcome, Tri};
 use crate::language::ast::{Bounds, Figure};
-use crate::person::tree::{Item, Tree};
+use crate::person::tree::Tree;
 use crate::plan::{Activity, Measure, Plan, Spending, Window};
 use model::{DAY_MICROS, Time};
 use rust_decimal::Decimal;
@@ -62,53 +63,36 @@ impl Range {
     }
 }
 
-/// What has a moment.
-trait Timed: Item {
-    fn time(&self) -> Time;
-}
-
-impl Timed for Moment {
-    fn time(&self) -> Time {
-        self.time
-    }
-}
-
-impl Timed for Amount {
-    fn time(&self) -> Time {
-        self.at.time
-    }
-}
-
-/// The part of a tree that is in a window, by places.
-struct Part<'a, T: Item> {
-    tree: &'a Tree<T>,
+/// The part of a row that is in a window, by places.
+struct Part<'a, R: ?Sized> {
+    row: &'a R,
     from: usize,
     to: usize,
     kept: bool,
 }
 
-impl<'a, T: Timed> Part<'a, T> {
+impl<'a, R: Row + ?Sized> Part<'a, R> {
     /// `None` when what is in the window does not stand together.
-    fn new(frame: &Frame<'_>, tree: &'a Tree<T>, kept: bool, forgotten: Time) -> Option<Part<'a, T>> {
-        let gone = |one: &T| one.time() < frame.from || (!kept && one.time() <= forgotten);
+    fn new(frame: &Frame<'_>, row: &'a R, kept: bool, forgotten: Time) -> Option<Part<'a, R>> {
+        let gone = |time: Time| time < frame.from || (!kept && time <= forgotten);
         // Later windows may hold what lies behind this one, too.
-        if tree.last().is_some_and(|last| !gone(last)) {
+        if row.last().is_some_and(|last| !gone(last)) {
             frame.found();
         }
         let to = match frame.until {
-            Time::MAX => tree.len(),
-            until => tree.partition_point(|one| one.time() < until),
+            Time::MAX => row.len(),
+            until => row.first_not(&|time| time < until),
         };
-        let left = |one: &T| frame.has_left(one.time(), kept);
+        let left = |time: Time| frame.has_left(time, kept);
         let from = match frame.disorder_at_edge(DISORDER) {
-            None => tree.partition_point(|one| gone(one) || left(one)),
+            None => row.first_not(&|time| gone(time) || left(time)),
             Some((out, within)) => {
-                let first = tree.partition_point(|one| gone(one) || one.time() < out);
-                let last = tree.partition_point(|one| one.time() < within).max(first);
-                first + leading(tree, (first, last), &left)?
+                let first = row.first_not(&|time| gone(time) || time < out);
+                let last = row.first_not(&|time| time < within).max(first);
+                first + leading(row, (first, last), &left)?
             }
         };
-        Some(Part { tree, from: from.min(to), to, kept })
+        Some(Part { row, from: from.min(to), to, kept })
     }
 
     fn len(&self) -> usize {
@@ -117,28 +101,28 @@ impl<'a, T: Timed> Part<'a, T> {
 
     /// No later than the first of those from a place on leaves; `None` if that can't be told.
     fn leaves(&self, frame: &Frame<'_>, place: usize) -> Option<Time> {
-        let time = self.tree.get(place)?.time();
+        let time = self.row.time(place)?;
         let near = time.plus_micros(DISORDER);
         if frame.keeps_order(time.plus_micros(-DISORDER), near) {
             return frame.leaves(time, self.kept);
         }
-        let some = self.tree.from(place).take(self.to - place).take_while(|one| one.time() < near);
+        let some = (place..self.to).map_while(|place| self.row.time(place)).take_while(|time| *time < near);
         let mut earliest = Time::MAX;
-        for (number, one) in some.enumerate() {
-            earliest = earliest.min(frame.leaves(one.time(), self.kept).filter(|_| number < LOOKED_AT_MAX)?);
+        for (number, time) in some.enumerate() {
+            earliest = earliest.min(frame.leaves(time, self.kept).filter(|_| number < LOOKED_AT_MAX)?);
         }
         Some(earliest)
     }
 }
 
 /// How many of a range stand first that have left, if no other has.
-fn leading<T: Item>(tree: &Tree<T>, (from, to): (usize, usize), left: &dyn Fn(&T) -> bool) -> Option<usize> {
+fn leading<R: Row + ?Sized>(row: &R, (from, to): (usize, usize), left: &dyn Fn(Time) -> bool) -> Option<usize> {
     if to - from > LOOKED_AT_MAX {
         return None;
     }
     let mut leading = 0;
-    for (number, one) in tree.from(from).take(to - from).enumerate() {
-        if left(one) {
+    for (number, time) in (from..to).map_while(|place| row.time(place)).enumerate() {
+        if left(time) {
             if leading < number {
                 return None;
             }
@@ -148,20 +132,20 @@ fn leading<T: Item>(tree: &Tree<T>, (from, to): (usize, usize), left: &dyn Fn(&T
     Some(leading)
 }
 
-/// What is in a window of both trees of a line.
-struct Both<'a, T: Item> {
-    kept: Part<'a, T>,
-    passing: Part<'a, T>,
+/// What is in a window of what is kept for good, and of what passes.
+struct Both<'a, R: ?Sized> {
+    kept: Part<'a, R>,
+    passing: Part<'a, R>,
 }
 
-impl<'a, T: Timed> Both<'a, T> {
-    fn new(frame: &Frame<'_>, two: &'a Two<T>, forgotten: Time) -> Option<Both<'a, T>> {
-        let kept = Part::new(frame, &two.kept, true, forgotten)?;
-        Some(Both { kept, passing: Part::new(frame, &two.passing, false, forgotten)? })
+impl<'a, R: Row + ?Sized> Both<'a, R> {
+    fn new(frame: &Frame<'_>, (kept, passing): (&'a R, &'a R), forgotten: Time) -> Option<Both<'a, R>> {
+        let kept = Part::new(frame, kept, true, forgotten)?;
+        Some(Both { kept, passing: Part::new(frame, passing, false, forgotten)? })
     }
 
     /// The only one that has something, if not both have.
-    fn one(self) -> Option<Part<'a, T>> {
+    fn one(self) -> Option<Part<'a, R>> {
         match (self.kept.len(), self.passing.len()) {
             (_, 0) => Some(self.kept),
             (0, _) => Some(self.passing),
@@ -172,7 +156,7 @@ impl<'a, T: Timed> Both<'a, T> {
     /// No later than so many have left; `None` if that can't be told.
     fn departed(&self, frame: &Frame<'_>, many: usize) -> Option<Time> {
         let (kept, passing) = (&self.kept, &self.passing);
-        let one = |part: &Part<'_, T>, number: usize| match number.checked_sub(1) {
+        let one = |part: &Part<'_, R>, number: usize| match number.checked_sub(1) {
             None => Some(Time::MIN),
             Some(before) => part.leaves(frame, part.from + before),
         };
@@ -214,36 +198,79 @@ pub(super) fn activity(plan: &Plan, asked: &Activity, ready: Ready, now: Time) -
     let Ready { line, forgotten } = ready;
     let frame = Frame::new(plan, asked.window, now);
     match (&asked.measure, &*line) {
-        (Measure::Count(bounds), Line::Times(times)) => Both::new(&frame, times, forgotten)?.count(&frame, bounds),
+        (Measure::Count(bounds), Line::Times(two)) => Both::new(&frame, two.rows(), forgotten)?.count(&frame, bounds),
         (Measure::Figure(Figure::Distinct, _, bounds), Line::Values(values)) => {
             // The last of each value tells nothing of windows that end before.
-            let part = Both::new(&frame, &values.lasts, forgotten).filter(|_| frame.until > now)?;
+            let part = Both::new(&frame, values.lasts.rows(), forgotten).filter(|_| frame.until > now)?;
             if part.kept.len() > 0 && part.passing.len() > 0 { None } else { part.count(&frame, bounds) }
         }
         (Measure::Figure(figure, _, bounds), Line::Numbers(numbers)) => {
-            let part = Both::new(&frame, numbers, forgotten)?.one()?;
+            let part = Both::new(&frame, numbers.rows(), forgotten)?.one()?;
             Some(figure_holds(&frame, *figure, bounds, &part)?.until(frame.window_holds_until()))
         }
-        (Measure::First(window), Line::Times(times)) => edge(plan, *window, (times, forgotten), now, true),
-        (Measure::Last(window), Line::Times(times)) => edge(plan, *window, (times, forgotten), now, false),
+        (Measure::First(window), Line::Times(two)) => edge(plan, *window, (two.rows(), forgotten), now, true),
+        (Measure::Last(window), Line::Times(two)) => edge(plan, *window, (two.rows(), forgotten), now, false),
         _ => None,
     }
 }
 
+/// Evaluates a condition on when something happened, whatever it was like, by what is kept of its name anyway.
+pub(super) fn moments(plan: &Plan, asked: &Activity, moments: Moments<'_>, now: Time) -> Option<Outcome> {
+    let forgotten = moments.forgotten;
+    let frame = Frame::new(plan, asked.window, now);
+    let rows: &[(&dyn Row, bool)] = &moments.rows;
+    match (&asked.measure, rows) {
+        (Measure::Count(bounds), []) => Some(Outcome::fixed(bounds.hold(Decimal::ZERO))),
+        (Measure::First(_) | Measure::Last(_), []) => Some(Outcome::fixed(false)),
+        (measure, [(row, kept)]) => {
+            let none: &dyn Row = &();
+            let two = if *kept { (*row, none) } else { (none, *row) };
+            match measure {
+                Measure::Count(bounds) => Both::new(&frame, two, forgotten)?.count(&frame, bounds),
+                Measure::First(window) => edge(plan, *window, (two, forgotten), now, true),
+                Measure::Last(window) => edge(plan, *window, (two, forgotten), now, false),
+                Measure::Figure(..) => None,
+            }
+        }
+        (Measure::Count(bounds), rows) => any(&frame, bounds, rows, forgotten),
+        _ => None,
+    }
+}
+
+/// Whether there is anything at all in several rows, for bounds that ask no more.
+fn any(frame: &Frame<'_>, bounds: &Bounds, rows: &[(&dyn Row, bool)], forgotten: Time) -> Option<Outcome> {
+    let range = Range::of_counts(bounds)?;
+    // From one on all numbers are alike.
+    if !(range.low <= 1 && range.high >= i128::from(u32::MAX)) && !(range.low <= 0 && range.high == 0) {
+        return None;
+    }
+    let (mut many, mut until) = (0, Time::MIN);
+    for (row, kept) in rows {
+        let part = Part::new(frame, *row, *kept, forgotten)?;
+        if part.len() > 0 {
+            many += part.len() as i128;
+            until = until.max(part.leaves(frame, part.to - 1)?);
+        }
+    }
+    let turns = range.holds(0) != range.holds(1) && many > 0;
+    let until = if turns { until } else { Time::MAX };
+    Some(Outcome::fixed(range.holds(many)).until(until).until(frame.window_holds_until()))
+}
+
 /// Whether the first or last of all that matches lies in a window.
-fn edge(
+fn edge<R: Row + ?Sized>(
     plan: &Plan,
     window: Window,
-    (times, forgotten): (&Two<Moment>, Time),
+    (rows, forgotten): ((&R, &R), Time),
     now: Time,
     first: bool,
 ) -> Option<Outcome> {
     let frame = Frame::new(plan, window, now);
     let ever = Frame::new(plan, Window::EVER, now);
-    let Both { kept, passing } = Both::new(&ever, times, forgotten)?;
-    let place = |part: &Part<'_, Moment>| if first { part.from } else { part.to.wrapping_sub(1) };
-    let found = |part: &Part<'_, Moment>| {
-        let time = (part.len() > 0).then(|| part.tree.get(place(part)))??.time;
+    let Both { kept, passing } = Both::new(&ever, rows, forgotten)?;
+    let place = |part: &Part<'_, R>| if first { part.from } else { part.to.wrapping_sub(1) };
+    let found = |part: &Part<'_, R>| {
+        let time = (part.len() > 0).then(|| part.row.time(place(part)))??;
         Some((time, ever.leaves(time, part.kept)?))
     };
     let (kept, passing) = (found(&kept), found(&passing));
@@ -264,8 +291,8 @@ pub(super) fn spent(plan: &Plan, asked: &Spending, ready: Ready, now: Time) -> O
     let Ready { line, forgotten } = ready;
     let Line::Numbers(amounts) = &*line else { return None };
     let frame = Frame::new(plan, asked.window, now);
-    let part = Both::new(&frame, amounts, forgotten)?.one()?;
-    let known = match part.tree.enough(part.from, part.to, &|total: &Total| total.unknown > 0) {
+    let part = Both::new(&frame, amounts.rows(), forgotten)?.one()?;
+    let known = match part.row.enough(part.from, part.to, &|total: &Total| total.unknown > 0) {
         Some(last) if last < part.to => Outcome { value: Tri::Unknown, until: part.leaves(&frame, last)? },
         _ => figure_holds(&frame, Figure::Sum, &asked.bounds, &part)?,
     };
@@ -273,9 +300,9 @@ pub(super) fn spent(plan: &Plan, asked: &Spending, ready: Ready, now: Time) -> O
 }
 
 /// Whether a figure lies within bounds, and until when if numbers only leave.
-fn figure_holds(frame: &Frame<'_>, figure: Figure, bounds: &Bounds, part: &Part<'_, Amount>) -> Option<Outcome> {
+fn figure_holds(frame: &Frame<'_>, figure: Figure, bounds: &Bounds, part: &Part<'_, Tree<Amount>>) -> Option<Outcome> {
     let range = Range::of_units(bounds)?;
-    let all = part.tree.sum(part.from, part.to);
+    let all = part.row.sum(part.from, part.to);
     if all.missing > 0 {
         return None;
     }
@@ -286,7 +313,7 @@ fn figure_holds(frame: &Frame<'_>, figure: Figure, bounds: &Bounds, part: &Part<
         Figure::Max => greatest(range, all),
         Figure::Distinct => return None,
     };
-    let until = match part.tree.enough(part.from, part.to, &*still) {
+    let until = match part.row.enough(part.from, part.to, &*still) {
         Some(place) if place < part.to => part.leaves(frame, place)?,
         _ => Time::MAX,
     };
@@ -331,7 +358,7 @@ fn greatest(range: Range, all: Total) -> (bool, Still) {
 
 /// An average is on one side of the bounds for as long as the least or the greatest, leaving again and again,
 /// would not bring it to the other.
-fn average(frame: &Frame<'_>, range: Range, part: &Part<'_, Amount>, all: Total) -> Option<Outcome> {
+fn average(frame: &Frame<'_>, range: Range, part: &Part<'_, Tree<Amount>>, all: Total) -> Option<Outcome> {
     let (low, high) = (range.low, range.high);
     if all.numbers == 0 {
         return Some(Outcome::fixed(false));

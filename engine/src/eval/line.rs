@@ -171,6 +171,11 @@ impl<T: Item> Default for Two<T> {
 }
 
 impl<T: Item> Two<T> {
+    /// Both, in order of time.
+    pub(super) fn rows(&self) -> (&Tree<T>, &Tree<T>) {
+        (&self.kept, &self.passing)
+    }
+
     fn of(&mut self, kept: bool) -> &mut Tree<T> {
         if kept { &mut self.kept } else { &mut self.passing }
     }

@@ -19,6 +19,7 @@ mod missing;
 #[path = "tests/mod.rs"]
 mod people_by_hand;
 pub mod reach;
+pub mod row;
 mod sample;
 mod sequence;
 pub mod subject;

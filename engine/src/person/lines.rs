@@ -147,7 +147,7 @@ impl Asked<'_> {
         let number = asked.event.as_deref().map(|name| view.context.names.number(name));
         for (name, places) in view.person.by_name.iter() {
             if number.is_none_or(|number| number == Some(*name)) {
-                places.iter().for_each(|place| self.fact(&mut line, *place));
+                places.iter().for_each(|named| self.fact(&mut line, named.place));
             }
         }
         for name in [words.added, words.removed].into_iter().filter(|name| self.concerns(*name)) {
@@ -194,7 +194,7 @@ impl Asked<'_> {
         };
         let snapshot = name == context.words.cart_updated && fact.cart_key(context.words).is_some();
         if !(snapshot && asked.event.is_none()) {
-            let shown = self.view.shown(fact, name);
+            let shown = self.view.shown((fact.time, place), name);
             let at = Moment { time: fact.time, id: u64::from(place) };
             add(line, asked, &shown, (at, context.words.is_order(name)), self.view);
         }
@@ -215,8 +215,7 @@ impl Asked<'_> {
                 }))
             }
             Wanted::Activity(asked, _) => {
-                let Some(shown) = view.shown_order(order) else { return };
-                entry(asked, &shown, view)
+                entry(asked, &view.shown_order(order), view)
             }
         };
         put(line, at, true, entry, comes);
@@ -224,10 +223,8 @@ impl Asked<'_> {
 
     fn change(&self, line: &mut Line, name: u32, change: &Change, comes: bool) {
         let (view, Wanted::Activity(asked, _)) = (self.view, self.wanted) else { return };
-        if self.concerns(name)
-            && let Some(shown) = view.shown_change(change, name)
-        {
-            put(line, id_of_change(change), false, entry(asked, &shown, view), comes);
+        if self.concerns(name) {
+            put(line, id_of_change(change), false, entry(asked, &view.shown_change(change, name), view), comes);
         }
     }
 }

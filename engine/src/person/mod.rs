@@ -20,7 +20,7 @@ pub mod view;
 use crate::person::fact::{Fact, from_chunk, to_chunk};
 use crate::person::facts::Facts;
 use crate::person::small_map::SmallMap;
-use crate::person::tree::Tree;
+use crate::person::tree::{Item, Tree};
 use crate::storage::{ChunkRecord, LinkRecord, NodeRecord, PersonNo, PersonRecord, Storage, StorageError};
 use model::{Identity, IdentityKey, IdentityKind, SourceId, Time};
 use std::sync::Arc;
@@ -47,6 +47,21 @@ pub struct Node {
     pub links: SmallMap<IdentityKey, LinkRecord>,
 }
 
+/// A fact among others of its name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Named {
+    /// Its time: what is asked most is told without a look at the fact.
+    pub time: Time,
+    /// Its place.
+    pub place: u32,
+}
+
+impl Item for Named {
+    type Sum = ();
+
+    fn sum(&self) {}
+}
+
 /// A cluster of identities. It is a person if one of them is strong.
 #[derive(Clone, Debug, Default)]
 pub struct Person {
@@ -61,7 +76,7 @@ pub struct Person {
     /// All facts: those in chunks, then the tail, in order of arrival.
     pub facts: Facts,
     /// Facts by name, in order of time; order completions are not here but in `counted`.
-    pub by_name: SmallMap<u32, Tree<u32>>,
+    pub by_name: SmallMap<u32, Tree<Named>>,
     /// Facts of each order, in order of their keys.
     pub orders: Tree<orders::OrderFacts>,
     /// Counted orders in order of time.
@@ -204,8 +219,8 @@ impl Person {
         }
         let facts = &self.facts;
         for places in self.by_name.values_mut() {
-            let mut sorted: Vec<u32> = places.iter().copied().collect();
-            sorted.sort_by_key(|place| facts.get(*place as usize).map(|fact| (fact.time, fact.message)));
+            let mut sorted: Vec<Named> = places.iter().copied().collect();
+            sorted.sort_by_key(|named| (named.time, facts.get(named.place as usize).map(|fact| fact.message)));
             *places = sorted.into_iter().collect();
         }
         self.count_orders(words);
@@ -214,18 +229,23 @@ impl Person {
 
     /// Adds a fact and everything that follows from it.
     pub fn push(&mut self, fact: Fact, words: &orders::Words) {
-        let (name, key) = (fact.name, (fact.time, fact.message));
+        let (name, key) = (fact.name, (fact.time, Some(fact.message)));
         let (order, cart) = (fact.order_key(words), fact.cart_key(words));
         let place = self.facts.len() as u32;
         self.facts.push(fact);
         self.note(place, words);
         if let Some(places) = name.and_then(|name| self.by_name.get_mut(&name))
-            && places.last() == Some(&place)
+            && let Some(named) = places.last().copied().filter(|named| named.place == place)
         {
-            places.remove(places.len() - 1);
             let facts = &self.facts;
-            let earlier = |other: &u32| facts.get(*other as usize).is_some_and(|fact| (fact.time, fact.message) < key);
-            places.insert(places.partition_point(earlier), place);
+            let message = |other: &Named| facts.get(other.place as usize).map(|fact| fact.message);
+            let later = |other: &Named| other.time > key.0 || (other.time == key.0 && message(other) > key.1);
+            // Most come in order.
+            if places.len().checked_sub(2).and_then(|before| places.get(before)).is_some_and(later) {
+                places.remove(places.len() - 1);
+                let earlier = |other: &Named| other.time < key.0 || (other.time == key.0 && message(other) < key.1);
+                places.insert(places.partition_point(earlier), named);
+            }
         }
         self.lines.note(|| lines::Came::Fact(place));
         if let Some(order) = order {
@@ -247,7 +267,8 @@ impl Person {
             self.carts.get_or_insert_default().note(cart, place);
         }
         if let Some(name) = fact.name.filter(|name| *name != words.completed) {
-            self.by_name.change(name, |places| places.insert(places.len(), place));
+            let named = Named { time: fact.time, place };
+            self.by_name.change(name, |places| places.insert(places.len(), named));
         }
         self.first_seen = Some(self.first_seen.map_or(fact.time, |first| first.min(fact.time)));
         if retention::passes(fact, words) {

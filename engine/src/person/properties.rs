@@ -34,7 +34,11 @@ impl Person {
     }
 
     fn shown_by_number(&self, number: u32, context: &Context<'_>) -> Option<Value> {
-        let candidates = self.by_trait.get(&number)?.iter().filter_map(|(source, place)| {
+        let kept = self.by_trait.get(&number)?;
+        if let [(_, place)] = kept[..] {
+            return self.facts.get(place as usize)?.traits.get(number);
+        }
+        let candidates = kept.iter().filter_map(|(source, place)| {
             let fact = self.facts.get(*place as usize)?;
             let kind = context.sources.get(*source as usize).map_or(SourceKind::Server, |source| source.kind);
             Some((fact.time, kind, fact.traits.get(number)?))

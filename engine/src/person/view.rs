@@ -2,8 +2,9 @@
 
 use crate::eval::line::{Lined, Wanted};
 use crate::eval::reach::Reach;
+use crate::eval::row::{Moments, Row};
 use crate::eval::subject::{Happening, Spent, Subject, Visit};
-use crate::person::Person;
+use crate::person::{Named, Person};
 use crate::person::bag::descend;
 use crate::person::carts::Change;
 use crate::person::consent::Foreign;
@@ -67,6 +68,11 @@ impl Context<'_> {
         }
     }
 
+    /// Whether orders of every source count by themselves.
+    fn all_orders_count(&self) -> bool {
+        (0..self.sources.len() as u32).all(|source| self.orders_count(source))
+    }
+
     /// Whether a source is a platform.
     pub fn is_platform(&self, source: u32) -> bool {
         self.sources.get(source as usize).is_some_and(|source| source.kind == SourceKind::Platform)
@@ -107,14 +113,23 @@ pub struct View<'a> {
     pub stable_id: &'a str,
 }
 
+#[derive(Clone, Copy)]
 pub(super) struct Shown<'a> {
-    fact: &'a Fact,
+    facts: &'a Facts,
+    place: u32,
     name: &'a str,
     time: Time,
     kept: bool,
     names: &'a Names,
     /// What it shows of a cart, when it is no event of its own.
-    change: Option<(&'a Change, &'a Facts, &'a Words)>,
+    change: Option<(&'a Change, &'a Words)>,
+}
+
+impl<'a> Shown<'a> {
+    /// What it rests on: not looked at for its time alone.
+    fn fact(&self) -> Option<&'a Fact> {
+        self.facts.get(self.place as usize)
+    }
 }
 
 impl Happening for Shown<'_> {
@@ -128,8 +143,8 @@ impl Happening for Shown<'_> {
 
     fn property(&self, name: &str) -> Option<Value> {
         match self.change {
-            Some((change, facts, words)) => descend(&Value::Map(change.properties(facts, words)), name),
-            None => self.fact.properties.lookup(name, self.names),
+            Some((change, words)) => descend(&Value::Map(change.properties(self.facts, words)), name),
+            None => self.fact()?.properties.lookup(name, self.names),
         }
     }
 
@@ -152,27 +167,25 @@ impl<'a> View<'a> {
         self.consent(channel).map(consent_value)
     }
 
-    /// A fact under a name.
-    pub(super) fn shown(&self, fact: &'a Fact, name: u32) -> Shown<'a> {
+    /// What happened at a time, under a name.
+    pub(super) fn shown(&self, (time, place): (Time, u32), name: u32) -> Shown<'a> {
         let context = self.context;
         let (name, kept) = (context.names.name(name).unwrap_or_default(), context.words.is_order(name));
-        Shown { fact, name, time: fact.time, kept, names: context.names, change: None }
+        Shown { facts: &self.person.facts, place, name, time, kept, names: context.names, change: None }
     }
 
     /// A counted order, as it happened.
-    pub(super) fn shown_order(&self, order: &Counted) -> Option<Shown<'a>> {
-        let fact = self.person.facts.get(order.shown as usize)?;
-        Some(Shown { time: order.time, ..self.shown(fact, self.context.words.completed) })
+    pub(super) fn shown_order(&self, order: &Counted) -> Shown<'a> {
+        self.shown((order.time, order.shown), self.context.words.completed)
     }
 
     /// What a cart shows, under a name.
-    pub(super) fn shown_change<'b>(&self, change: &'b Change, name: u32) -> Option<Shown<'b>>
+    pub(super) fn shown_change<'b>(&self, change: &'b Change, name: u32) -> Shown<'b>
     where
         'a: 'b,
     {
-        let fact = self.person.facts.get(change.snapshot as usize)?;
-        let shown = Some((change, &self.person.facts, self.context.words));
-        Some(Shown { kept: false, change: shown, ..self.shown(fact, name) })
+        let shown = Some((change, self.context.words));
+        Shown { kept: false, change: shown, ..self.shown((change.time, change.snapshot), name) }
     }
 
     /// What was spent on an order.
@@ -183,30 +196,24 @@ impl<'a> View<'a> {
 
     /// Facts of one name in `from..until` that are not past retention.
     fn named(&self, number: u32, from: Time, until: Time) -> impl Iterator<Item = Shown<'a>> + use<'a> {
-        let (person, context) = (self.person, self.context);
-        let name = context.names.name(number).unwrap_or_default();
-        let kept = context.words.is_order(number);
-        let time = move |place: &u32| person.facts.get(*place as usize).map_or(Time::MIN, |fact| fact.time);
-        let gone = move |place: &u32| time(place) < from || (!kept && time(place) <= context.forgotten);
-        let places = person.by_name.get(&number).into_iter();
+        let (first, forgotten) = (self.shown((Time::MIN, 0), number), self.context.forgotten);
+        let gone = move |named: &Named| named.time < from || (!first.kept && named.time <= forgotten);
+        let places = self.person.by_name.get(&number).into_iter();
         places
             .flat_map(move |places| places.from(places.partition_point(gone)))
-            .filter_map(move |place| person.facts.get(*place as usize))
-            .take_while(move |fact| fact.time < until)
-            .map(move |fact| Shown { fact, name, time: fact.time, kept, names: context.names, change: None })
+            .take_while(move |named| named.time < until)
+            .map(move |named| Shown { time: named.time, place: named.place, ..first })
     }
 
     /// What carts show in `from..until` under a name, but for what is past retention.
     fn changes(&self, number: u32, from: Time, until: Time) -> impl Iterator<Item = Shown<'a>> + use<'a> {
-        let (person, context) = (self.person, self.context);
-        let name = context.names.name(number).unwrap_or_default();
-        let changes = person.cart_changes(number, context.words);
+        let (first, context) = (self.shown((Time::MIN, 0), number), self.context);
+        let changes = self.person.cart_changes(number, context.words);
         let gone = move |change: &Change| change.time < from || change.time <= context.forgotten;
         let changes = changes.into_iter().flat_map(move |changes| changes.from(changes.partition_point(gone)));
-        changes.take_while(move |change| change.time < until).filter_map(move |change| {
-            let fact = person.facts.get(change.snapshot as usize)?;
-            let shown = Some((change, &person.facts, context.words));
-            Some(Shown { fact, name, time: change.time, kept: false, names: context.names, change: shown })
+        changes.take_while(move |change| change.time < until).map(move |change| {
+            let shown = Some((change, context.words));
+            Shown { time: change.time, place: change.snapshot, kept: false, change: shown, ..first }
         })
     }
 
@@ -222,7 +229,7 @@ impl<'a> View<'a> {
             let changes =
                 changes.map_or(0, |changes| changes.len() - changes.partition_point(|one| self.has_passed(one.time)));
             let Some(places) = person.by_name.get(&number) else { return changes };
-            let gone = |place: &u32| person.facts.get(*place as usize).is_none_or(|fact| self.has_passed(fact.time));
+            let gone = |named: &Named| self.has_passed(named.time);
             let kept = words.is_order(number) || person.oldest_passing > self.context.forgotten;
             changes + places.len() - if kept { 0 } else { places.partition_point(gone) }
         };
@@ -248,7 +255,7 @@ impl<'a> View<'a> {
         let mut all: Vec<Shown<'_>> = self.orders(from, until).collect();
         for number in self.person.by_name.keys() {
             let named = self.named(*number, from, until);
-            all.extend(named.filter(|shown| *number != words.cart_updated || shown.fact.cart_key(words).is_none()));
+            all.extend(named.filter(|shown| *number != words.cart_updated || shown.fact().is_some_and(|fact| fact.cart_key(words).is_none())));
         }
         for number in [words.added, words.removed] {
             all.extend(self.changes(number, from, until));
@@ -259,14 +266,11 @@ impl<'a> View<'a> {
 
     fn orders(&self, from: Time, until: Time) -> impl Iterator<Item = Shown<'a>> + use<'a> {
         let (person, context) = (self.person, self.context);
-        let name = context.names.name(context.words.completed).unwrap_or_default();
-        let first = person.counted.partition_point(|order| order.time < from);
-        let orders = person.counted.from(first);
-        orders.take_while(move |order| order.time < until).filter_map(move |order| {
-            let fact = person.facts.get(order.shown as usize)?;
-            let shown = Shown { fact, name, time: order.time, kept: true, names: context.names, change: None };
-            context.orders_count(order.source).then_some(shown)
-        })
+        let first = self.shown((Time::MIN, 0), context.words.completed);
+        let orders = person.counted.from(person.counted.partition_point(|order| order.time < from));
+        let orders = orders.take_while(move |order| order.time < until);
+        let orders = orders.filter(move |order| context.orders_count(order.source));
+        orders.map(move |order| Shown { time: order.time, place: order.shown, ..first })
     }
 }
 
@@ -333,6 +337,35 @@ impl Subject for View<'_> {
 
     fn line(&self, wanted: Wanted<'_>) -> Option<Lined> {
         self.kept_line(wanted)
+    }
+
+    fn moments(&self, name: Option<&str>) -> Option<Moments<'_>> {
+        let (person, context, forgotten) = (self.person, &self.context, self.context.forgotten);
+        let orders = || context.all_orders_count().then(|| (&person.counted as &dyn Row, true));
+        let mut rows = Vec::new();
+        let number = match name {
+            Some(name) => match context.names.number(name) {
+                Some(number) => Some(number),
+                None => return Some(Moments { rows, forgotten }),
+            },
+            None => None,
+        };
+        match number {
+            Some(number) if number == context.words.completed => rows.push(orders()?),
+            // What carts show is not in one row.
+            Some(number) if person.cart_changes(number, context.words).is_some() => return None,
+            Some(number) => {
+                let kept = context.words.is_order(number);
+                rows.extend(person.by_name.get(&number).map(|row| (row as &dyn Row, kept)));
+            }
+            None if person.carts.is_some() => return None,
+            None => {
+                rows.push(orders()?);
+                let named = person.by_name.iter();
+                rows.extend(named.map(|(number, row)| (row as &dyn Row, context.words.is_order(*number))));
+            }
+        }
+        Some(Moments { rows, forgotten })
     }
 
     fn stable_id(&self) -> &str {

@@ -188,6 +188,13 @@ pub struct Activity {
     pub line: Option<u128>,
 }
 
+impl Activity {
+    /// Whether it asks for nothing but when something happened.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.filters.is_empty() && !matches!(self.measure, Measure::Figure(..))
+    }
+}
+
 /// A filter.
 #[derive(Debug)]
 pub enum Filter {

@@ -8,7 +8,7 @@ use crate::person::names::Names;
 use crate::person::orders::Words;
 use crate::plan::{Node, Plan, TouchedBy, Without};
 use crate::table::Table;
-use model::{IdentityKind, Time, Value, names};
+use model::{Time, Value, names};
 use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,6 +17,39 @@ use std::sync::Arc;
 struct Known {
     root: Arc<Node>,
     touched: TouchedBy,
+}
+
+/// Shapes that are remembered; people are alike in what is known of them.
+const SHAPES_MAX: usize = 1_024;
+
+/// What kinds of things are known of somebody.
+#[derive(PartialEq, Eq, Hash)]
+struct Shape {
+    events: Vec<u32>,
+    traits: Vec<u32>,
+    orders: bool,
+    carts: bool,
+    addresses: bool,
+}
+
+impl Shape {
+    fn of(person: &Person) -> Shape {
+        Shape {
+            events: person.by_name.keys().copied().collect(),
+            traits: person.by_trait.keys().copied().collect(),
+            orders: !person.orders.is_empty(),
+            carts: person.carts.is_some(),
+            addresses: person.nodes.values().any(|node| node.identity.kind.is_address()),
+        }
+    }
+}
+
+/// The versions that can concern people of one shape, each list in order.
+pub(super) struct Concerned {
+    /// All of them.
+    pub(super) all: Vec<u32>,
+    /// Those that time alone can change.
+    pub(super) timed: Vec<u32>,
 }
 
 /// Versions by what could change them, each list in order.
@@ -36,6 +69,7 @@ pub(super) struct Index {
     asks_consent: BTreeSet<u32>,
     asks_entries: BTreeSet<u32>,
     asks_money: BTreeSet<u32>,
+    shapes: Table<Shape, Arc<Concerned>>,
 }
 
 fn add(list: &mut Vec<u32>, version: u32) {
@@ -84,6 +118,9 @@ impl Index {
             new.push((version, plan));
         }
         gone.extend(known.map(|(version, _)| *version));
+        if !gone.is_empty() || !new.is_empty() {
+            self.shapes = Table::default();
+        }
         gone.into_iter().for_each(|version| self.remove(version));
         new.into_iter().for_each(|(version, plan)| self.add(version, plan));
     }
@@ -186,27 +223,41 @@ impl Index {
         self.extend_by_property("consent_sms", into);
     }
 
-    /// Those whose answer for a person may differ from that for nobody, in order. All others hold of the person
-    /// what they hold of nobody, for as long as nothing else becomes known.
-    pub(super) fn concern(&self, person: &Person, names: &Names, words: &Words) -> Vec<u32> {
+    /// Which versions may say of a person something else than of nobody. They hold of the person what they hold of
+    /// nobody, all others, for as long as nothing else becomes known.
+    pub(super) fn concern(&mut self, person: &Person, names: &Names, words: &Words) -> Arc<Concerned> {
+        let shape = Shape::of(person);
+        if let Some(known) = self.shapes.get(&shape) {
+            return Arc::clone(known);
+        }
+        let all = self.concerned(&shape, names, words);
+        let timed = all.iter().copied().filter(|version| self.timed.contains(version)).collect();
+        let concerned = Arc::new(Concerned { all, timed });
+        if self.shapes.len() >= SHAPES_MAX {
+            self.shapes = Table::default();
+        }
+        self.shapes.insert(shape, Arc::clone(&concerned));
+        concerned
+    }
+
+    fn concerned(&self, shape: &Shape, names: &Names, words: &Words) -> Vec<u32> {
         let mut concern: Vec<u32> = self.always.iter().copied().collect();
         let mut by_event = |number: u32| {
             let name = names.name(number).unwrap_or_default();
             self.extend_by_event(name, words.is_order(number), &mut concern);
         };
-        person.by_name.keys().for_each(|number| by_event(*number));
-        if !person.orders.is_empty() {
+        shape.events.iter().for_each(|number| by_event(*number));
+        if shape.orders {
             by_event(words.completed);
         }
-        if person.carts.is_some() {
+        if shape.carts {
             [words.added, words.removed, words.cart_updated].into_iter().for_each(by_event);
         }
-        person.by_trait.keys().filter_map(|number| names.name(*number)).for_each(|name| {
+        shape.traits.iter().filter_map(|number| names.name(*number)).for_each(|name| {
             self.extend_by_trait(name, &mut concern);
         });
-        let addressed = |name: &str| names.number(name).is_some_and(|number| person.by_trait.contains_key(&number));
-        let mut kinds = person.nodes.values().map(|node| node.identity.kind);
-        if addressed("email") || addressed("phone") || kinds.any(IdentityKind::is_address) {
+        let addressed = |name: &str| names.number(name).is_some_and(|number| shape.traits.contains(&number));
+        if addressed("email") || addressed("phone") || shape.addresses {
             ["email", "phone", "email_domain"].iter().for_each(|name| self.extend_by_property(name, &mut concern));
             self.extend_by_consent(&mut concern);
         }
@@ -214,11 +265,6 @@ impl Index {
         concern.sort_unstable();
         concern.dedup();
         concern
-    }
-
-    /// Of some versions those that time alone can change.
-    pub(super) fn timed(&self, versions: &mut Vec<u32>) {
-        versions.retain(|version| self.timed.contains(version));
     }
 
     /// What a version says of somebody of whom nothing is known, if it looks at nothing else.

@@ -21,16 +21,14 @@ pub(super) type LookedAt = (Vec<u32>, Vec<(u32, Outcome)>);
 
 impl<S: Storage> Workspace<S> {
     /// The versions that time alone can change for a person in memory.
-    pub(super) fn timed_for(&self, no: PersonNo) -> Vec<u32> {
+    pub(super) fn timed_for(&mut self, no: PersonNo) -> Vec<u32> {
         let Some(person) = self.people.get(no) else { return Vec::new() };
-        let mut concern = self.segments.index.concern(person, &self.names, &self.words);
-        self.segments.index.timed(&mut concern);
-        concern
+        self.segments.index.concern(person, &self.names, &self.words).timed.clone()
     }
 
     /// Looks at all versions that may say something else of a person than of everybody, or did if they were a person
     /// before. Of those in building also at those that hold of everybody.
-    pub(super) fn look_anew(&self, no: PersonNo, (was_person, is_person): (bool, bool), foreign: &Foreign) -> LookedAt {
+    pub(super) fn look_anew(&mut self, no: PersonNo, (was_person, is_person): (bool, bool), foreign: &Foreign) -> LookedAt {
         let mut looked_at = self.segments.held.clone();
         let mut outcomes = Vec::new();
         if was_person {
@@ -39,7 +37,7 @@ impl<S: Storage> Workspace<S> {
             looked_at.extend(held.map(|(bitmap, _)| *bitmap));
         }
         if is_person && let Some(person) = self.people.get(no) {
-            let mut asked = self.segments.index.concern(person, &self.names, &self.words);
+            let mut asked = self.segments.index.concern(person, &self.names, &self.words).all.clone();
             asked.extend(&looked_at);
             asked.sort_unstable();
             asked.dedup();
