@@ -2,6 +2,7 @@
 
 use super::Outcome;
 use super::subject::Subject;
+use model::Time;
 use std::collections::BTreeMap;
 
 /// Outcomes that are gone through to find one.
@@ -14,6 +15,8 @@ pub struct Memo {
     /// The first ones, gone through; most people are asked no more.
     few: Vec<(u128, Outcome, u64)>,
     many: BTreeMap<u128, (Outcome, u64)>,
+    /// When a part of the answer changes that time changes, at the earliest.
+    steady: Option<Time>,
     on: bool,
     /// What is known costs nothing more.
     free: bool,
@@ -24,6 +27,21 @@ impl Memo {
     pub(super) fn shared(&mut self) -> &mut Memo {
         self.on = true;
         self
+    }
+
+    /// Another definition is asked from now on.
+    pub(super) fn begin(&mut self) {
+        self.steady = None;
+    }
+
+    /// A part of the answer holds until an instant.
+    pub(super) fn saw(&mut self, until: Time) {
+        self.steady = Some(self.steady.map_or(until, |steady| steady.min(until)));
+    }
+
+    /// Before this instant the same would be answered, with the same instant at which to ask again.
+    pub fn steady(&self) -> Time {
+        self.steady.unwrap_or(Time::MAX)
     }
 
     /// For reasons, which ask the same again at every level.

@@ -163,6 +163,7 @@ pub fn evaluate_counted(
 ) -> (Option<Outcome>, u64) {
     let steps = Cell::new(0);
     let metered = Metered { subject, steps: &steps, limit, made: None };
+    memo.begin();
     let outcome = evaluate_with(plan, &metered, now, memo);
     ((metered.steps() <= limit).then_some(outcome), metered.steps())
 }

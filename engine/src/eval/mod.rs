@@ -134,13 +134,24 @@ fn node(plan: &Plan, at: &Node, subject: &dyn Subject, now: Time, memo: &mut Mem
         Kind::Not(child) => node(plan, child, subject, now, memo).not(),
         Kind::Property(name, test) => {
             let (value, until) = property(plan, name, subject, now);
-            values::test(value.as_ref(), test, now, &plan.zone).until(until)
+            let answer = values::test(value.as_ref(), test, now, &plan.zone).until(until);
+            let several = matches!(value, Some(Value::List(_))) && answer.until != Time::MAX;
+            memo.saw(if several { Time::MIN } else { answer.until });
+            answer
         }
         Kind::Activity(asked) => {
-            memo.remember(at.fingerprint, subject, || activity::activity(plan, asked, subject, now))
+            let answer =
+                memo.remember(at.fingerprint, subject, || activity::activity(plan, asked, subject, now));
+            memo.saw(if asked.is_steady() { answer.until } else { Time::MIN });
+            answer
         }
-        Kind::Spent(asked) => memo.remember(at.fingerprint, subject, || activity::spent(plan, asked, subject, now)),
+        Kind::Spent(asked) => {
+            let answer = memo.remember(at.fingerprint, subject, || activity::spent(plan, asked, subject, now));
+            memo.saw(if asked.window.is_steady() { answer.until } else { Time::MIN });
+            answer
+        }
         Kind::Sequence(asked) => {
+            memo.saw(Time::MIN);
             memo.remember(at.fingerprint, subject, || sequence::sequence(plan, asked, subject, now))
         }
         Kind::Member(other) => {
@@ -150,6 +161,7 @@ fn node(plan: &Plan, at: &Node, subject: &dyn Subject, now: Time, memo: &mut Mem
         }
         Kind::Held(segment) => Outcome::fixed(subject.in_segment(segment) == Some(true)),
         Kind::Entered(other, window) => {
+            memo.saw(Time::MIN);
             memo.remember(at.fingerprint, subject, || entered::entered(plan, other, *window, subject, now))
         }
         Kind::Sample(asked) => match sample::holds(asked, subject.stable_id()) {

@@ -12,6 +12,7 @@ pub use sequence::{Next, Sequence, Step};
 pub use touched::TouchedBy;
 
 use crate::language::Definition;
+use crate::eval::calendar::fixed_micros;
 use crate::language::ast::{Bounds, Calendar, Direction, Figure, Span};
 use jiff::tz::TimeZone;
 use model::Time;
@@ -168,6 +169,11 @@ pub enum Window {
 }
 
 impl Window {
+    /// Whether everything stays in it for as long.
+    pub(crate) fn is_steady(&self) -> bool {
+        !matches!(self, Window::Last(span) if fixed_micros(*span).is_none())
+    }
+
     /// Every instant.
     pub const EVER: Window = Window::Range(Time::MIN, Time::MAX);
 }
@@ -189,6 +195,17 @@ pub struct Activity {
 }
 
 impl Activity {
+    /// Whether an answer stays the same, with the instant until which it holds, until that instant: neither filters
+    /// that look at the clock nor sums, of which less than all is looked at, nor months of different lengths.
+    pub(crate) fn is_steady(&self) -> bool {
+        let measured = match &self.measure {
+            Measure::Count(_) | Measure::Figure(Figure::Min | Figure::Max | Figure::Distinct, ..) => true,
+            Measure::Figure(..) => false,
+            Measure::First(window) | Measure::Last(window) => window.is_steady(),
+        };
+        measured && self.line.is_some() && self.window.is_steady()
+    }
+
     /// Whether it asks for nothing but when something happened.
     pub(crate) fn is_bare(&self) -> bool {
         self.filters.is_empty() && !matches!(self.measure, Measure::Figure(..))

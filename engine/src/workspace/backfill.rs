@@ -93,6 +93,7 @@ impl<S: Storage> Workspace<S> {
         if taken == Taken::Built {
             for (no, until) in part.until {
                 if until > self.now && !again.contains(no) {
+                    self.people.forget_waits(no);
                     self.timers.lower(no, until);
                 }
             }

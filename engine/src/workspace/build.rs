@@ -121,6 +121,7 @@ impl<S: Storage> Workspace<S> {
                 return Ok(false);
             }
             self.set_value_of(bitmap, no, outcome.value);
+            self.people.forget_waits(no);
             self.timers.lower(no, outcome.until);
         }
         Ok(true)

@@ -70,6 +70,8 @@ pub(super) struct Index {
     asks_entries: BTreeSet<u32>,
     asks_money: BTreeSet<u32>,
     shapes: Table<Shape, Arc<Concerned>>,
+    /// Changes with the versions.
+    generation: u64,
 }
 
 fn add(list: &mut Vec<u32>, version: u32) {
@@ -120,6 +122,7 @@ impl Index {
         gone.extend(known.map(|(version, _)| *version));
         if !gone.is_empty() || !new.is_empty() {
             self.shapes = Table::default();
+            self.generation += 1;
         }
         gone.into_iter().for_each(|version| self.remove(version));
         new.into_iter().for_each(|(version, plan)| self.add(version, plan));
@@ -176,6 +179,11 @@ impl Index {
             set.remove(&version);
         }
         self.of_nobody.remove(&version);
+    }
+
+    /// Another number after every change of the versions.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// Whether a version asks for consent.

@@ -29,6 +29,7 @@ pub mod survey;
 mod timers;
 mod told;
 pub mod versions;
+mod waits;
 
 use crate::effect::{Cause, Effect};
 use crate::person::names::Names;

@@ -1,6 +1,7 @@
 //! People in memory: what changed since the last checkpoint, and a bounded cache of the rest.
 
 use super::survey::Watches;
+use super::waits::{Wait, Waits};
 use crate::person::orders::Words;
 use crate::person::retention::Rewritten;
 use crate::person::{NODE_BYTES, Node, Person};
@@ -28,6 +29,7 @@ struct Slot {
     /// The checkpoint that its newest change goes into; 0 for none.
     changed: u64,
     used: bool,
+    waits: Option<Box<Waits>>,
 }
 
 /// Overlay over the storage: what is new, and what is being written right now.
@@ -178,6 +180,28 @@ impl<S: Storage> People<S> {
         Some(Arc::make_mut(&mut slot.person))
     }
 
+    /// What answers about a cluster wait for, if it is remembered.
+    pub(super) fn waits(&self, no: PersonNo, generation: u64) -> Option<&Waits> {
+        self.loaded.get(&no)?.waits.as_deref().filter(|waits| waits.is_of(generation))
+    }
+
+    /// Remembers some answers about a cluster in memory, or that these are all.
+    pub(super) fn remember(&mut self, no: PersonNo, generation: u64, answers: &[Wait], all: bool) {
+        let Some(slot) = self.loaded.get_mut(&no) else { return };
+        match &mut slot.waits {
+            waits if all => *waits = Some(Box::new(Waits::new(generation, answers))),
+            Some(waits) if waits.is_of(generation) => waits.update(answers),
+            waits => *waits = None,
+        }
+    }
+
+    /// Answers about a cluster were given elsewhere.
+    pub(super) fn forget_waits(&mut self, no: PersonNo) {
+        if let Some(slot) = self.loaded.get_mut(&no) {
+            slot.waits = None;
+        }
+    }
+
     /// What lines were kept by may have changed.
     pub(super) fn drop_lines(&self) {
         self.loaded.iter().for_each(|(_, slot)| slot.person.lines.clear());
@@ -241,7 +265,7 @@ impl<S: Storage> People<S> {
             self.known.insert(*key, person.no);
         }
         self.order_of_use.push_back(person.no);
-        self.loaded.insert(person.no, Slot { person: Arc::new(person), changed, used: true });
+        self.loaded.insert(person.no, Slot { person: Arc::new(person), changed, used: true, waits: None });
     }
 
     /// Drops people from the cache until it is within its bound; what is not written stays.

@@ -2,6 +2,7 @@
 
 use super::Workspace;
 use super::index::for_good;
+use super::waits::Wait;
 use crate::eval::Outcome;
 use crate::person::consent::Foreign;
 use crate::storage::{PersonNo, Storage};
@@ -14,10 +15,12 @@ pub(super) enum Scope {
     Concerning,
     /// These, by number of bitmap, in order.
     Some(Vec<u32>),
+    /// These, and they are all that time can change.
+    Timed(Vec<u32>),
 }
 
-/// The versions that were looked at, in order, and what came of those that can be evaluated.
-pub(super) type LookedAt = (Vec<u32>, Vec<(u32, Outcome)>);
+/// The versions that were looked at, in order, what came of those that can be evaluated, and what that waits for.
+pub(super) type LookedAt = (Vec<u32>, Vec<(u32, Outcome)>, Vec<Wait>);
 
 impl<S: Storage> Workspace<S> {
     /// The versions that time alone can change for a person in memory.
@@ -30,7 +33,7 @@ impl<S: Storage> Workspace<S> {
     /// before. Of those in building also at those that hold of everybody.
     pub(super) fn look_anew(&mut self, no: PersonNo, (was_person, is_person): (bool, bool), foreign: &Foreign) -> LookedAt {
         let mut looked_at = self.segments.held.clone();
-        let mut outcomes = Vec::new();
+        let (mut outcomes, mut waits) = (Vec::new(), Vec::new());
         if was_person {
             let held = self.segments.versions.iter();
             let held = held.filter(|(_, version)| version.members.is_odd(no) || version.unknown.is_odd(no));
@@ -48,11 +51,11 @@ impl<S: Storage> Workspace<S> {
                 .extend(given.filter(|(bitmap, _)| covered(bitmap)).map(|(bitmap, value)| (*bitmap, for_good(*value))));
             looked_at.extend(outcomes.iter().map(|(bitmap, _)| *bitmap));
             looked_at.extend(&asked);
-            outcomes.extend(self.evaluate(no, asked.into_iter(), foreign));
+            outcomes.extend(self.evaluate_noting(no, asked.into_iter(), foreign, &mut waits));
             outcomes.sort_unstable_by_key(|(bitmap, _)| *bitmap);
         }
         looked_at.sort_unstable();
         looked_at.dedup();
-        (looked_at, outcomes)
+        (looked_at, outcomes, waits)
     }
 }

@@ -6,6 +6,7 @@ use super::presence::Anew;
 use super::query::key_of;
 use super::scope::Scope;
 use super::segments::Version;
+use super::waits::Wait;
 use super::{When, Workspace};
 use crate::effect::{Desired, Effect, Transition};
 use crate::eval::{Memo, Outcome, Tri, evaluate_bounded};
@@ -147,6 +148,17 @@ impl<S: Storage> Workspace<S> {
         versions: impl Iterator<Item = u32>,
         foreign: &Foreign,
     ) -> Vec<(u32, Outcome)> {
+        self.evaluate_noting(no, versions, foreign, &mut Vec::new())
+    }
+
+    /// The same, noting what the answers wait for.
+    pub(super) fn evaluate_noting(
+        &self,
+        no: PersonNo,
+        versions: impl Iterator<Item = u32>,
+        foreign: &Foreign,
+        waits: &mut Vec<Wait>,
+    ) -> Vec<(u32, Outcome)> {
         let Some(person) = self.people.get(no) else { return Vec::new() };
         let Some(stable_id) = person.stable_id() else { return Vec::new() };
         let view = View { person, context: self.context(), now: self.now, foreign, stable_id: &stable_id };
@@ -157,7 +169,9 @@ impl<S: Storage> Workspace<S> {
             .filter_map(|(bitmap, version)| Some((bitmap, version.plan.as_ref().ok()?)))
             .map(|(bitmap, plan)| {
                 let outcome = evaluate_bounded(self.steps_max, plan, &view, self.now, &mut memo);
-                (bitmap, outcome.unwrap_or(Outcome::OVERRUN))
+                let outcome = outcome.unwrap_or(Outcome::OVERRUN);
+                waits.push(Wait { bitmap, until: outcome.until, steady: memo.steady() });
+                (bitmap, outcome)
             })
             .collect()
     }
@@ -167,8 +181,17 @@ impl<S: Storage> Workspace<S> {
         self.timers.set(no, Time::MAX);
         let mut touched = Touched::new(false);
         self.capture(no, &mut touched)?;
-        let timed = self.timed_for(no);
-        self.settle(touched, Scope::Some(timed), when, effects)
+        let (scope, rest) = match self.due_of(no) {
+            Some((due, rest)) => {
+                #[cfg(debug_assertions)]
+                self.check_waits(no, &due, rest);
+                (Scope::Some(due), rest)
+            }
+            None => (Scope::Timed(self.timed_for(no)), Time::MAX),
+        };
+        self.settle(touched, scope, when, effects)?;
+        self.timers.lower(no, rest);
+        Ok(())
     }
 
     /// Brings memberships and lists up to date for the touched clusters, and says what changed.
@@ -237,17 +260,23 @@ impl<S: Storage> Workspace<S> {
     ) -> Result<Vec<u32>, StorageError> {
         let renamed = before.stable_id.as_ref() != now_id;
         let foreign = if now_id.is_some() { self.foreign_consent(no)? } else { Foreign::default() };
-        let (looked_at, mut outcomes) = match scope {
+        let mut waits = Vec::new();
+        let (looked_at, mut outcomes, waits) = match scope {
             Scope::All => {
                 let all: Vec<u32> = self.segments.versions.keys().copied().collect();
-                let outcomes = self.evaluate(no, all.iter().copied(), &foreign);
-                (all, outcomes)
+                let outcomes = self.evaluate_noting(no, all.iter().copied(), &foreign, &mut waits);
+                (all, outcomes, waits)
             }
-            Scope::Some(some) if !renamed => (some.clone(), self.evaluate(no, some.iter().copied(), &foreign)),
+            Scope::Some(some) | Scope::Timed(some) if !renamed => {
+                let outcomes = self.evaluate_noting(no, some.iter().copied(), &foreign, &mut waits);
+                (some.clone(), outcomes, waits)
+            }
             _ => self.look_anew(no, (before.stable_id.is_some(), now_id.is_some()), &foreign),
         };
+        let some = !renamed && matches!(scope, Scope::Some(_));
+        self.people.remember(no, self.segments.index.generation(), &waits, !some);
         self.stop_overruns(no, now_id, &mut outcomes);
-        self.set_timer(no, &outcomes, renamed || !matches!(scope, Scope::Some(_)));
+        self.set_timer(no, &outcomes, renamed || matches!(scope, Scope::All | Scope::Concerning));
         let was_person = self.segments.people.contains(no);
         self.set_person(no, now_id.is_some());
         // Outcomes come in the order of `looked_at`, without those that are not built yet or can't be evaluated.
