@@ -32,7 +32,8 @@ target/sdk/venv/complete: tests/sdk/requirements.txt
 # As many random worlds as SEGMENTD_WORLDS says: engine against oracle; and as many kills of the daemon
 # under load as SEGMENTD_CRASH_ROUNDS says, at instants drawn from SEGMENTD_SEED.
 soak:
-	SEGMENTD_WORLDS=$${SEGMENTD_WORLDS:-10000} cargo test --release -p segmentd-engine --test worlds -- --ignored --nocapture
+	SEGMENTD_WORLDS=$${SEGMENTD_WORLDS:-10000} CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true \
+		cargo test --release -p segmentd-engine --test worlds -- --ignored --nocapture
 	SEGMENTD_CRASH_ROUNDS=$${SEGMENTD_CRASH_ROUNDS:-100} SEGMENTD_SEED=$${SEGMENTD_SEED:-$$(date +%s)} \
 		cargo test --release -p segmentd --test crashes after_kills -- --nocapture
 

@@ -164,13 +164,15 @@ fn edge(plan: &Plan, asked: &Activity, window: Window, subject: &dyn Subject, no
         !first
     });
     let Some((time, gone)) = found else { return Outcome::fixed(false).until(ever.holds_until()) };
-    edge_in(&frame, time, gone.min(ever.holds_until()))
+    edge_in(&frame, time, gone.min(ever.holds_until()), first)
 }
 
 /// Whether a first or last time, known until it is `gone`, lies in a window.
-pub(super) fn edge_in(frame: &Frame<'_>, time: Time, gone: Time) -> Outcome {
+pub(super) fn edge_in(frame: &Frame<'_>, time: Time, gone: Time, first: bool) -> Outcome {
     match frame.leaves(time, true) {
         Some(leaves) => Outcome::fixed(true).until(leaves).until(gone),
+        // A last one that left a window which moves all the time comes into it no more.
+        None if !first && frame.span().is_some() => Outcome::fixed(false),
         None if time < frame.from => Outcome::fixed(false).until(gone),
         None => Outcome::fixed(false).until(frame.shifts).until(gone),
     }

@@ -282,7 +282,7 @@ fn edge<R: Row + ?Sized>(
     };
     match found.filter(|(time, _)| first || *time >= frame.from) {
         None => Some(Outcome::fixed(false)),
-        Some((time, gone)) => Some(edge_in(&frame, time, gone)),
+        Some((time, gone)) => Some(edge_in(&frame, time, gone, first)),
     }
 }
 

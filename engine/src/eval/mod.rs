@@ -140,8 +140,7 @@ fn node(plan: &Plan, at: &Node, subject: &dyn Subject, now: Time, memo: &mut Mem
             answer
         }
         Kind::Activity(asked) => {
-            let answer =
-                memo.remember(at.fingerprint, subject, || activity::activity(plan, asked, subject, now));
+            let answer = memo.remember(at.fingerprint, subject, || activity::activity(plan, asked, subject, now));
             memo.saw(if asked.is_steady() { answer.until } else { Time::MIN });
             answer
         }

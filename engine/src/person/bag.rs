@@ -8,6 +8,7 @@
 use crate::person::names::Names;
 use model::{Map, Value};
 use rust_decimal::Decimal;
+use smallvec::{Array, SmallVec};
 
 const FALSE: u8 = 0;
 const TRUE: u8 = 1;
@@ -18,13 +19,16 @@ const MAP: u8 = 5;
 
 /// Encoded properties.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Bag(Box<[u8]>);
+pub struct Bag(SmallVec<[u8; 16]>);
 
 impl Bag {
+    /// Nothing.
+    pub const NONE: Bag = Bag(SmallVec::new_const());
+
     /// Encodes properties. Names that the dictionary has no room for are left out; their number is returned.
     pub fn encode(map: &Map, names: &mut Names) -> (Bag, u64) {
-        let mut out = Vec::new();
-        let mut payload = Vec::new();
+        let mut out = SmallVec::new();
+        let mut payload = SmallVec::<[u8; 64]>::new();
         let mut dropped = 0;
         for (name, value) in map {
             let Some(number) = names.intern(name) else {
@@ -37,12 +41,13 @@ impl Bag {
             put_number(payload.len() as u64, &mut out);
             out.extend_from_slice(&payload);
         }
-        (Bag(out.into_boxed_slice()), dropped)
+        out.shrink_to_fit();
+        (Bag(out), dropped)
     }
 
     /// From stored bytes.
-    pub fn from_bytes(bytes: Vec<u8>) -> Bag {
-        Bag(bytes.into_boxed_slice())
+    pub fn from_bytes(bytes: &[u8]) -> Bag {
+        Bag(SmallVec::from_slice(bytes))
     }
 
     /// The bytes to store.
@@ -94,13 +99,14 @@ impl Bag {
 
     /// What is left when only properties with these names stay.
     pub fn only(&self, names: &[u32]) -> Bag {
-        let mut out = Vec::new();
+        let mut out = SmallVec::new();
         for (number, payload) in self.entries().filter(|(number, _)| names.contains(number)) {
             put_number(u64::from(number), &mut out);
             put_number(payload.len() as u64, &mut out);
             out.extend_from_slice(payload);
         }
-        Bag(out.into_boxed_slice())
+        out.shrink_to_fit();
+        Bag(out)
     }
 
     /// One item of a property that is a list, without a look at the others.
@@ -143,7 +149,7 @@ pub fn descend(value: &Value, path: &str) -> Option<Value> {
     })
 }
 
-fn put_number(mut number: u64, out: &mut Vec<u8>) {
+fn put_number<A: Array<Item = u8>>(mut number: u64, out: &mut SmallVec<A>) {
     while number >= 0x80 {
         out.push((number as u8) | 0x80);
         number >>= 7;
@@ -171,7 +177,7 @@ fn take_slice<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     Some(head)
 }
 
-fn encode_value(value: &Value, out: &mut Vec<u8>) {
+fn encode_value<A: Array<Item = u8>>(value: &Value, out: &mut SmallVec<A>) {
     match value {
         Value::Bool(flag) => out.push(if *flag { TRUE } else { FALSE }),
         Value::Number(number) => {
@@ -199,8 +205,8 @@ fn encode_value(value: &Value, out: &mut Vec<u8>) {
     }
 }
 
-fn put_nested(value: &Value, out: &mut Vec<u8>) {
-    let mut nested = Vec::new();
+fn put_nested<A: Array<Item = u8>>(value: &Value, out: &mut SmallVec<A>) {
+    let mut nested = SmallVec::<[u8; 64]>::new();
     encode_value(value, &mut nested);
     put_number(nested.len() as u64, out);
     out.extend_from_slice(&nested);
@@ -267,7 +273,7 @@ mod tests {
         #[test]
         fn damaged_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
             let names = Names::default();
-            prop_assert!(Bag::from_bytes(bytes).decode(&names).is_empty());
+            prop_assert!(Bag::from_bytes(&bytes).decode(&names).is_empty());
         }
     }
 

@@ -181,7 +181,7 @@ impl Person {
 /// By what snapshots of one cart stand in order.
 fn rank(facts: &Facts, place: u32) -> Option<(Time, &str)> {
     let fact = facts.get(place as usize)?;
-    Some((fact.time, fact.order.as_ref().map_or("", |order| order.1.as_str())))
+    Some((fact.time, fact.order().map_or("", |order| order.1.as_str())))
 }
 
 /// What a line is known by: which kind of id, and the id.

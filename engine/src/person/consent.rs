@@ -62,7 +62,7 @@ impl Foreign {
     /// Adds what an address said, by whom it is held: all of it, or what it says now.
     pub(crate) fn add(&mut self, channel: Channel, address: &str, holder: &Person, ever: bool) {
         let facts = holder.with_consent.iter().filter_map(|place| holder.facts.get(*place as usize));
-        let statements = facts.flat_map(|fact| fact.consent.iter().map(|said| (fact.time, said)));
+        let statements = facts.flat_map(|fact| fact.consent().iter().map(|said| (fact.time, said)));
         let of_address = statements.filter(|(_, said)| said.channel == channel && said.address == address);
         let said = |(told, said): (Time, &ConsentChange)| Said {
             channel,
@@ -89,7 +89,7 @@ impl Person {
     pub(crate) fn foreign_addresses(&self, channel: Channel, context: &Context<'_>) -> BTreeSet<Identity> {
         let name = ADDRESS_TRAITS.iter().find(|(of, _)| *of == channel).map(|(_, name)| *name).unwrap_or_default();
         let Some(number) = context.names.number(name) else { return BTreeSet::new() };
-        let given = self.facts.iter().filter_map(|fact| address_of(channel, &fact.traits.get(number)?));
+        let given = self.facts.iter().filter_map(|fact| address_of(channel, &fact.traits().get(number)?));
         given.filter(|identity| !self.nodes.contains_key(&identity.key())).collect()
     }
 
@@ -106,7 +106,7 @@ impl Person {
     /// What the address said last, of the statements kept here; of one instant, the unsubscribe.
     pub fn consent_of(&self, channel: Channel, address: &str) -> Option<ConsentState> {
         let facts = self.with_consent.iter().filter_map(|place| self.facts.get(*place as usize));
-        let statements = facts.flat_map(|fact| fact.consent.iter());
+        let statements = facts.flat_map(|fact| fact.consent().iter());
         let of_address = statements.filter(|said| said.channel == channel && said.address == address);
         of_address.map(|said| (said.time, said.state)).max().map(|(_, state)| state)
     }

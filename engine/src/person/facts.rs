@@ -4,6 +4,7 @@
 //! a copy, and a long history must not be copied for it.
 
 use crate::person::fact::Fact;
+use crate::person::small_map::make_room;
 use std::sync::Arc;
 
 /// Facts in a closed block.
@@ -35,8 +36,14 @@ impl Facts {
         }
     }
 
+    /// The one that came last.
+    pub fn last(&self) -> Option<&Fact> {
+        self.open.last().or_else(|| self.closed.last()?.last())
+    }
+
     /// Adds one.
     pub fn push(&mut self, fact: Fact) {
+        make_room(&mut self.open);
         self.open.push(fact);
         if self.open.len() == BLOCK_FACTS {
             self.closed.push(Arc::new(std::mem::take(&mut self.open)));

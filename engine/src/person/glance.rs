@@ -4,7 +4,7 @@ use crate::eval::reach::Reach;
 use crate::person::Node;
 use crate::person::Person;
 use crate::person::bag::{Bag, numbers_in};
-use crate::person::fact::Fact;
+use crate::person::fact::{Anchors, Fact};
 use crate::person::names::Names;
 use crate::person::orders::Words;
 use crate::person::small_map::SmallMap;
@@ -13,6 +13,7 @@ use crate::storage::PersonNo;
 use crate::stored::{StoredChunk, StoredFact, StoredPerson};
 use model::{Identity, IdentityKey, Time, names};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Which parts of a history some plans look at. What is not named here can't change their answers.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -96,7 +97,7 @@ impl Needs {
 
     /// Whether what an event says of the person is looked at.
     pub(crate) fn said(&self, fact: &Fact) -> bool {
-        (self.consent && !fact.consent.is_empty()) || self.any_trait(fact.traits.names())
+        (self.consent && !fact.consent().is_empty()) || self.any_trait(fact.traits().names())
     }
 
     fn any_trait(&self, mut names: impl Iterator<Item = u32>) -> bool {
@@ -161,18 +162,19 @@ pub(crate) fn id_of(stored: &StoredPerson<'_>) -> Option<IdentityKey> {
     strong.into_iter().min_by_key(Identity::canonical).map(|identity| identity.key())
 }
 
-fn copied(fact: &StoredFact<'_>, (anchor, own_anchor): (IdentityKey, IdentityKey)) -> Fact {
-    Fact {
-        anchor,
-        own_anchor,
-        message: fact.message,
-        source: fact.source,
-        name: fact.name,
-        time: Time(fact.time),
-        received: Time(fact.time.wrapping_add(fact.delay)),
-        properties: Bag::from_bytes(fact.properties.to_vec()),
-        traits: Bag::from_bytes(fact.traits.to_vec()),
-        consent: fact.consent().into_boxed_slice(),
-        order: fact.order.map(|(key, message)| Box::new((key, message.to_owned()))),
+fn copied(fact: &StoredFact<'_>, (anchor, own): (IdentityKey, IdentityKey)) -> Fact {
+    let anchors = Arc::new(Anchors { anchor, own });
+    let mut copy = Fact::new(anchors, (fact.message, fact.source), fact.name, Time(fact.time));
+    copy.received = Time(fact.time.wrapping_add(fact.delay));
+    copy.properties = Bag::from_bytes(fact.properties);
+    if !fact.traits.is_empty() {
+        copy.set_traits(Bag::from_bytes(fact.traits));
     }
+    if fact.has_consent() {
+        copy.set_consent(fact.consent().into_boxed_slice());
+    }
+    if let Some((key, message)) = fact.order {
+        copy.set_order(Some((key, message.to_owned())));
+    }
+    copy
 }

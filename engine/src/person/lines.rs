@@ -214,9 +214,7 @@ impl Asked<'_> {
                     false => converted(&spent, &asked.currency, &view.context.currency.to_uppercase(), view),
                 }))
             }
-            Wanted::Activity(asked, _) => {
-                entry(asked, &view.shown_order(order), view)
-            }
+            Wanted::Activity(asked, _) => entry(asked, &view.shown_order(order), view),
         };
         put(line, at, true, entry, comes);
     }

@@ -274,12 +274,12 @@ impl Person {
         if retention::passes(fact, words) {
             self.oldest_passing = self.oldest_passing.min(fact.time);
         }
-        for name in fact.traits.names() {
+        for name in fact.traits().names() {
             let facts = &self.facts;
             let keep = |newest: &mut _| properties::keep_newest(newest, facts, name, (fact.source, place));
             self.by_trait.change(name, keep);
         }
-        if !fact.consent.is_empty() {
+        if !fact.consent().is_empty() {
             self.with_consent.push(place);
         }
     }

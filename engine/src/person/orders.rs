@@ -250,7 +250,7 @@ fn says_what(fact: &Fact, words: &Words) -> bool {
 }
 
 fn message_id(fact: &Fact) -> &str {
-    fact.order.as_ref().map_or("", |order| order.1.as_str())
+    fact.order().map_or("", |order| order.1.as_str())
 }
 
 /// An id as text, whether it came as text or number.

@@ -61,7 +61,7 @@ impl<'a> Past<'a> {
                 return true;
             }
             let cart = fact.cart_key(words);
-            if !needs.activity(fact.name, fact.order.is_some(), words) {
+            if !needs.activity(fact.name, fact.order().is_some(), words) {
                 return false;
             }
             match fact.name {

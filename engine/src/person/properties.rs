@@ -9,7 +9,7 @@ use model::{Map, SourceKind, Value};
 
 /// Keeps, of one source's facts with a trait, the one with the newest value.
 pub(crate) fn keep_newest(newest: &mut Vec<(u32, u32)>, facts: &Facts, name: u32, (source, place): (u32, u32)) {
-    let weight = |place: u32| facts.get(place as usize).map(|fact| (fact.time, fact.traits.get(name)));
+    let weight = |place: u32| facts.get(place as usize).map(|fact| (fact.time, fact.traits().get(name)));
     match newest.iter_mut().find(|(of, _)| *of == source) {
         None => newest.push((source, place)),
         Some(kept) => {
@@ -36,12 +36,12 @@ impl Person {
     fn shown_by_number(&self, number: u32, context: &Context<'_>) -> Option<Value> {
         let kept = self.by_trait.get(&number)?;
         if let [(_, place)] = kept[..] {
-            return self.facts.get(place as usize)?.traits.get(number);
+            return self.facts.get(place as usize)?.traits().get(number);
         }
         let candidates = kept.iter().filter_map(|(source, place)| {
             let fact = self.facts.get(*place as usize)?;
             let kind = context.sources.get(*source as usize).map_or(SourceKind::Server, |source| source.kind);
-            Some((fact.time, kind, fact.traits.get(number)?))
+            Some((fact.time, kind, fact.traits().get(number)?))
         });
         let mut candidates: Vec<_> = candidates.collect();
         if candidates.iter().any(|(_, kind, _)| *kind == SourceKind::Platform) {

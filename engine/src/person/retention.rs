@@ -25,9 +25,9 @@ pub fn passes(fact: &Fact, words: &Words) -> bool {
 /// Whether a fact says nothing but that something was known.
 fn says_nothing(fact: &Fact) -> bool {
     fact.name.is_none()
-        && fact.order.is_none()
-        && fact.consent.is_empty()
-        && fact.traits.is_empty()
+        && fact.order().is_none()
+        && fact.consent().is_empty()
+        && fact.traits().is_empty()
         && fact.properties.is_empty()
 }
 
@@ -55,13 +55,14 @@ impl Sieve<'_> {
         self.place += 1;
         let passes = passes(&fact, self.words) || says_nothing(&fact) || cart.is_some();
         let passed = fact.time <= self.until && passes;
-        let key = (fact.anchor, fact.source);
+        let key = (fact.anchor(), fact.source);
         if passed && base {
             self.changed += usize::from(fact.name.is_some());
             (fact.name, fact.properties) = (None, fact.properties.only(&[self.words.products]));
         } else if passed {
             self.changed += 1;
-            (fact.name, fact.properties, fact.order) = (None, Bag::default(), None);
+            (fact.name, fact.properties) = (None, Bag::default());
+            fact.set_order(None);
             if says_nothing(&fact) {
                 let kept = self.gone.entry(key).or_insert_with(|| fact.clone());
                 if (fact.time, fact.message) < (kept.time, kept.message) {

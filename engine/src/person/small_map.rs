@@ -3,6 +3,13 @@
 //! A person has a handful of identities, links, names and traits. A B-tree takes room for eleven of
 //! each at once, which is most of what a person would weigh in memory.
 
+/// Makes room for one more without much to spare: there are many people, and most have little.
+pub(super) fn make_room<T>(list: &mut Vec<T>) {
+    if list.len() == list.capacity() {
+        list.reserve_exact(list.len() / 2 + 1);
+    }
+}
+
 /// A map that is kept as a sorted list. Insertion moves what lies behind.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SmallMap<K, V>(Vec<(K, V)>);
@@ -53,7 +60,10 @@ impl<K: Ord, V> SmallMap<K, V> {
                     entry.1 = value;
                 }
             }
-            Err(place) => self.0.insert(place, (key, value)),
+            Err(place) => {
+                make_room(&mut self.0);
+                self.0.insert(place, (key, value));
+            }
         }
     }
 
@@ -65,6 +75,7 @@ impl<K: Ord, V> SmallMap<K, V> {
         let place = match self.place(&key) {
             Ok(place) => place,
             Err(place) => {
+                make_room(&mut self.0);
                 self.0.insert(place, (key, V::default()));
                 place
             }

@@ -3,6 +3,7 @@
 //!
 //! A B-tree by place. Each branch knows how many items lie below it, and their sum. A short list is one leaf.
 
+use crate::person::small_map::make_room;
 use std::sync::Arc;
 
 /// Items in a leaf, and branches of a node, after which it is split.
@@ -102,6 +103,7 @@ impl<T: Item> Node<T> {
     fn insert(&mut self, place: usize, item: T) -> Option<Node<T>> {
         match self {
             Node::Leaf(items) => {
+                make_room(items);
                 items.insert(place.min(items.len()), item);
                 (items.len() > LEAF_MAX).then(|| Node::Leaf(items.split_off(split(place, items.len()))))
             }

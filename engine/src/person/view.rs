@@ -4,7 +4,6 @@ use crate::eval::line::{Lined, Wanted};
 use crate::eval::reach::Reach;
 use crate::eval::row::{Moments, Row};
 use crate::eval::subject::{Happening, Spent, Subject, Visit};
-use crate::person::{Named, Person};
 use crate::person::bag::descend;
 use crate::person::carts::Change;
 use crate::person::consent::Foreign;
@@ -14,6 +13,7 @@ use crate::person::facts::Facts;
 use crate::person::names::Names;
 use crate::person::orders::{Counted, Words};
 use crate::person::past::Past;
+use crate::person::{Named, Person};
 use crate::plan::Without;
 use crate::storage::PersonNo;
 use model::{Channel, ConsentState, OrderPolicy, Source, SourceKind, Time, Value};
@@ -255,7 +255,9 @@ impl<'a> View<'a> {
         let mut all: Vec<Shown<'_>> = self.orders(from, until).collect();
         for number in self.person.by_name.keys() {
             let named = self.named(*number, from, until);
-            all.extend(named.filter(|shown| *number != words.cart_updated || shown.fact().is_some_and(|fact| fact.cart_key(words).is_none())));
+            all.extend(named.filter(|shown| {
+                *number != words.cart_updated || shown.fact().is_some_and(|fact| fact.cart_key(words).is_none())
+            }));
         }
         for number in [words.added, words.removed] {
             all.extend(self.changes(number, from, until));

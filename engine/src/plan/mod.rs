@@ -11,8 +11,8 @@ pub use constants::Constants;
 pub use sequence::{Next, Sequence, Step};
 pub use touched::TouchedBy;
 
-use crate::language::Definition;
 use crate::eval::calendar::fixed_micros;
+use crate::language::Definition;
 use crate::language::ast::{Bounds, Calendar, Direction, Figure, Span};
 use jiff::tz::TimeZone;
 use model::Time;
@@ -169,9 +169,14 @@ pub enum Window {
 }
 
 impl Window {
-    /// Whether everything stays in it for as long.
+    /// Whether everything stays in it for as long: neither months of different lengths, nor windows that shift if
+    /// there is anything that they could come to hold.
     pub(crate) fn is_steady(&self) -> bool {
-        !matches!(self, Window::Last(span) if fixed_micros(*span).is_none())
+        match self {
+            Window::Last(span) => fixed_micros(*span).is_some(),
+            Window::Range(..) => true,
+            Window::Calendar(_) => false,
+        }
     }
 
     /// Every instant.
@@ -196,7 +201,7 @@ pub struct Activity {
 
 impl Activity {
     /// Whether an answer stays the same, with the instant until which it holds, until that instant: neither filters
-    /// that look at the clock nor sums, of which less than all is looked at, nor months of different lengths.
+    /// that look at the clock nor sums, of which less than all is looked at; and windows as below.
     pub(crate) fn is_steady(&self) -> bool {
         let measured = match &self.measure {
             Measure::Count(_) | Measure::Figure(Figure::Min | Figure::Max | Figure::Distinct, ..) => true,

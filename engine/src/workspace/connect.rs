@@ -226,7 +226,7 @@ impl<S: Storage> Workspace<S> {
                     self.people.dropped_chunks.fresh.insert(id, ());
                 }
                 for fact in closed.into_iter().chain(tail) {
-                    let target = goes_to.get(&fact.anchor).copied().unwrap_or(first);
+                    let target = goes_to.get(&fact.anchor()).copied().unwrap_or(first);
                     tails.entry(target).or_default().push(fact);
                 }
             }

@@ -117,20 +117,20 @@ impl<S: Storage> Workspace<S> {
         let is_gone = |channel, value| address_of(channel, &value).is_some_and(|address| gone.contains(&address.key()));
         let names_it = |fact: &Fact| {
             traits.iter().any(|(channel, _, number)| {
-                number.and_then(|number| fact.traits.get(number)).is_some_and(|value| is_gone(*channel, value))
+                number.and_then(|number| fact.traits().get(number)).is_some_and(|value| is_gone(*channel, value))
             })
         };
         if !self.people.get(no).is_some_and(|person| person.facts.iter().any(names_it)) {
             return;
         }
         for mut fact in self.take_facts(no, names_it) {
-            let mut map = fact.traits.decode(&self.names);
+            let mut map = fact.traits().decode(&self.names);
             for (channel, name, _) in traits {
                 if map.get(name).is_some_and(|value| is_gone(channel, value.clone())) {
                     map.remove(name);
                 }
             }
-            fact.traits = Bag::encode(&map, &mut self.names).0;
+            fact.set_traits(Bag::encode(&map, &mut self.names).0);
             self.people.push(no, fact, &self.words);
         }
     }

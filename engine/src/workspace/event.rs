@@ -8,12 +8,13 @@ use crate::identity::anchor::anchor;
 use crate::person::PERSON_FACTS_MAX;
 use crate::person::bag::Bag;
 use crate::person::consent::{ADDRESS_TRAITS, address, address_of};
-use crate::person::fact::Fact;
+use crate::person::fact::{Anchors, Fact, share};
 use crate::person::orders::{ORDER_FACTS_MAX, id_text};
 use crate::storage::{MessageKey, OrderKey, OrderRecord, PersonNo, Storage, StorageError};
 use model::names::CART_UPDATED;
-use std::borrow::Cow;
 use model::{Event, EventKind, Identity, IdentityKey, IdentityKind, Time};
+use std::borrow::Cow;
+use std::sync::Arc;
 
 /// Every identity that an event names: also the addresses among its traits and of its consents.
 fn identities(event: &Event) -> Cow<'_, [Identity]> {
@@ -31,11 +32,11 @@ fn identities(event: &Event) -> Cow<'_, [Identity]> {
 /// Takes the traits out of a fact of an order, which may come to belong to somebody else; what it
 /// says of the person stays with the identities that it names.
 fn split_traits(fact: &mut Fact) -> Option<Fact> {
-    if fact.traits.is_empty() {
+    if fact.traits().is_empty() {
         return None;
     }
     let mut said = fact.clone();
-    fact.traits = Bag::default();
+    fact.set_traits(Bag::default());
     (said.name, said.properties) = (None, Bag::default());
     Some(said)
 }
@@ -103,7 +104,10 @@ impl<S: Storage> Workspace<S> {
                 touched.insert_new(no);
             }
         }
-        let mut fact = self.fact(event, source as u32, message, (own_anchor, time));
+        let known_person = known.and_then(|(_, no)| self.people.get(no));
+        let newest = known_person.and_then(|person| person.facts.last()).map(Fact::anchors);
+        let anchors = share(newest, Anchors { anchor: own_anchor, own: own_anchor });
+        let mut fact = self.fact(event, (message, source as u32), anchors, time);
         let is_order = fact.name.is_some_and(|name| self.words.is_order(name));
         let said = if is_order || cart.is_some() { split_traits(&mut fact) } else { None };
         let moved = self.place_order(event, &mut fact, &mut touched)?;
@@ -111,7 +115,7 @@ impl<S: Storage> Workspace<S> {
         let earliest = !event.consent.is_empty() || self.is_earliest(&touched, time);
         let affected = self.affected(event, &fact, earliest);
         for fact in [Some(fact), said].into_iter().flatten() {
-            if let Some(no) = self.holder_of(&fact.anchor, known)? {
+            if let Some(no) = self.holder_of(&fact.anchor(), known)? {
                 self.people.push(no, fact, &self.words);
             }
         }
@@ -151,7 +155,7 @@ impl<S: Storage> Workspace<S> {
         *self.refused.entry(reason.to_owned()).or_default() += count;
     }
 
-    fn fact(&mut self, event: &Event, source: u32, message: MessageKey, (anchor, time): (IdentityKey, Time)) -> Fact {
+    fn fact(&mut self, event: &Event, (message, source): (MessageKey, u32), anchors: Arc<Anchors>, time: Time) -> Fact {
         let (properties, left_out) = Bag::encode(&event.properties, &mut self.names);
         let (traits, left_out_too) = Bag::encode(&event.traits, &mut self.names);
         let name = match &event.kind {
@@ -163,9 +167,12 @@ impl<S: Storage> Workspace<S> {
         if dropped > 0 {
             self.count_refused("too_many_names", dropped);
         }
-        let received = event.received.max(time);
-        let (own_anchor, consent, order) = (anchor, Box::default(), None);
-        Fact { anchor, own_anchor, message, source, name, time, received, properties, traits, consent, order }
+        let mut fact = Fact::new(anchors, (message, source), name, time);
+        (fact.received, fact.properties) = (event.received.max(time), properties);
+        if !traits.is_empty() {
+            fact.set_traits(traits);
+        }
+        fact
     }
 
     /// Finds the order that a fact belongs to and anchors the fact at the order's owner. Returns
@@ -177,18 +184,18 @@ impl<S: Storage> Workspace<S> {
         let Some(id) = id else {
             if name == self.words.completed {
                 let key = OrderKey::of_message(source, &event.message_id);
-                fact.order = Some(Box::new((key, event.message_id.clone())));
+                fact.set_order(Some((key, event.message_id.clone())));
             }
             return Ok(false);
         };
         let key = OrderKey::new(source, &id);
-        fact.order = Some(Box::new((key, event.message_id.clone())));
+        fact.set_order(Some((key, event.message_id.clone())));
         let incomplete = name != self.words.completed;
         let new = OrderRecord {
             incomplete,
             time: fact.time,
             message_id: event.message_id.clone(),
-            anchor: fact.own_anchor,
+            anchor: fact.own_anchor(),
             others: Vec::new(),
         };
         let known = match self.people.order(&key)? {
@@ -202,7 +209,7 @@ impl<S: Storage> Workspace<S> {
         self.people.ensure(owner, &self.words)?;
         let facts = self.people.get(owner).map_or(0, |person| person.facts_of_order(&key));
         if facts >= ORDER_FACTS_MAX {
-            fact.order = None;
+            fact.set_order(None);
             self.count_refused("too_many_facts_of_an_order", 1);
             return Ok(false);
         }
@@ -215,13 +222,13 @@ impl<S: Storage> Workspace<S> {
         }
         self.capture(owner, touched)?;
         if !earlier {
-            fact.anchor = known.anchor;
+            fact.set_anchor(known.anchor);
             return Ok(true);
         }
         let target = self.people.holder(&new.anchor)?;
-        let moved = self.take_facts(owner, |fact| fact.order.as_ref().is_some_and(|order| order.0 == key));
+        let moved = self.take_facts(owner, |fact| fact.order().is_some_and(|order| order.0 == key));
         for mut other in moved {
-            other.anchor = new.anchor;
+            other.set_anchor(new.anchor);
             if let Some(target) = target {
                 self.people.push(target, other, &self.words);
             }
@@ -242,8 +249,8 @@ impl<S: Storage> Workspace<S> {
         // An identity that was left out may have no holder: then it is an activity and no more.
         if let Some(no) = self.people.holder(&identity)? {
             self.capture(no, touched)?;
-            fact.anchor = identity;
-            fact.order = Some(Box::new((key, event.message_id.clone())));
+            fact.set_anchor(identity);
+            fact.set_order(Some((key, event.message_id.clone())));
         }
         Ok(())
     }
@@ -267,19 +274,10 @@ impl<S: Storage> Workspace<S> {
             let mut said = said.clone();
             said.address = identity.value.clone();
             said.time = said.time.min(time);
-            let fact = Fact {
-                anchor: identity.key(),
-                own_anchor,
-                message,
-                source,
-                name: None,
-                time,
-                received: event.received.max(time),
-                properties: Bag::default(),
-                traits: Bag::default(),
-                consent: Box::new([said]),
-                order: None,
-            };
+            let anchors = Arc::new(Anchors { anchor: identity.key(), own: own_anchor });
+            let mut fact = Fact::new(anchors, (message, source), None, time);
+            fact.received = event.received.max(time);
+            fact.set_consent(Box::new([said]));
             self.people.push(no, fact, &self.words);
         }
         Ok(())

@@ -48,7 +48,7 @@ impl<S: Storage> Workspace<S> {
     /// The dictionary as it is: the history names things by number.
     fn used_names(&self, person: &Person) -> Names {
         let named = person.facts.iter().filter_map(|fact| fact.name);
-        let said = person.facts.iter().flat_map(|fact| fact.properties.numbers().chain(fact.traits.numbers()));
+        let said = person.facts.iter().flat_map(|fact| fact.properties.numbers().chain(fact.traits().numbers()));
         let words = [self.words.added, self.words.removed];
         let used: BTreeSet<u32> = named.chain(said).chain(words).collect();
         self.names.only(&used)
@@ -84,7 +84,7 @@ impl Export {
     fn tell_properties(&self, take: &mut TakePiece<'_>) -> bool {
         let mut versions: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
         for (place, fact) in self.person.facts.iter().enumerate() {
-            fact.traits.numbers().for_each(|name| versions.entry(name).or_default().push(place));
+            fact.traits().numbers().for_each(|name| versions.entry(name).or_default().push(place));
         }
         let mut separator = "";
         let told = take(",\n\"properties\": {")
@@ -95,7 +95,7 @@ impl Export {
                 let versions = places.into_iter().filter_map(|place| {
                     let fact = facts.get(place)?;
                     Some(json!({
-                        "value": fact.traits.get(number)?.to_json(),
+                        "value": fact.traits().get(number)?.to_json(),
                         "source": self.source(fact.source),
                         "time": fact.time.to_string(),
                         "received": fact.received.to_string(),
@@ -109,7 +109,7 @@ impl Export {
 
     fn statements(&self) -> impl Iterator<Item = Value> {
         let facts = self.person.with_consent.iter().filter_map(|place| self.person.facts.get(*place as usize));
-        facts.flat_map(|fact| fact.consent.iter().map(move |said| (fact, said))).map(|(fact, said)| {
+        facts.flat_map(|fact| fact.consent().iter().map(move |said| (fact, said))).map(|(fact, said)| {
             let channel = match said.channel {
                 Channel::Email => "email",
                 Channel::Sms => "sms",

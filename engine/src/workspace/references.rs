@@ -124,7 +124,8 @@ impl<S: Storage> Workspace<S> {
             .map(|version| &version.segment)
             .collect();
         let ready = |version: &Version| !version.refers_to().iter().any(|other| in_force.contains(other));
-        let first = waiting.iter().find(|bitmap| self.segments.versions.get(bitmap).is_none_or(|version| ready(version)));
+        let first =
+            waiting.iter().find(|bitmap| self.segments.versions.get(bitmap).is_none_or(|version| ready(version)));
         first.or_else(|| waiting.first()).copied()
     }
 

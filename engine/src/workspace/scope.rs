@@ -31,7 +31,12 @@ impl<S: Storage> Workspace<S> {
 
     /// Looks at all versions that may say something else of a person than of everybody, or did if they were a person
     /// before. Of those in building also at those that hold of everybody.
-    pub(super) fn look_anew(&mut self, no: PersonNo, (was_person, is_person): (bool, bool), foreign: &Foreign) -> LookedAt {
+    pub(super) fn look_anew(
+        &mut self,
+        no: PersonNo,
+        (was_person, is_person): (bool, bool),
+        foreign: &Foreign,
+    ) -> LookedAt {
         let mut looked_at = self.segments.held.clone();
         let (mut outcomes, mut waits) = (Vec::new(), Vec::new());
         if was_person {

@@ -57,9 +57,9 @@ impl Memory {
         put(&mut kept.histories, changes.histories);
         put(&mut kept.persons, changes.persons);
         put(&mut kept.chunks, changes.chunks);
-        put(&mut kept.holders, (*changes.holders).clone().into_iter().collect());
-        put(&mut kept.orders, (*changes.orders).clone().into_iter().collect());
-        kept.messages.extend(changes.messages.keys().copied());
+        put(&mut kept.holders, changes.holders.iter().map(|(key, holder)| (*key, *holder)).collect());
+        put(&mut kept.orders, changes.orders.iter().map(|(key, order)| (*key, order.clone())).collect());
+        kept.messages.extend(changes.messages.iter().map(|(message, _)| *message));
         put(&mut kept.bitmaps, changes.bitmaps);
         kept.timers.extend(changes.timers);
         kept.forgotten = changes.forgotten.or(kept.forgotten);
