@@ -125,6 +125,16 @@ impl<K: Hash + Eq, V> Table<K, V> {
     }
 }
 
+impl<K: Hash + Eq, V> FromIterator<(K, V)> for Table<K, V> {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
+        let mut table = Table::default();
+        for (key, value) in entries {
+            table.insert(key, value);
+        }
+        table
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

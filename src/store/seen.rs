@@ -11,6 +11,7 @@ use super::codec;
 use super::db::StoreError;
 use super::keys::{self, kind};
 use engine::storage::MessageKey;
+use engine::table::Table;
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 

@@ -97,7 +97,7 @@ fn everything() -> Changes {
         new_chunks: 0,
         persons: vec![(7, Some(person()))],
         chunks: vec![(9, Some(person().tail))],
-        holders: Arc::new([(key, Some(7))].into()),
+        holders: Arc::new([(key, Some(7))].into_iter().collect()),
         orders: Arc::new(
             [(
                 OrderKey::new("web", "o1"),
@@ -109,9 +109,10 @@ fn everything() -> Changes {
                     others: vec![key],
                 }),
             )]
-            .into(),
+            .into_iter()
+            .collect(),
         ),
-        messages: Arc::new([(message(1), ()), (message(2), ())].into()),
+        messages: Arc::new([(message(1), ()), (message(2), ())].into_iter().collect()),
         messages_kept: None,
         bitmaps: vec![(members, Some(vec![1, 2, 3]))],
         timers: vec![(0, vec![5, i64::MAX]), (2, vec![6])],
@@ -141,16 +142,16 @@ fn a_checkpoint_comes_back_whole_after_reopening_and_removals_remove() {
     assert_eq!(storage.person(7).unwrap(), Some(person()));
     assert_eq!(storage.person(8).unwrap(), None);
     assert_eq!(storage.chunk(9).unwrap(), Some(person().tail));
-    let (holder, _) = changes.holders.first_key_value().unwrap();
-    let (order, record) = changes.orders.first_key_value().unwrap();
+    let (holder, _) = changes.holders.iter().next().unwrap();
+    let (order, record) = changes.orders.iter().next().unwrap();
     assert_eq!(storage.holder(holder).unwrap(), Some(7));
     assert_eq!(storage.order(order).unwrap(), *record);
     assert!(storage.seen(&message(2)).unwrap() && !storage.seen(&message(3)).unwrap());
     let gone = Changes {
         persons: vec![(7, None)],
         chunks: vec![(9, None)],
-        holders: Arc::new([(*holder, None)].into()),
-        orders: Arc::new([(*order, None)].into()),
+        holders: Arc::new([(*holder, None)].into_iter().collect()),
+        orders: Arc::new([(*order, None)].into_iter().collect()),
         bitmaps: vec![(changes.bitmaps[0].0, None)],
         names: Some((2, vec!["price".to_owned()])),
         ..Changes::default()

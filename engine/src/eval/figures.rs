@@ -73,6 +73,9 @@ pub(super) fn figure_of(figure: Figure, values: &[(Time, Value)]) -> Option<Deci
 /// Whether a figure lies within bounds, and until when if values only leave.
 pub(super) fn figure_holds(figure: Figure, bounds: &Bounds, mut values: Vec<(Time, Value)>) -> Outcome {
     let hold = |found: Option<Decimal>| found.is_some_and(|found| bounds.hold(found));
+    if figure == Figure::Distinct {
+        return distinct_holds(bounds, values);
+    }
     let now = hold(figure_of(figure, &values));
     let first = values.iter().map(|(leaves, _)| *leaves).min().unwrap_or(Time::MAX);
     if first == Time::MAX {
@@ -92,6 +95,19 @@ pub(super) fn figure_holds(figure: Figure, bounds: &Bounds, mut values: Vec<(Tim
         measured.add(figure, value);
     }
     Outcome::fixed(now).until(until)
+}
+
+/// How many different values there are only falls: from the last to leave to the first it grows.
+fn distinct_holds(bounds: &Bounds, mut values: Vec<(Time, Value)>) -> Outcome {
+    values.sort_by_key(|(leaves, _)| *leaves);
+    let mut seen: BTreeSet<&Value> = BTreeSet::new();
+    let (mut holds, mut until) = (bounds.hold(Decimal::ZERO), Time::MAX);
+    for (leaves, value) in values.iter().rev() {
+        if seen.insert(value) && bounds.hold(Decimal::from(seen.len())) != holds {
+            (holds, until) = (!holds, *leaves);
+        }
+    }
+    Outcome::fixed(holds).until(until)
 }
 
 /// Whether no sum of these values, in whatever order, is rounded.

@@ -30,7 +30,7 @@ pub(crate) use activity::{converted, matches_ever, measured_value};
 pub use memo::Memo;
 pub use meter::{evaluate_bounded, evaluate_counted, explain_bounded};
 
-use crate::plan::{Kind, Node, Plan};
+use crate::plan::{Kind, Node, Plan, Test};
 use model::{Time, Value};
 use rust_decimal::Decimal;
 use subject::Subject;
@@ -135,8 +135,9 @@ fn node(plan: &Plan, at: &Node, subject: &dyn Subject, now: Time, memo: &mut Mem
         Kind::Property(name, test) => {
             let (value, until) = property(plan, name, subject, now);
             let answer = values::test(value.as_ref(), test, now, &plan.zone).until(until);
-            let several = matches!(value, Some(Value::List(_))) && answer.until != Time::MAX;
-            memo.saw(if several { Time::MIN } else { answer.until });
+            // Of several values, and of anniversaries in more than a year, no more is told than what surely holds.
+            let loose = matches!(value, Some(Value::List(_))) || matches!(test, Test::Anniversary(_));
+            memo.saw(if loose && answer.until != Time::MAX { Time::MIN } else { answer.until });
             answer
         }
         Kind::Activity(asked) => {

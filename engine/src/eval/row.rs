@@ -5,6 +5,7 @@ use crate::person::Named;
 use crate::person::orders::Counted;
 use crate::person::tree::{Item, Tree};
 use model::Time;
+use smallvec::SmallVec;
 
 /// Times in order.
 pub trait Row {
@@ -83,7 +84,7 @@ impl Row for () {
 /// When something happened: rows, each with whether it is kept for good.
 pub struct Moments<'a> {
     /// The rows.
-    pub rows: Vec<(&'a dyn Row, bool)>,
+    pub rows: SmallVec<[(&'a dyn Row, bool); 2]>,
     /// Nothing at or before it is shown, but for what is kept for good.
     pub forgotten: Time,
 }

@@ -135,6 +135,18 @@ impl Person {
         Ok(Person { no, nodes, chunks: record.chunks, facts: facts.into(), ..Person::default() })
     }
 
+    /// Looks at what a change looks at first.
+    pub(crate) fn touch(&self) -> usize {
+        self.facts.len() + self.by_name.len() + self.nodes.len() + usize::from(self.first_seen.is_some())
+    }
+
+    /// Looks at what it looks at next.
+    pub(crate) fn touch_history(&self) -> usize {
+        let id = self.id.as_ref().map_or(0, |id| id.len() + usize::from(id.ends_with('0')));
+        let newest = self.facts.last().map_or(0, |fact| fact.source as usize);
+        id + newest + self.by_name.values().map(Tree::len).sum::<usize>()
+    }
+
     /// Whether so much is in the tail that it is to be closed into chunks.
     pub fn tail_is_long(&self) -> bool {
         self.facts.len() - self.tail_start() >= TAIL_FACTS_MAX

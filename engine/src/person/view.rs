@@ -18,6 +18,7 @@ use crate::plan::Without;
 use crate::storage::PersonNo;
 use model::{Channel, ConsentState, OrderPolicy, Source, SourceKind, Time, Value};
 use rust_decimal::Decimal;
+use smallvec::SmallVec;
 use std::collections::BTreeMap;
 
 /// What a workspace adds to a person's own history.
@@ -344,7 +345,7 @@ impl Subject for View<'_> {
     fn moments(&self, name: Option<&str>) -> Option<Moments<'_>> {
         let (person, context, forgotten) = (self.person, &self.context, self.context.forgotten);
         let orders = || context.all_orders_count().then(|| (&person.counted as &dyn Row, true));
-        let mut rows = Vec::new();
+        let mut rows = SmallVec::new();
         let number = match name {
             Some(name) => match context.names.number(name) {
                 Some(number) => Some(number),

@@ -44,16 +44,17 @@ impl Links<'_> {
 }
 
 impl<S: Storage> Workspace<S> {
-    /// Finds out what an event's identities would change. Loads their clusters.
+    /// Finds out what an event's identities would change. Loads their clusters. Of the first ones the keys are known.
     pub(super) fn plan_links<'a>(
         &mut self,
         identities: &'a [Identity],
+        keys: &[IdentityKey],
         anchor: &Identity,
         time: Time,
     ) -> Result<Links<'a>, StorageError> {
         let mut plan = Links::default();
-        for identity in identities.iter().take(IDENTITIES_MAX) {
-            let key = identity.key();
+        for (place, identity) in identities.iter().take(IDENTITIES_MAX).enumerate() {
+            let key = keys.get(place).copied().unwrap_or_else(|| identity.key());
             if plan.keys.iter().any(|(known, _)| *known == key) {
                 continue;
             }

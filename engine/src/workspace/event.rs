@@ -1,5 +1,6 @@
 //! Applies one event.
 
+use super::ahead::Keys;
 use super::scope::Scope;
 use super::settle::Touched;
 use super::{Applied, When, Workspace};
@@ -58,13 +59,14 @@ impl<S: Storage> Workspace<S> {
     pub(super) fn apply_event(
         &mut self,
         event: &Event,
+        keys: &Keys,
         when: When,
         effects: &mut Vec<Effect>,
     ) -> Result<Applied, StorageError> {
         let Some(source) = self.sources.iter().position(|source| source.id == event.source) else {
             return Ok(Applied::Refused("unknown_source"));
         };
-        let message = MessageKey::new(event.source.as_str(), &event.message_id);
+        let message = keys.message;
         if self.people.seen(&message)? {
             self.duplicates += 1;
             return Ok(Applied::Duplicate);
@@ -75,7 +77,7 @@ impl<S: Storage> Workspace<S> {
         if self.is_erased(&identities, anchor, time) {
             return Ok(Applied::Refused("erased"));
         }
-        let mut plan = self.plan_links(&identities, anchor, time)?;
+        let mut plan = self.plan_links(&identities, &keys.identities, anchor, time)?;
         let (own_anchor, cart) = (plan.key(anchor), cart(event, &identities));
         // Who is known by all that the event names need not be found again.
         let known = plan.holder().map(|no| (own_anchor, no));
@@ -87,7 +89,7 @@ impl<S: Storage> Workspace<S> {
         if self.grows_too_big(&plan) {
             // The event stays at its anchor.
             self.count_refused("too_many_identities", identities.len() as u64 - 1);
-            plan = self.plan_links(std::slice::from_ref(anchor), anchor, time)?;
+            plan = self.plan_links(std::slice::from_ref(anchor), &[], anchor, time)?;
         }
         self.people.messages.fresh.insert(message, ());
         self.events += 1;

@@ -1,5 +1,6 @@
 //! One merchant's audience: applies records in order and answers questions about now.
 
+pub mod ahead;
 pub mod backfill;
 mod bits;
 mod build;
@@ -141,6 +142,16 @@ impl<S: Storage> Workspace<S> {
     /// whom it touches; [`Workspace::next_timer`] tells what is left, for more ticks. A record that was applied
     /// before is skipped. An error is the store's: the workspace must not be used further.
     pub fn apply(&mut self, record: &Record, effects: &mut Vec<Effect>) -> Result<Applied, StorageError> {
+        self.apply_known(record, None, effects)
+    }
+
+    /// The same of a record whose keys are known already.
+    pub fn apply_known(
+        &mut self,
+        record: &Record,
+        keys: Option<&ahead::Keys>,
+        effects: &mut Vec<Effect>,
+    ) -> Result<Applied, StorageError> {
         if record.position <= self.position {
             return Ok(Applied::Changed { person: None });
         }
@@ -156,7 +167,10 @@ impl<S: Storage> Workspace<S> {
         let when = |cause| When { at: time, found: time, cause, position: record.position };
         let applied = match &record.command {
             Command::Tick => Applied::Changed { person: None },
-            Command::Event(event) => self.apply_event(event, when(Cause::Event), effects)?,
+            Command::Event(event) => match keys {
+                Some(keys) => self.apply_event(event, keys, when(Cause::Event), effects)?,
+                None => self.apply_event(event, &ahead::Keys::of(event), when(Cause::Event), effects)?,
+            },
             Command::Erase { identity } => self.erase(identity, when(Cause::Erasure), effects)?,
             Command::Redact { source, identity } => self.redact(source, identity, when(Cause::Erasure), effects)?,
             Command::Withdraw { source, identity } => self.redact(source, identity, when(Cause::Redact), effects)?,

@@ -8,6 +8,7 @@ use crate::person::{NODE_BYTES, Node, Person};
 use crate::storage::{MessageKey, OrderKey, OrderRecord, PersonNo, Storage, StorageError};
 use crate::table::Table;
 use model::{IdentityKey, Time};
+use smallvec::SmallVec;
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::Hash;
 use std::sync::Arc;
@@ -122,6 +123,18 @@ impl<S: Storage> People<S> {
             Some(no) => Ok(*no),
             None => self.storage.holder(key),
         }
+    }
+
+    /// The cluster that holds an identity, if that needs no look into the storage.
+    pub(super) fn known(&self, key: &IdentityKey) -> Option<PersonNo> {
+        self.known.get(key).copied()
+    }
+
+    /// Looks at clusters in memory, at each step at all of them.
+    pub(super) fn touch(&self, people: &[PersonNo]) -> usize {
+        let slots: SmallVec<[&Slot; 64]> = people.iter().filter_map(|no| self.loaded.get(no)).collect();
+        let first: usize = slots.iter().map(|slot| slot.person.touch()).sum();
+        first + slots.iter().map(|slot| slot.person.touch_history()).sum::<usize>()
     }
 
     /// To whom an order belongs.
