@@ -11,6 +11,7 @@ use ::engine::effect::Effect;
 use ::engine::storage::{
     ChunkRecord, MessageKey, OrderKey, OrderRecord, PersonNo, PersonRecord, Saved, Storage, StorageError,
 };
+use ::engine::workspace::ahead::{AHEAD, Keys};
 use ::engine::workspace::{Applied, Workspace};
 use model::{
     Command, Event, EventKind, Identity, IdentityKey, Map, OrderPolicy, Record, SegmentDefinition, SegmentId, Source,
@@ -102,6 +103,26 @@ impl Told {
             Applied::Changed { .. } => Ok(()),
             other => Err(format!("record {}: {other:?}", self.position)),
         }
+    }
+
+    /// Applies the events of a step as the daemon applies what has gathered: what comes next is looked at together.
+    fn apply_all(&mut self, step: &mut Vec<(Time, Event)>) -> Result<(), String> {
+        let keys: Vec<Keys> = step.iter().map(|(_, event)| Keys::of(event)).collect();
+        let mut known = keys.iter();
+        for (place, (time, event)) in step.drain(..).enumerate() {
+            if place % AHEAD == 0 {
+                self.workspace.look_ahead(keys.get(place..keys.len().min(place + AHEAD)).unwrap_or_default());
+            }
+            self.position += 1;
+            let (workspace, command) = (WorkspaceId::from(WORKSPACE), Command::Event(Box::new(event)));
+            let record = Record { position: self.position, time, workspace, command };
+            let applied = self.workspace.apply_known(&record, known.next(), &mut self.effects);
+            match applied.map_err(|why| why.to_string())? {
+                Applied::Changed { .. } => {}
+                other => return Err(format!("record {}: {other:?}", self.position)),
+            }
+        }
+        Ok(())
     }
 
     /// Looks at what the records of a step brought.
@@ -200,16 +221,19 @@ pub fn run(dir: &Path, asked: Asked) -> Result<Outcome, String> {
     let (mut done, mut last) = (0, BEGIN);
     let began = Instant::now();
     let mut step = Instant::now();
+    let mut waiting = Vec::new();
     for event in input::events(&events).take(asked.events as usize) {
         let time = Time::from_millis(event.millis);
-        told.apply(time, Command::Event(Box::new(activity(&event, time))))?;
+        waiting.push((time, activity(&event, time)));
         (done, last) = (done + 1, event.millis);
-        if done % asked.step as u64 == 0 {
+        if waiting.len() == asked.step {
+            told.apply_all(&mut waiting)?;
             told.look();
             steps.add(step.elapsed());
             step = Instant::now();
         }
     }
+    told.apply_all(&mut waiting)?;
     let more = input::events(&events).nth(done as usize).is_some();
     let end = if more { last } else { last.max(END) };
     told.tick(Time::from_millis(end))?;

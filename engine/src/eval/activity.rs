@@ -17,19 +17,18 @@ use rust_decimal::prelude::ToPrimitive;
 
 /// Evaluates a condition on what happened.
 pub(super) fn activity(plan: &Plan, asked: &Activity, subject: &dyn Subject, now: Time) -> Outcome {
-    let lined = asked.line.and_then(|line| subject.line(Wanted::Activity(asked, line)));
-    match lined.map(|lined| lined.ready) {
-        Some(Some(ready)) => {
-            indexed::activity(plan, asked, ready, now).unwrap_or_else(|| gone_through(plan, asked, subject, now))
-        }
-        Some(None) => {
-            let uncounted = subject.uncounted();
-            let moments = uncounted.filter(|_| asked.is_bare()).and_then(|known| known.moments(asked.event.as_deref()));
-            let known = moments.and_then(|moments| indexed::moments(plan, asked, moments, now));
-            known.unwrap_or_else(|| gone_through(plan, asked, uncounted.unwrap_or(subject), now))
-        }
-        None => gone_through(plan, asked, subject, now),
-    }
+    let Some(lined) = asked.line.and_then(|line| subject.line(Wanted::Activity(asked, line))) else {
+        return gone_through(plan, asked, subject, now);
+    };
+    let known = match (lined.moments, lined.ready) {
+        (Some(moments), _) => indexed::moments(plan, asked, moments, now),
+        (None, Some(ready)) => match indexed::activity(plan, asked, ready, now) {
+            Some(known) => Some(known),
+            None => return gone_through(plan, asked, subject, now),
+        },
+        (None, None) => None,
+    };
+    known.unwrap_or_else(|| gone_through(plan, asked, subject.uncounted().unwrap_or(subject), now))
 }
 
 fn gone_through(plan: &Plan, asked: &Activity, subject: &dyn Subject, now: Time) -> Outcome {

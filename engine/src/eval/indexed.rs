@@ -80,7 +80,7 @@ impl<'a, R: Row + ?Sized> Part<'a, R> {
             frame.found();
         }
         let to = match frame.until {
-            Time::MAX => row.len(),
+            Time::MAX => row.count(),
             until => row.first_not(&|time| time < until),
         };
         let left = |time: Time| frame.has_left(time, kept);
@@ -241,7 +241,9 @@ pub(super) fn moments(plan: &Plan, asked: &Activity, moments: Moments<'_>, now: 
 fn any(frame: &Frame<'_>, bounds: &Bounds, rows: &[(&dyn Row, bool)], forgotten: Time) -> Option<Outcome> {
     let range = Range::of_counts(bounds)?;
     // From one on all numbers are alike.
-    if !(range.low <= 1 && range.high >= i128::from(u32::MAX)) && !(range.low <= 0 && range.high == 0) {
+    let some_or_any = range.low <= 1 && range.high >= i128::from(u32::MAX);
+    let none = range.low <= 0 && range.high == 0;
+    if !some_or_any && !none {
         return None;
     }
     let (mut many, mut until) = (0, Time::MIN);

@@ -1,5 +1,6 @@
 //! What matches a condition, kept in order of time, so that a long history need not be gone through.
 
+use super::row::Moments;
 use crate::language::ast::Figure;
 use crate::person::tree::{Item, Sum, Tree};
 use crate::plan::{Activity, Filter, Measure, Spending};
@@ -31,9 +32,11 @@ pub struct Ready {
 }
 
 /// How a condition that a line can answer is to be answered.
-pub struct Lined {
+pub struct Lined<'a> {
     /// The line; `None` where so little happened that it is gone through.
     pub ready: Option<Ready>,
+    /// When it happened, where nothing else is asked for: then that is all that is needed.
+    pub moments: Option<Moments<'a>>,
     /// How much is known of what is asked for, whatever the window.
     pub happenings: usize,
 }

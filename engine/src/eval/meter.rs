@@ -102,7 +102,7 @@ impl Subject for Metered<'_> {
         self.subject.rate(from, to, at)
     }
 
-    fn line(&self, wanted: Wanted<'_>) -> Option<Lined> {
+    fn line(&self, wanted: Wanted<'_>) -> Option<Lined<'_>> {
         let lined = self.subject.line(wanted)?;
         let made = self.made.zip(wanted.key()).is_some_and(|(made, key)| !made.borrow_mut().insert(key));
         let looks = if made { 0 } else { lined.happenings.saturating_mul(wanted.looks()) };

@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 /// Times in order.
 pub trait Row {
     /// How many there are.
-    fn len(&self) -> usize;
+    fn count(&self) -> usize;
     /// The time at a place.
     fn time(&self, place: usize) -> Option<Time>;
     /// How many stand first of which `before` is true: it must be true of none behind them.
@@ -18,7 +18,7 @@ pub trait Row {
 
     /// The last one.
     fn last(&self) -> Option<Time> {
-        self.time(self.len().checked_sub(1)?)
+        self.time(self.count().checked_sub(1)?)
     }
 }
 
@@ -53,7 +53,7 @@ impl Timed for Counted {
 
 #[allow(private_bounds)]
 impl<T: Timed> Row for Tree<T> {
-    fn len(&self) -> usize {
+    fn count(&self) -> usize {
         Tree::len(self)
     }
 
@@ -68,7 +68,7 @@ impl<T: Timed> Row for Tree<T> {
 
 /// Nothing at all.
 impl Row for () {
-    fn len(&self) -> usize {
+    fn count(&self) -> usize {
         0
     }
 

@@ -2,7 +2,6 @@
 
 use super::line::{Lined, Wanted};
 use super::reach::Reach;
-use super::row::Moments;
 use crate::plan::Without;
 use model::{Time, Value};
 use rust_decimal::Decimal;
@@ -58,12 +57,7 @@ pub trait Subject {
 
     /// What matches, kept in order of time, or that it is little; `None` when it must be gone through. It
     /// follows from what is known of the person alone, not from what of it is in memory.
-    fn line(&self, _wanted: Wanted<'_>) -> Option<Lined> {
-        None
-    }
-
-    /// When something happened, of one name or of any; `None` when it must be gone through.
-    fn moments(&self, _name: Option<&str>) -> Option<Moments<'_>> {
+    fn line(&self, _wanted: Wanted<'_>) -> Option<Lined<'_>> {
         None
     }
 

@@ -91,11 +91,15 @@ struct Asked<'a> {
 
 impl View<'_> {
     /// What matches, up to date, unless it is little; `None` for what no line is kept of.
-    pub(super) fn kept_line(&self, wanted: Wanted<'_>) -> Option<Lined> {
+    pub(super) fn kept_line(&self, wanted: Wanted<'_>) -> Option<Lined<'_>> {
         let key = wanted.key()?;
         let happenings = self.happened(wanted);
-        if happenings < LONG {
-            return Some(Lined { ready: None, happenings });
+        let moments = match wanted {
+            Wanted::Activity(asked, _) if asked.is_bare() => self.moments(asked),
+            _ => None,
+        };
+        if moments.is_some() || happenings < LONG {
+            return Some(Lined { ready: None, moments, happenings });
         }
         let mut lines = self.person.lines.lock();
         let kept = lines.get_or_insert_default();
@@ -113,7 +117,7 @@ impl View<'_> {
         }
         entry.0 = newest;
         let ready = Ready { line: Arc::clone(&entry.1), forgotten: self.context.forgotten };
-        Some(Lined { ready: Some(ready), happenings })
+        Some(Lined { ready: Some(ready), moments: None, happenings })
     }
 }
 

@@ -14,7 +14,7 @@ use crate::person::names::Names;
 use crate::person::orders::{Counted, Words};
 use crate::person::past::Past;
 use crate::person::{Named, Person};
-use crate::plan::Without;
+use crate::plan::{Activity, Without};
 use crate::storage::PersonNo;
 use model::{Channel, ConsentState, OrderPolicy, Source, SourceKind, Time, Value};
 use rust_decimal::Decimal;
@@ -218,12 +218,41 @@ impl<'a> View<'a> {
         })
     }
 
+    /// The number of what a condition asks for: `None` for anything, `Some(None)` for what never happened to anybody.
+    fn number(&self, asked: &Activity) -> Option<Option<u32>> {
+        asked.event.as_deref().map(|name| asked.number.of(name, self.context.names))
+    }
+
+    /// When what a condition asks for happened, whatever it was like; `None` when that is not kept in order of time.
+    pub(super) fn moments(&self, asked: &Activity) -> Option<Moments<'_>> {
+        let (person, words, forgotten) = (self.person, self.context.words, self.context.forgotten);
+        let orders = || self.context.all_orders_count().then_some((&person.counted as &dyn Row, true));
+        let mut rows = SmallVec::new();
+        match self.number(asked) {
+            Some(None) => {}
+            Some(Some(number)) if number == words.completed => rows.push(orders()?),
+            // What carts show is not in one row.
+            Some(Some(number)) if person.cart_changes(number, words).is_some() => return None,
+            Some(Some(number)) => {
+                let row = person.by_name.get(&number);
+                rows.extend(row.map(|row| (row as &dyn Row, words.is_order(number))));
+            }
+            None if person.carts.is_some() => return None,
+            None => {
+                rows.push(orders()?);
+                let named = person.by_name.iter();
+                rows.extend(named.map(|(number, row)| (row as &dyn Row, words.is_order(*number))));
+            }
+        }
+        Some(Moments { rows, forgotten })
+    }
+
     /// How much is known of what a condition asks for, but for what is past retention.
     pub(super) fn happened(&self, wanted: Wanted<'_>) -> usize {
         let (person, words) = (self.person, self.context.words);
         let asked = match wanted {
             Wanted::Spent(_) => return person.counted.len(),
-            Wanted::Activity(asked, _) => asked.event.as_deref().map(|name| self.context.names.number(name)),
+            Wanted::Activity(asked, _) => self.number(asked),
         };
         let of_name = |number: u32| {
             let changes = person.cart_changes(number, words);
@@ -338,37 +367,8 @@ impl Subject for View<'_> {
         days.range(..=self.context.day(at)).next_back().map(|(_, rate)| *rate)
     }
 
-    fn line(&self, wanted: Wanted<'_>) -> Option<Lined> {
+    fn line(&self, wanted: Wanted<'_>) -> Option<Lined<'_>> {
         self.kept_line(wanted)
-    }
-
-    fn moments(&self, name: Option<&str>) -> Option<Moments<'_>> {
-        let (person, context, forgotten) = (self.person, &self.context, self.context.forgotten);
-        let orders = || context.all_orders_count().then(|| (&person.counted as &dyn Row, true));
-        let mut rows = SmallVec::new();
-        let number = match name {
-            Some(name) => match context.names.number(name) {
-                Some(number) => Some(number),
-                None => return Some(Moments { rows, forgotten }),
-            },
-            None => None,
-        };
-        match number {
-            Some(number) if number == context.words.completed => rows.push(orders()?),
-            // What carts show is not in one row.
-            Some(number) if person.cart_changes(number, context.words).is_some() => return None,
-            Some(number) => {
-                let kept = context.words.is_order(number);
-                rows.extend(person.by_name.get(&number).map(|row| (row as &dyn Row, kept)));
-            }
-            None if person.carts.is_some() => return None,
-            None => {
-                rows.push(orders()?);
-                let named = person.by_name.iter();
-                rows.extend(named.map(|(number, row)| (row as &dyn Row, context.words.is_order(*number))));
-            }
-        }
-        Some(Moments { rows, forgotten })
     }
 
     fn stable_id(&self) -> &str {

@@ -2,8 +2,8 @@
 
 use super::touched::filters_turn;
 use super::{
-    Activity, Constants, Extent, Filter, Kind, Measure, Next, Node, Plan, Sample, Sequence, Spending, Step, Test,
-    TouchedBy, Window, Without,
+    Activity, Constants, Extent, Filter, Kind, Measure, Next, Node, Number, Plan, Sample, Sequence, Spending, Step,
+    Test, TouchedBy, Window, Without,
 };
 use crate::eval::values::{fold, start_of_day};
 use crate::language::ast::{self, Bounds, PropertyTest};
@@ -213,7 +213,7 @@ impl Compiler<'_> {
         };
         let window = self.window(activity.window.as_ref())?;
         let line = if filters_turn(&filters) { None } else { Some(line(activity)) };
-        Ok(Activity { event: activity.event.clone(), filters, window, measure, line })
+        Ok(Activity { event: activity.event.clone(), filters, window, measure, line, number: Number::default() })
     }
 
     fn window(&self, window: Option<&ast::Window>) -> Compiled<Window> {

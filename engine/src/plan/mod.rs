@@ -14,10 +14,12 @@ pub use touched::TouchedBy;
 use crate::eval::calendar::fixed_micros;
 use crate::language::Definition;
 use crate::language::ast::{Bounds, Calendar, Direction, Figure, Span};
+use crate::person::names::Names;
 use jiff::tz::TimeZone;
 use model::Time;
 use regex::Regex;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A definition ready to be evaluated.
 #[derive(Clone, Debug)]
@@ -197,6 +199,33 @@ pub struct Activity {
     /// The same for all that measure the same of the same happenings, whatever the window and the bounds;
     /// `None` when a filter looks at the clock.
     pub line: Option<u128>,
+    /// The number of its name, once it has one.
+    pub(crate) number: Number,
+}
+
+/// The number of a name in the dictionary of a workspace, which never changes once it is given. Remembered, because it
+/// is asked with every event.
+#[derive(Debug)]
+pub struct Number(AtomicU32);
+
+impl Default for Number {
+    fn default() -> Number {
+        Number(AtomicU32::new(u32::MAX))
+    }
+}
+
+impl Number {
+    /// The number of a name.
+    pub(crate) fn of(&self, name: &str, names: &Names) -> Option<u32> {
+        match self.0.load(Ordering::Relaxed) {
+            u32::MAX => {
+                let number = names.number(name)?;
+                self.0.store(number, Ordering::Relaxed);
+                Some(number)
+            }
+            known => Some(known),
+        }
+    }
 }
 
 impl Activity {

@@ -52,7 +52,7 @@ impl Subject for Unsaid<'_, '_> {
         self.view.rate(from, to, at)
     }
 
-    fn line(&self, wanted: Wanted<'_>) -> Option<Lined> {
+    fn line(&self, wanted: Wanted<'_>) -> Option<Lined<'_>> {
         self.view.line(wanted)
     }
 

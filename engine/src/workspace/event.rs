@@ -106,10 +106,7 @@ impl<S: Storage> Workspace<S> {
                 touched.insert_new(no);
             }
         }
-        let known_person = known.and_then(|(_, no)| self.people.get(no));
-        let newest = known_person.and_then(|person| person.facts.last()).map(Fact::anchors);
-        let anchors = share(newest, Anchors { anchor: own_anchor, own: own_anchor });
-        let mut fact = self.fact(event, (message, source as u32), anchors, time);
+        let mut fact = self.fact(event, (message, source as u32), self.anchors(own_anchor, known), time);
         let is_order = fact.name.is_some_and(|name| self.words.is_order(name));
         let said = if is_order || cart.is_some() { split_traits(&mut fact) } else { None };
         let moved = self.place_order(event, &mut fact, &mut touched)?;
@@ -127,6 +124,13 @@ impl<S: Storage> Workspace<S> {
         self.settle_event(touched, scope, When { cause, ..when }, effects)?;
         let person = self.holder_of(&own_anchor, known)?.and_then(|no| self.stable_id(no));
         Ok(Applied::Changed { person })
+    }
+
+    /// The anchors of a fact, shared with the newest one of whoever is known.
+    fn anchors(&self, own: IdentityKey, known: Option<(IdentityKey, PersonNo)>) -> Arc<Anchors> {
+        let person = known.and_then(|(_, no)| self.people.get(no));
+        let newest = person.and_then(|person| person.facts.last()).map(Fact::anchors);
+        share(newest, Anchors { anchor: own, own })
     }
 
     /// Whether nothing as early is known of one of the touched.

@@ -220,7 +220,7 @@ impl Subject for Unscanned<'_> {
     fn rate(&self, from: &str, to: &str, at: Time) -> Option<Decimal> {
         self.0.rate(from, to, at)
     }
-    fn line(&self, wanted: Wanted<'_>) -> Option<Lined> {
+    fn line(&self, wanted: Wanted<'_>) -> Option<Lined<'_>> {
         self.0.line(wanted)
     }
     fn stable_id(&self) -> &str {

@@ -9,8 +9,10 @@ mod connect;
 mod consented;
 mod define;
 mod erase;
+mod evaluate;
 mod event;
 pub mod export;
+mod fire;
 mod giving;
 mod held;
 pub mod history;
@@ -36,7 +38,7 @@ use crate::effect::{Cause, Effect};
 use crate::person::names::Names;
 use crate::person::orders::Words;
 use crate::person::view::Context;
-use crate::storage::{PersonNo, Storage, StorageError};
+use crate::storage::{Storage, StorageError};
 use model::{Command, IdentityKey, ListDefinition, ListId, Record, SegmentId, Source, Time, WorkspaceId};
 use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,7 +46,9 @@ use std::sync::Arc;
 
 pub use query::{PersonName, SegmentState};
 
-/// How many timers one record fires: a wave of them goes on between records.
+/// How many timers one record fires that change something: a wave of them goes on between records. Which others there
+/// are does not follow from the records alone (a version is built beside them), so they must not count: a replay would
+/// find other changes with other records.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Turns {
     /// A tick: some 80 ms, between which records are applied.
@@ -183,43 +187,6 @@ impl<S: Storage> Workspace<S> {
         self.sweep()?;
         self.people.evict();
         Ok(applied)
-    }
-
-    /// Fires the timers before `until`, and those at it if `inclusive`: so many at most.
-    fn fire(
-        &mut self,
-        (until, inclusive): (Time, bool),
-        most: usize,
-        position: u64,
-        effects: &mut Vec<Effect>,
-    ) -> Result<(), StorageError> {
-        let mut left = most;
-        loop {
-            let instant = self.timers.next();
-            if instant > until || (instant == until && !inclusive) || instant == Time::MAX || left == 0 {
-                return Ok(());
-            }
-            // Whoever waits longer than others was touched by nothing since: they are as they were then.
-            self.now = instant;
-            let when = When { at: instant, found: until, cause: Cause::Time, position };
-            for no in self.timers.at(instant, left) {
-                left -= 1;
-                self.fire_one(no, when, effects)?;
-                self.people.evict();
-            }
-        }
-    }
-
-    /// Fires what a person waits for who is about to be touched, of a wave that is not through yet.
-    fn fire_before(&mut self, no: PersonNo, effects: &mut Vec<Effect>) -> Result<(), StorageError> {
-        let now = self.now;
-        while self.timers.instant(no) < now.0 {
-            self.now = Time(self.timers.instant(no));
-            let when = When { at: self.now, found: now, cause: Cause::Time, position: self.position };
-            self.fire_one(no, when, effects)?;
-        }
-        self.now = now;
-        Ok(())
     }
 
     /// Has each record fire as many timers as this. A replay needs what held before: it is for those who

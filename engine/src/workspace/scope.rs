@@ -6,6 +6,7 @@ use super::waits::Wait;
 use crate::eval::Outcome;
 use crate::person::consent::Foreign;
 use crate::storage::{PersonNo, Storage};
+use model::Time;
 
 /// Which versions to evaluate.
 pub(super) enum Scope {
@@ -17,6 +18,8 @@ pub(super) enum Scope {
     Some(Vec<u32>),
     /// These, and they are all that time can change.
     Timed(Vec<u32>),
+    /// These, of all that time can change; the others want to be asked at an instant.
+    Due(Vec<u32>, Time),
 }
 
 /// The versions that were looked at, in order, what came of those that can be evaluated, and what that waits for.

@@ -6,10 +6,9 @@ use super::presence::Anew;
 use super::query::key_of;
 use super::scope::Scope;
 use super::segments::Version;
-use super::waits::Wait;
 use super::{When, Workspace};
 use crate::effect::{Desired, Effect, Transition};
-use crate::eval::{Memo, Outcome, Tri, evaluate_bounded};
+use crate::eval::Tri;
 use crate::person::consent::Foreign;
 use crate::person::small_map::SmallMap;
 use crate::person::view::View;
@@ -141,59 +140,6 @@ impl<S: Storage> Workspace<S> {
         Ok(foreign)
     }
 
-    /// Evaluates versions for one person in memory, now.
-    pub(super) fn evaluate(
-        &self,
-        no: PersonNo,
-        versions: impl Iterator<Item = u32>,
-        foreign: &Foreign,
-    ) -> Vec<(u32, Outcome)> {
-        self.evaluate_noting(no, versions, foreign, &mut Vec::new())
-    }
-
-    /// The same, noting what the answers wait for.
-    pub(super) fn evaluate_noting(
-        &self,
-        no: PersonNo,
-        versions: impl Iterator<Item = u32>,
-        foreign: &Foreign,
-        waits: &mut Vec<Wait>,
-    ) -> Vec<(u32, Outcome)> {
-        let Some(person) = self.people.get(no) else { return Vec::new() };
-        let Some(stable_id) = person.stable_id() else { return Vec::new() };
-        let view = View { person, context: self.context(), now: self.now, foreign, stable_id: &stable_id };
-        let covered = versions.filter_map(|bitmap| Some((bitmap, self.segments.versions.get(&bitmap)?)));
-        let mut memo = Memo::default();
-        covered
-            .filter(|(_, version)| version.covers(no))
-            .filter_map(|(bitmap, version)| Some((bitmap, version.plan.as_ref().ok()?)))
-            .map(|(bitmap, plan)| {
-                let outcome = evaluate_bounded(self.steps_max, plan, &view, self.now, &mut memo);
-                let outcome = outcome.unwrap_or(Outcome::OVERRUN);
-                waits.push(Wait { bitmap, until: outcome.until, steady: memo.steady() });
-                (bitmap, outcome)
-            })
-            .collect()
-    }
-
-    /// A person's timer came: evaluates what time can change.
-    pub(super) fn fire_one(&mut self, no: PersonNo, when: When, effects: &mut Vec<Effect>) -> Result<(), StorageError> {
-        self.timers.set(no, Time::MAX);
-        let mut touched = Touched::new(false);
-        self.capture(no, &mut touched)?;
-        let (scope, rest) = match self.due_of(no) {
-            Some((due, rest)) => {
-                #[cfg(debug_assertions)]
-                self.check_waits(no, &due, rest);
-                (Scope::Some(due), rest)
-            }
-            None => (Scope::Timed(self.timed_for(no)), Time::MAX),
-        };
-        self.settle(touched, scope, when, effects)?;
-        self.timers.lower(no, rest);
-        Ok(())
-    }
-
     /// Brings memberships and lists up to date for the touched clusters, and says what changed.
     pub(super) fn settle(
         &mut self,
@@ -267,16 +213,18 @@ impl<S: Storage> Workspace<S> {
                 let outcomes = self.evaluate_noting(no, all.iter().copied(), &foreign, &mut waits);
                 (all, outcomes, waits)
             }
-            Scope::Some(some) | Scope::Timed(some) if !renamed => {
+            Scope::Some(some) | Scope::Timed(some) | Scope::Due(some, _) if !renamed => {
                 let outcomes = self.evaluate_noting(no, some.iter().copied(), &foreign, &mut waits);
                 (some.clone(), outcomes, waits)
             }
             _ => self.look_anew(no, (before.stable_id.is_some(), now_id.is_some()), &foreign),
         };
-        let some = !renamed && matches!(scope, Scope::Some(_));
+        let some = !renamed && matches!(scope, Scope::Some(_) | Scope::Due(..));
         self.people.remember(no, self.segments.index.generation(), &waits, !some);
         self.stop_overruns(no, now_id, &mut outcomes);
-        self.set_timer(no, &outcomes, renamed || matches!(scope, Scope::All | Scope::Concerning));
+        let everything = renamed || matches!(scope, Scope::All | Scope::Concerning);
+        let rest = if let Scope::Due(_, rest) = scope { *rest } else { Time::MAX };
+        self.set_timer(no, &outcomes, everything, rest);
         let was_person = self.segments.people.contains(no);
         self.set_person(no, now_id.is_some());
         // Outcomes come in the order of `looked_at`, without those that are not built yet or can't be evaluated.
@@ -307,22 +255,6 @@ impl<S: Storage> Workspace<S> {
             }
         }
         Ok(looked_at)
-    }
-
-    /// Stops the versions that took too many steps for a person, and leaves them out.
-    fn stop_overruns(&mut self, no: PersonNo, id: Option<&Arc<str>>, outcomes: &mut Vec<(u32, Outcome)>) {
-        for (bitmap, _) in outcomes.extract_if(.., |(_, outcome)| outcome.is_overrun()) {
-            self.stop_version(bitmap, no, id.map_or("", |id| id));
-        }
-    }
-
-    fn set_timer(&mut self, no: PersonNo, outcomes: &[(u32, Outcome)], everything: bool) {
-        let until = outcomes.iter().map(|(_, outcome)| outcome.until).min().unwrap_or(Time::MAX);
-        if everything {
-            self.timers.set(no, until);
-        } else {
-            self.timers.lower(no, until);
-        }
     }
 
     fn set_person(&mut self, no: PersonNo, on: bool) {
