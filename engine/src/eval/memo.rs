@@ -23,6 +23,11 @@ pub struct Memo {
 }
 
 impl Memo {
+    /// For so many definitions, or more.
+    pub(crate) fn with_room_for(definitions: usize) -> Memo {
+        Memo { few: Vec::with_capacity(definitions.min(FEW)), ..Memo::default() }
+    }
+
     /// Remembers from now on.
     pub(super) fn shared(&mut self) -> &mut Memo {
         self.on = true;

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Happenings that a condition asks for from which on a line is kept; fewer are gone through.
 #[cfg(not(test))]
-pub const LONG: usize = 256;
+pub const LONG: usize = 64;
 /// In tests a few are many.
 #[cfg(test)]
 pub const LONG: usize = 6;

@@ -30,18 +30,18 @@ impl<S: Storage> Workspace<S> {
         let Some(person) = self.people.get(no) else { return Vec::new() };
         let Some(stable_id) = person.stable_id() else { return Vec::new() };
         let view = View { person, context: self.context(), now: self.now, foreign, stable_id: &stable_id };
-        let covered = versions.filter_map(|bitmap| Some((bitmap, self.segments.versions.get(&bitmap)?)));
-        let mut memo = Memo::default();
-        covered
-            .filter(|(_, version)| version.covers(no))
-            .filter_map(|(bitmap, version)| Some((bitmap, version.plan.as_ref().ok()?)))
-            .map(|(bitmap, plan)| {
-                let outcome = evaluate_bounded(self.steps_max, plan, &view, self.now, &mut memo);
-                let outcome = outcome.unwrap_or(Outcome::OVERRUN);
-                waits.push(Wait { bitmap, until: outcome.until, steady: memo.steady() });
-                (bitmap, outcome)
-            })
-            .collect()
+        let (most, _) = versions.size_hint();
+        let (mut memo, mut outcomes) = (Memo::with_room_for(most), Vec::with_capacity(most));
+        waits.reserve_exact(most);
+        for bitmap in versions {
+            let version = self.segments.versions.get(&bitmap).filter(|version| version.covers(no));
+            let Some(plan) = version.and_then(|version| version.plan.as_ref().ok()) else { continue };
+            let outcome = evaluate_bounded(self.steps_max, plan, &view, self.now, &mut memo);
+            let outcome = outcome.unwrap_or(Outcome::OVERRUN);
+            waits.push(Wait { bitmap, until: outcome.until, steady: memo.steady() });
+            outcomes.push((bitmap, outcome));
+        }
+        outcomes
     }
 
     /// Stops the versions that took too many steps for a person, and leaves them out.
