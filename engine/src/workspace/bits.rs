@@ -72,6 +72,9 @@ impl Bits {
     /// whether what is stored changed.
     pub(super) fn set(&mut self, no: PersonNo, on: bool, (was_person, is_person): (bool, bool)) -> (bool, bool) {
         let odd = on != (self.of_everybody && is_person);
+        if !odd && self.odd.is_empty() {
+            return (self.of_everybody && was_person, false);
+        }
         let changed = if odd { self.odd.insert(no) } else { self.odd.remove(no) };
         let was_odd = odd != changed;
         (was_odd != (self.of_everybody && was_person), changed)

@@ -9,15 +9,16 @@ use crate::person::small_map::SmallMap;
 use crate::person::{IDENTITY_LINKS_MAX, Node, PERSON_IDENTITIES_MAX, Person};
 use crate::storage::{LinkRecord, PersonNo, Storage, StorageError};
 use model::{Identity, IdentityKey, Time};
+use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What an event would change about who is who.
 #[derive(Debug, Default)]
 pub(super) struct Links<'a> {
     /// The identities with their keys.
-    pub(super) keys: Vec<(IdentityKey, &'a Identity)>,
+    pub(super) keys: SmallVec<[(IdentityKey, &'a Identity); 4]>,
     /// The clusters that hold them now, in order.
-    pub(super) holders: Vec<PersonNo>,
+    pub(super) holders: SmallVec<[PersonNo; 4]>,
     /// Identities that nobody holds yet.
     unknown: Vec<Identity>,
     /// Links that are new or earlier than known, both ways for strong pairs.

@@ -226,7 +226,9 @@ impl<S: Storage> Workspace<S> {
         let rest = if let Scope::Due(_, rest) = scope { *rest } else { Time::MAX };
         self.set_timer(no, &outcomes, everything, rest);
         let was_person = self.segments.people.contains(no);
-        self.set_person(no, now_id.is_some());
+        if was_person != now_id.is_some() {
+            self.set_person(no, now_id.is_some());
+        }
         // Outcomes come in the order of `looked_at`, without those that are not built yet or can't be evaluated.
         let mut outcomes = outcomes.into_iter().peekable();
         for bitmap in looked_at.iter().copied() {

@@ -7,7 +7,7 @@
 use crate::storage::{PersonNo, TIMER_BLOCK_LEN};
 use model::Time;
 use roaring::RoaringBitmap;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Instants that are gone through to count who is due.
 const COUNTED_MAX: usize = 10_000;
@@ -18,13 +18,21 @@ enum Due {
     Many(Box<RoaringBitmap>),
 }
 
+/// The instants of people with numbers that follow one another.
+#[derive(Default)]
+struct Block {
+    /// None as long as nobody of them has one.
+    instants: Vec<i64>,
+    /// Whether it has changed since it was taken.
+    dirty: bool,
+}
+
 /// The timers of a workspace.
 #[derive(Default)]
 pub(super) struct Timers {
-    blocks: BTreeMap<u32, Vec<i64>>,
+    blocks: Vec<Block>,
     due: BTreeMap<i64, Due>,
     len: u64,
-    dirty: BTreeSet<u32>,
 }
 
 impl Due {
@@ -54,7 +62,7 @@ impl Timers {
             for (place, instant) in instants.iter().enumerate().filter(|(_, instant)| **instant != i64::MAX) {
                 timers.insert(*instant, block * TIMER_BLOCK_LEN + place as u32);
             }
-            timers.blocks.insert(block, instants);
+            timers.block(block).instants = instants;
         }
         timers
     }
@@ -78,15 +86,18 @@ impl Timers {
         }
     }
 
-    fn cell(&mut self, no: PersonNo) -> Option<&mut i64> {
-        let block = self.blocks.entry(no / TIMER_BLOCK_LEN);
-        block.or_insert_with(|| vec![i64::MAX; TIMER_BLOCK_LEN as usize]).get_mut((no % TIMER_BLOCK_LEN) as usize)
+    fn block(&mut self, number: u32) -> &mut Block {
+        let number = number as usize;
+        if number >= self.blocks.len() {
+            self.blocks.resize_with(number + 1, Block::default);
+        }
+        &mut self.blocks[number]
     }
 
     /// A person's instant, microseconds; `i64::MAX` for none.
     pub(super) fn instant(&self, no: PersonNo) -> i64 {
-        let block = self.blocks.get(&(no / TIMER_BLOCK_LEN));
-        block.and_then(|block| block.get((no % TIMER_BLOCK_LEN) as usize)).copied().unwrap_or(i64::MAX)
+        let block = self.blocks.get((no / TIMER_BLOCK_LEN) as usize);
+        block.and_then(|block| block.instants.get((no % TIMER_BLOCK_LEN) as usize)).copied().unwrap_or(i64::MAX)
     }
 
     /// Sets a person's instant; `Time::MAX` for none.
@@ -95,16 +106,18 @@ impl Timers {
         if before == instant.0 {
             return;
         }
-        if let Some(cell) = self.cell(no) {
+        let block = self.block(no / TIMER_BLOCK_LEN);
+        block.instants.resize(TIMER_BLOCK_LEN as usize, i64::MAX);
+        if let Some(cell) = block.instants.get_mut((no % TIMER_BLOCK_LEN) as usize) {
             *cell = instant.0;
         }
+        block.dirty = true;
         if before != i64::MAX {
             self.remove(before, no);
         }
         if instant != Time::MAX {
             self.insert(instant.0, no);
         }
-        self.dirty.insert(no / TIMER_BLOCK_LEN);
     }
 
     /// Brings a person's instant forward, never back.
@@ -140,8 +153,12 @@ impl Timers {
 
     /// The blocks that changed since the last call.
     pub(super) fn take_dirty(&mut self) -> Vec<(u32, Vec<i64>)> {
-        let dirty = std::mem::take(&mut self.dirty);
-        dirty.into_iter().filter_map(|block| Some((block, self.blocks.get(&block)?.clone()))).collect()
+        let numbered = self.blocks.iter_mut().enumerate().filter(|(_, block)| block.dirty);
+        let taken = numbered.map(|(number, block)| {
+            block.dirty = false;
+            (number as u32, block.instants.clone())
+        });
+        taken.collect()
     }
 }
 
