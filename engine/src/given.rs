@@ -4,7 +4,7 @@
 use crate::effect::{Presence, Transition};
 use model::SegmentId;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// That a version held of everybody for a while.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -27,16 +27,20 @@ impl Rule {
     }
 }
 
-/// Every rule that there is or was.
+/// Every rule that there is or was. Of one segment each begins when the one before has ended.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Given {
     rules: BTreeMap<SegmentId, Vec<Rule>>,
     /// The segment of each number of bitmaps.
     segments: BTreeMap<u32, SegmentId>,
-    /// How many hold now.
-    open: usize,
-    /// The newest position at which one ended.
-    newest_end: u64,
+    /// The numbers of those that hold now.
+    open: BTreeSet<u32>,
+    /// The segments that have one that holds now.
+    here: BTreeSet<SegmentId>,
+    /// The other segments, each with the position at which its newest rule ended.
+    gone: BTreeSet<(u64, SegmentId)>,
+    /// Where each that does not hold any more ended.
+    ends: BTreeSet<(u64, u32)>,
 }
 
 impl Given {
@@ -48,10 +52,33 @@ impl Given {
     }
 
     fn add(&mut self, rule: Rule) {
-        self.open += usize::from(rule.until.is_none());
-        self.newest_end = self.newest_end.max(rule.until.unwrap_or_default());
+        let rules = self.rules.entry(rule.segment.clone()).or_default();
+        if let Some(end) = rules.last().and_then(|last| last.until) {
+            self.gone.remove(&(end, rule.segment.clone()));
+        }
+        match rule.until {
+            None => {
+                self.open.insert(rule.bitmap);
+                self.here.insert(rule.segment.clone());
+            }
+            Some(end) => {
+                self.ends.insert((end, rule.bitmap));
+                self.gone.insert((end, rule.segment.clone()));
+            }
+        }
         self.segments.insert(rule.bitmap, rule.segment.clone());
-        self.rules.entry(rule.segment.clone()).or_default().push(rule);
+        rules.push(rule);
+    }
+
+    /// What held of everybody of a segment for those who come or go at a position.
+    fn rule_at(&self, segment: &SegmentId, position: u64) -> Option<&Rule> {
+        let rules = self.rules.get(segment)?;
+        let begun = rules.partition_point(|rule| rule.from < position);
+        rules.get(begun.checked_sub(1)?).filter(|rule| rule.holds_at(position))
+    }
+
+    fn rule_of(&self, bitmap: u32, position: u64) -> Option<&Rule> {
+        self.rule_at(self.segments.get(&bitmap)?, position).filter(|rule| rule.bitmap == bitmap)
     }
 
     /// Every rule, older ones of a segment first.
@@ -60,8 +87,8 @@ impl Given {
     }
 
     /// The numbers of the versions that hold of everybody now.
-    pub fn open(&self) -> impl Iterator<Item = u32> {
-        self.rules().filter(|rule| rule.until.is_none()).map(|rule| rule.bitmap)
+    pub fn open(&self) -> &BTreeSet<u32> {
+        &self.open
     }
 
     /// A version holds of everybody from a position on.
@@ -71,30 +98,30 @@ impl Given {
 
     /// A version does not hold of everybody any more after a position.
     pub(crate) fn end(&mut self, bitmap: u32, until: u64) {
-        let rules = self.segments.get(&bitmap).and_then(|segment| self.rules.get_mut(segment));
-        let open = |rule: &&mut Rule| rule.bitmap == bitmap && rule.until.is_none();
-        if let Some(rule) = rules.and_then(|rules| rules.iter_mut().find(open)) {
+        let Some(segment) = self.segments.get(&bitmap).filter(|_| self.open.remove(&bitmap)) else { return };
+        let rules = self.rules.get_mut(segment);
+        if let Some(rule) = rules.and_then(|rules| rules.last_mut()).filter(|rule| rule.bitmap == bitmap) {
             rule.until = Some(until);
-            self.newest_end = self.newest_end.max(until);
-            self.open -= 1;
         }
+        self.here.remove(segment);
+        self.gone.insert((until, segment.clone()));
+        self.ends.insert((until, bitmap));
     }
 
     /// Whether a version holds of those who come or go at a position.
     pub(crate) fn holds(&self, bitmap: u32, position: u64) -> bool {
-        let rules = self.segments.get(&bitmap).and_then(|segment| self.rules.get(segment));
-        rules.into_iter().flatten().any(|rule| rule.bitmap == bitmap && rule.holds_at(position))
+        self.rule_of(bitmap, position).is_some()
     }
 
     /// Whether somebody who comes or goes at a position enters or leaves more than some versions.
     pub(crate) fn holds_more(&self, position: u64, but: &[u32]) -> bool {
-        self.open > but.len()
-            || (self.open > 0 || self.newest_end >= position)
-                && self.rules().any(|rule| rule.holds_at(position) && but.binary_search(&rule.bitmap).is_err())
+        let ended = self.ends.range((position, 0)..).map(|(_, bitmap)| bitmap);
+        let mut all = self.open.iter().chain(ended);
+        all.any(|bitmap| but.binary_search(bitmap).is_err() && self.holds(*bitmap, position))
     }
 
     /// Whether somebody enters or leaves a segment by coming or going.
-    pub(crate) fn moves(&self, presence: &Presence, segment: &SegmentId) -> bool {
+    pub fn moves(&self, presence: &Presence, segment: &SegmentId) -> bool {
         !self.each(presence, Some(segment), &mut |_| false)
     }
 
@@ -132,11 +159,86 @@ impl Given {
             cause: presence.cause,
             position: presence.position,
         };
-        let holds =
-            |rule: &&Rule| rule.holds_at(presence.position) && presence.but.binary_search(&rule.bitmap).is_err();
-        match segment {
-            Some(segment) => self.rules.get(segment).into_iter().flatten().filter(holds).all(|rule| take(of(rule))),
-            None => self.rules().filter(holds).all(|rule| take(of(rule))),
+        let mut tell = |segment: &SegmentId| {
+            let rule = self.rule_at(segment, presence.position);
+            let rule = rule.filter(|rule| presence.but.binary_search(&rule.bitmap).is_err());
+            rule.is_none_or(|rule| take(of(rule)))
+        };
+        if let Some(segment) = segment {
+            return tell(segment);
+        }
+        let gone = self.gone.range((presence.position, SegmentId(String::new()))..);
+        let gone: BTreeSet<&SegmentId> = gone.map(|(_, segment)| segment).collect();
+        if gone.is_empty() {
+            return self.here.iter().all(tell);
+        }
+        self.here.iter().chain(gone).collect::<BTreeSet<_>>().into_iter().all(tell)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::effect::Cause;
+    use model::Time;
+
+    const SEGMENTS: u32 = 5;
+
+    /// Ends and begins versions at some positions; the rules as they are, in the order in which they began.
+    fn history(given: &mut Given) -> Vec<Rule> {
+        let mut rules: Vec<Rule> = Vec::new();
+        let mut newest = [0_u32; SEGMENTS as usize];
+        for position in 1..60_u64 {
+            let segment = (position * 7 % 11) as u32 % SEGMENTS;
+            let last = &mut newest[segment as usize];
+            if *last > 0 {
+                given.end(*last, position);
+                let open = rules.iter_mut().find(|rule| rule.bitmap == *last && rule.until.is_none()).unwrap();
+                open.until = Some(position);
+            }
+            // Sometimes in the same step, sometimes later, sometimes the same version again.
+            let again = *last > 0 && position % 5 == 0;
+            let bitmap = if again { *last } else { position as u32 };
+            *last = if position % 3 == 0 || (segment == 4 && position > 20) { 0 } else { bitmap };
+            if *last > 0 {
+                let segment = SegmentId(format!("s{segment}"));
+                given.begin(&segment, position as u32, bitmap, position);
+                rules.push(Rule { segment, version: position as u32, bitmap, from: position, until: None });
+            }
+        }
+        rules
+    }
+
+    #[test]
+    fn what_held_at_a_position_is_found_as_by_looking_at_every_rule() {
+        let mut given = Given::default();
+        let rules = history(&mut given);
+        assert_eq!(Given::new(given.rules().cloned()), given);
+        let open: BTreeSet<u32> = rules.iter().filter(|rule| rule.until.is_none()).map(|rule| rule.bitmap).collect();
+        assert!(rules.len() > 30 && open.len() > 1 && !given.gone.is_empty());
+        assert_eq!(*given.open(), open);
+        for position in 0..70 {
+            let mut held: Vec<&Rule> = rules.iter().filter(|rule| rule.holds_at(position)).collect();
+            held.sort_by(|left, right| left.segment.cmp(&right.segment));
+            for but in [vec![], held.iter().map(|rule| rule.bitmap).min().into_iter().collect()] {
+                let (at, found, cause) = (Time(0), Time(0), Cause::Event);
+                let presence =
+                    Presence { person: "p".to_owned(), came: true, at, found, cause, position, but: but.clone() };
+                let told = given.told(&crate::effect::Effect::Presence(presence.clone()));
+                let told: Vec<(SegmentId, u32)> = told.into_iter().map(|one| (one.segment, one.version)).collect();
+                let expected = held.iter().filter(|rule| !but.contains(&rule.bitmap));
+                let expected: Vec<(SegmentId, u32)> =
+                    expected.map(|rule| (rule.segment.clone(), rule.version)).collect();
+                assert_eq!(told, expected, "at {position}");
+                assert_eq!(given.holds_more(position, &but), !expected.is_empty(), "at {position}");
+                for segment in (0..SEGMENTS).map(|segment| SegmentId(format!("s{segment}"))) {
+                    let moves = expected.iter().any(|(of, _)| *of == segment);
+                    assert_eq!(given.moves(&presence, &segment), moves, "at {position}");
+                }
+            }
+            for bitmap in rules.iter().map(|rule| rule.bitmap) {
+                assert_eq!(given.holds(bitmap, position), held.iter().any(|rule| rule.bitmap == bitmap));
+            }
         }
     }
 }

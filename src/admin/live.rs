@@ -60,9 +60,10 @@ impl LiveQuery {
                 let (segment, person) = (transition.segment.as_str(), transition.person.as_str());
                 ("transition", workspace, None, None, Some(segment), Some(person))
             }
-            // Of which segments the journal tells: it may be of the one that is asked for.
-            Live::Presence { workspace, person } => {
-                ("transition", workspace, None, None, self.segment.as_deref(), Some(person.as_str()))
+            Live::Presence { workspace, presence, given } => {
+                let moves = |segment: &&str| given.moves(presence, &SegmentId::from(*segment));
+                let segment = self.segment.as_deref().filter(moves);
+                ("transition", workspace, None, None, segment, Some(presence.person.as_str()))
             }
         };
         of == workspace.as_str()
@@ -232,5 +233,37 @@ fn encode(live: &Live, place: Option<Place>) -> Event {
     match place {
         Some(place) => event.id(format!("{}.{}", place.position, place.seen)),
         None => event,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use engine::effect::{Cause, Presence};
+    use engine::given::{Given, Rule};
+    use model::Time;
+
+    #[test]
+    fn who_comes_wakes_those_alone_who_follow_a_segment_that_they_enter() {
+        let rule = |segment: &str, bitmap, until| {
+            let segment = segment.into();
+            Rule { segment, version: 1, bitmap, from: 0, until }
+        };
+        let given = Arc::new(Given::new([rule("quiet", 1, None), rule("gone", 2, Some(5)), rule("told", 3, None)]));
+        let (at, cause) = (Time(0), Cause::Event);
+        let presence =
+            Presence { person: "p_1".to_owned(), came: true, at, found: at, cause, position: 6, but: vec![3] };
+        let live = Live::Presence { workspace: "shop".to_owned(), presence, given };
+        let wakes = |segment: Option<&str>, person: Option<&str>| {
+            let (segment, person) = (segment.map(str::to_owned), person.map(str::to_owned));
+            let query = LiveQuery { kind: None, name: None, source: None, segment, person, after: None };
+            query.wants(&live, &"shop".into())
+        };
+        assert!(wakes(None, None) && wakes(Some("quiet"), None) && wakes(Some("quiet"), Some("p_1")));
+        for (segment, person) in [("gone", None), ("told", None), ("ordinary", None), ("quiet", Some("p_2"))]
+            .map(|(of, who)| (Some(of), who))
+        {
+            assert!(!wakes(segment, person), "{segment:?} {person:?}");
+        }
     }
 }

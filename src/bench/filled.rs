@@ -99,6 +99,7 @@ impl Filling {
             id: WorkspaceId::from(WORKSPACE),
             changes,
             entries: Arc::default(),
+            floor: self.workspace.settled_before(),
             erased: Default::default(),
         };
         let mark = CheckpointMark { position: 0, time: self.now };

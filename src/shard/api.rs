@@ -8,7 +8,8 @@ pub use super::export::PersonExport;
 pub use super::journal::{TransitionInfo, TransitionPage};
 pub use super::past::{JournalAsk, PastAsk, PastInfo, PastView};
 pub use crate::store::journal::Place;
-use engine::effect::Effect;
+use engine::effect::{Effect, Presence};
+use engine::given::Given;
 use model::{Command, Event, Identity, ListId, SegmentId, SourceId, Time, WorkspaceId};
 use serde::Serialize;
 use std::sync::Arc;
@@ -295,12 +296,15 @@ pub enum Live {
         transition: TransitionInfo,
     },
     /// A person came or went, and entered or left every segment that holds of everybody: those who follow the
-    /// journal find which.
+    /// journal find which. It is not shown itself.
+    #[serde(skip)]
     Presence {
         /// Its workspace.
         workspace: String,
-        /// The person.
-        person: String,
+        /// Who, and when.
+        presence: Presence,
+        /// What holds, and held, of everybody.
+        given: Arc<Given>,
     },
 }
 

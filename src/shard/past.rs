@@ -4,7 +4,7 @@ use super::answers::{self, unavailable};
 use super::api::*;
 use super::journal::transition_info;
 use super::shards::{Shards, TRANSITIONS_MAX};
-use crate::store::journal::{Entry, HeldThen, Page};
+use crate::store::journal::{Entry, HeldThen, Page, Span};
 use crate::store::state::ShardStore;
 use engine::effect::Transition;
 use engine::given::Given;
@@ -106,11 +106,17 @@ struct Journal {
 }
 
 impl Journal {
-    /// Goes through all of it that is about a segment, oldest first, until `take` returns false. Blocks.
-    fn each(&self, segment: &SegmentId, take: &mut dyn FnMut(Transition) -> bool) -> Result<(), QueryError> {
-        let mut take = |entry: Entry| entry.each(&self.given, Some(segment), take);
-        if self.store.whole_journal(self.number, self.until_position, &mut take).map_err(unavailable)? {
-            let _ended = self.fresh.iter().cloned().any(|entry| !take(entry));
+    /// Shows all of it that is about a segment and became true up to an instant, and perhaps more, in order. Blocks.
+    fn each(&self, segment: &SegmentId, at: Time, show: &mut dyn FnMut(Transition)) -> Result<(), QueryError> {
+        let mut take = |entry: Entry| {
+            entry.each(&self.given, Some(segment), &mut |transition| {
+                show(transition);
+                true
+            })
+        };
+        let span = Span { first: 0, last: self.until_position, before: at.plus_micros(1) };
+        if self.store.scan_journal(self.number, span, &mut take).map_err(unavailable)? {
+            let _all = self.fresh.iter().cloned().all(take);
         }
         Ok(())
     }
@@ -142,8 +148,12 @@ impl Shards {
                 Ok(ids) => ids,
                 Err(error) => return Some(Err(error)),
             };
-            let fresh = tenant.writing.iter().chain(&tenant.entries);
-            let fresh = fresh.filter(|entry| entry.position() >= from).cloned().collect();
+            let fresh = [&**tenant.writing, &*tenant.entries];
+            let fresh = fresh.map(|entries| {
+                let before = entries.partition_point(|entry| entry.position() < from);
+                entries.get(before..).unwrap_or_default()
+            });
+            let fresh = fresh.concat();
             let (number, given) = (tenant.number, Arc::clone(tenant.engine.given()));
             Some(Ok(Journal { as_of, until_position, position, store, number, fresh, given, ids }))
         });
@@ -251,7 +261,7 @@ impl Shards {
         let mut held = HeldThen::new(segment.clone(), at, after, limit);
         let read = tokio::task::spawn_blocking(move || {
             let segment = held.segment().clone();
-            journal.each(&segment, &mut |transition| held.take(transition))?;
+            journal.each(&segment, at, &mut |transition| held.take(transition))?;
             Ok::<_, QueryError>(held)
         });
         let held = read.await.map_err(unavailable)??;
@@ -280,9 +290,9 @@ impl Shards {
         let read = tokio::task::spawn_blocking(move || {
             // Several ids may have been in before they turned out to be one person's.
             let (mut inside, mut newest, mut known) = (BTreeSet::new(), None, false);
-            journal.each(&id, &mut |transition| {
+            journal.each(&id, at, &mut |transition| {
                 if transition.at > at {
-                    return false;
+                    return;
                 }
                 known = true;
                 if ids.contains(&transition.person) {
@@ -293,7 +303,6 @@ impl Shards {
                     }
                     newest = Some(transition);
                 }
-                true
             })?;
             Ok::<_, QueryError>((inside, newest, known))
         });

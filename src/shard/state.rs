@@ -7,6 +7,7 @@ use super::options::{ShardAlerts, ShardError};
 use crate::store::journal::Entry;
 use crate::store::state::{ShardStore, WorkspaceCheckpoint, WorkspaceStorage};
 use engine::effect::Effect;
+use engine::given::Given;
 use engine::workspace::{Applied, PersonName, Workspace};
 use model::{Command, Event, EventKind, Identity, Record, SegmentId, Time, WorkspaceId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -181,7 +182,7 @@ impl Tenants {
         }
         if self.live.receiver_count() > 0 {
             let new = tenant.entries.get(before..).unwrap_or_default();
-            publish(&self.live, record, &applied, new);
+            publish(&self.live, record, &applied, (new, tenant.engine.given()));
         }
         Ok(())
     }
@@ -266,6 +267,7 @@ impl Tenants {
                     id: tenant.engine.id().clone(),
                     changes: tenant.engine.take_changes(),
                     entries: tenant.writing.clone(),
+                    floor: tenant.engine.settled_before(),
                     erased: std::mem::take(&mut tenant.erased),
                 }
             })
@@ -307,7 +309,12 @@ impl Tenant {
     }
 }
 
-fn publish(live: &broadcast::Sender<Arc<Live>>, record: &Record, applied: &Applied, entries: &[Entry]) {
+fn publish(
+    live: &broadcast::Sender<Arc<Live>>,
+    record: &Record,
+    applied: &Applied,
+    (entries, given): (&[Entry], &Arc<Given>),
+) {
     let workspace = record.workspace.0.clone();
     if let (Command::Event(event), Applied::Changed { person }) = (&record.command, applied) {
         // Nobody listening any more is fine.
@@ -317,7 +324,9 @@ fn publish(live: &broadcast::Sender<Arc<Live>>, record: &Record, applied: &Appli
         let workspace = workspace.clone();
         let told = match entry {
             Entry::Transition(transition) => Live::Transition { workspace, transition: transition_info(transition) },
-            Entry::Presence(presence) => Live::Presence { workspace, person: presence.person.clone() },
+            Entry::Presence(presence) => {
+                Live::Presence { workspace, presence: presence.clone(), given: Arc::clone(given) }
+            }
         };
         let _ = live.send(Arc::new(told));
     }

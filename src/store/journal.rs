@@ -85,6 +85,14 @@ struct EntryRecord {
     position: u64,
 }
 
+/// So many lines.
+#[derive(Serialize, Deserialize)]
+struct BlobRecord {
+    /// Nothing of these lines, nor of any that follows, became true before.
+    floor: i64,
+    entries: Vec<EntryRecord>,
+}
+
 fn cause_number(cause: Cause) -> u8 {
     match cause {
         Cause::Event => 0,
@@ -138,20 +146,23 @@ fn from_record(record: EntryRecord) -> Result<Entry, StoreError> {
     })
 }
 
-/// Adds lines, in order of position, to a checkpoint.
-pub fn write(writes: &mut Writes, workspace: u32, entries: &[Entry]) -> Result<(), StoreError> {
-    for (number, blob) in entries.chunks(BLOB_ENTRIES).enumerate() {
+/// Adds lines, in order of position, to a checkpoint. Nothing of the lines that later ones add became true before
+/// `floor`.
+pub fn write(writes: &mut Writes, workspace: u32, entries: &[Entry], floor: Time) -> Result<(), StoreError> {
+    let blobs: Vec<(usize, &[Entry])> = entries.chunks(BLOB_ENTRIES).enumerate().collect();
+    let mut floor = floor;
+    for (number, blob) in blobs.into_iter().rev() {
         let Some(first) = blob.first() else { continue };
-        let records: Vec<_> = blob.iter().map(to_record).collect();
+        floor = blob.iter().map(Entry::at).fold(floor, Time::min);
+        let record = BlobRecord { floor: floor.0, entries: blob.iter().map(to_record).collect() };
         let key = [&first.position().to_be_bytes()[..], &(number as u32).to_be_bytes()];
-        writes.insert(keys::key(workspace, kind::JOURNAL, &key), codec::encode("part of the journal", &records)?);
+        writes.insert(keys::key(workspace, kind::JOURNAL, &key), codec::encode("part of the journal", &record)?);
     }
     Ok(())
 }
 
-fn read_blob(bytes: &[u8]) -> Result<impl Iterator<Item = Result<Entry, StoreError>> + use<>, StoreError> {
-    let records: Vec<EntryRecord> = codec::decode("part of the journal", bytes)?;
-    Ok(records.into_iter().map(from_record))
+fn read_blob(bytes: &[u8]) -> Result<BlobRecord, StoreError> {
+    codec::decode("part of the journal", bytes)
 }
 
 /// Collects a page of transitions.
@@ -200,31 +211,26 @@ impl Page {
 
     /// Takes what belongs to the page; false when it is full.
     pub fn take(&mut self, entry: Entry) -> bool {
-        if entry.position() < self.from.position
-            || self.people.as_ref().is_some_and(|people| !people.contains(entry.person()))
-            || entry.at() < self.between.0
+        let Page { given, segment, people, from, between, limit, skipped, full, found, .. } = self;
+        // Amid a wave of timers what is later in the journal may have become true earlier.
+        if entry.position() < from.position
+            || people.as_ref().is_some_and(|people| !people.contains(entry.person()))
+            || entry.at() < between.0
+            || entry.at() >= between.1
         {
             return true;
         }
-        if entry.at() >= self.between.1 {
-            // What follows became true no earlier.
-            return false;
-        }
-        let (given, segment) = (Arc::clone(&self.given), self.segment.clone());
-        entry.each(&given, segment.as_ref(), &mut |transition| self.add(transition))
-    }
-
-    fn add(&mut self, transition: Transition) -> bool {
-        if transition.position == self.from.position && self.skipped < self.from.seen {
-            self.skipped += 1;
-            return true;
-        }
-        if self.found.len() >= self.limit {
-            self.full = true;
-            return false;
-        }
-        self.found.push(transition);
-        true
+        entry.each(given, segment.as_ref(), &mut |transition| {
+            if transition.position == from.position && *skipped < from.seen {
+                *skipped += 1;
+                return true;
+            }
+            *full = found.len() >= *limit;
+            if !*full {
+                found.push(transition);
+            }
+            !*full
+        })
     }
 
     /// What is on the page, oldest first, and where the next one begins if there is more.
@@ -239,25 +245,36 @@ impl Page {
 
 /// Fills a page from the store; false when nothing more is wanted.
 pub fn read(db: &Db, tree: &sled::Tree, workspace: u32, page: &mut Page) -> Result<bool, StoreError> {
-    let mut from = page.from.position;
+    let mut first = page.from.position;
     if page.between.0 > Time::MIN {
-        from = from.max(seek(db, tree, workspace, page.between.0)?);
+        first = first.max(seek(db, tree, workspace, page.between.0)?);
     }
-    let until_position = page.until_position;
-    scan(db, tree, workspace, (from, until_position), &mut |entry| page.take(entry))
+    let span = Span { first, last: page.until_position, before: page.between.1 };
+    scan(db, tree, workspace, span, &mut |entry| page.take(entry))
 }
 
-/// Shows the lines of a range of positions, both ends included, and perhaps some before it, until
-/// `take` returns false; then it returns false, too.
+/// Which lines are shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Span {
+    /// From this position on, and perhaps some before it.
+    pub first: u64,
+    /// Up to this position, included.
+    pub last: u64,
+    /// All that became true before this instant, and perhaps more.
+    pub before: Time,
+}
+
+/// Shows lines until `take` returns false; then it returns false, too, and also where nothing that follows became
+/// true before the instant.
 pub fn scan(
     db: &Db,
     tree: &sled::Tree,
     workspace: u32,
-    (from, until): (u64, u64),
+    span: Span,
     take: &mut dyn FnMut(Entry) -> bool,
 ) -> Result<bool, StoreError> {
     let prefix = keys::key(workspace, kind::JOURNAL, &[]);
-    let from = keys::key(workspace, kind::JOURNAL, &[&from.to_be_bytes()]);
+    let from = keys::key(workspace, kind::JOURNAL, &[&span.first.to_be_bytes()]);
     // The blob before may reach into the range.
     let before = tree.get_lt(&from).map_err(|error| db.failed(error))?;
     let begin = before.map(|(key, _)| key).filter(|key| key.starts_with(&prefix));
@@ -267,9 +284,13 @@ pub fn scan(
         if !key.starts_with(&prefix) {
             break;
         }
-        for entry in read_blob(&value)? {
-            let entry = entry?;
-            if entry.position() <= until && !take(entry) {
+        let blob = read_blob(&value)?;
+        if blob.floor >= span.before.0 {
+            return Ok(false);
+        }
+        for record in blob.entries {
+            let entry = from_record(record)?;
+            if entry.position() <= span.last && !take(entry) {
                 return Ok(false);
             }
         }
@@ -277,11 +298,12 @@ pub fn scan(
     Ok(true)
 }
 
-/// A position before which nothing became true at or after an instant, but for the blob before it. It
-/// halves the journal again and again: times never fall along it.
+/// A position before which nothing became true at or after an instant, but for the blob before it. It halves the
+/// journal again and again by the instants at which lines were found: these never fall along it, and nothing is found
+/// before it becomes true.
 fn seek(db: &Db, tree: &sled::Tree, workspace: u32, since: Time) -> Result<u64, StoreError> {
     let prefix = keys::key(workspace, kind::JOURNAL, &[]);
-    // The blob that begins at or before a position: its first position and instant.
+    // The last blob that begins at or before a position: where it begins, and when its first line was found.
     let blob = |position: u64| -> Result<Option<(u64, i64)>, StoreError> {
         let after = match position.checked_add(1) {
             Some(after) => keys::key(workspace, kind::JOURNAL, &[&after.to_be_bytes()]),
@@ -289,8 +311,7 @@ fn seek(db: &Db, tree: &sled::Tree, workspace: u32, since: Time) -> Result<u64, 
         };
         let found = tree.get_lt(after).map_err(|error| db.failed(error))?;
         let Some((_, value)) = found.filter(|(key, _)| key.starts_with(&prefix)) else { return Ok(None) };
-        let records: Vec<EntryRecord> = codec::decode("part of the journal", &value)?;
-        Ok(records.first().map(|first| (first.position, first.at)))
+        Ok(read_blob(&value)?.entries.first().map(|first| (first.position, first.found)))
     };
     let Some((mut high, last)) = blob(u64::MAX)? else { return Ok(0) };
     if last < since.0 {
@@ -300,7 +321,7 @@ fn seek(db: &Db, tree: &sled::Tree, workspace: u32, since: Time) -> Result<u64, 
     while low < high {
         let middle = low + (high - low) / 2;
         match blob(middle)? {
-            Some((position, at)) if at >= since.0 => high = position.min(middle),
+            Some((position, found)) if found >= since.0 => high = position.min(middle),
             _ => low = middle + 1,
         }
     }
@@ -337,16 +358,17 @@ impl HeldThen {
         &self.segment
     }
 
-    /// Takes a transition of the segment, in order; false when the rest is later than the instant.
-    pub fn take(&mut self, transition: Transition) -> bool {
+    /// Takes a transition of the segment, in order of the journal.
+    pub fn take(&mut self, transition: Transition) {
+        // What follows may have become true earlier, of others.
         if transition.at > self.at {
-            return false;
+            return;
         }
         self.known = true;
         let person = transition.person;
         let earlier = self.after.as_ref().is_some_and(|after| person <= *after);
         if earlier || self.beyond.as_ref().is_some_and(|beyond| person >= *beyond) {
-            return true;
+            return;
         }
         self.newest.insert(person, transition.entered);
         if self.newest.len() > self.limit.saturating_mul(LOOKED_AT_TIMES)
@@ -354,7 +376,6 @@ impl HeldThen {
         {
             self.beyond = Some(last);
         }
-        true
     }
 
     /// Who was in, and after whom the next page begins if there may be more.
@@ -384,13 +405,13 @@ pub fn erase(
     }
     for entry in tree.scan_prefix(keys::key(workspace, kind::JOURNAL, &[])) {
         let (key, value) = entry.map_err(|error| db.failed(error))?;
-        let mut records: Vec<EntryRecord> = codec::decode("part of the journal", &value)?;
-        let before = records.len();
-        records.retain(|record| !people.contains(&record.person));
-        if records.is_empty() {
+        let mut blob = read_blob(&value)?;
+        let before = blob.entries.len();
+        blob.entries.retain(|record| !people.contains(&record.person));
+        if blob.entries.is_empty() {
             writes.remove(key.to_vec());
-        } else if records.len() < before {
-            writes.insert(key.to_vec(), codec::encode("part of the journal", &records)?);
+        } else if blob.entries.len() < before {
+            writes.insert(key.to_vec(), codec::encode("part of the journal", &blob)?);
         }
     }
     Ok(())

@@ -4,7 +4,7 @@ use super::codec;
 use super::db::{Db, StoreError};
 
 /// The layout that this version reads and writes. A change of any stored struct raises it.
-pub const STORE_FORMAT: u32 = 2;
+pub const STORE_FORMAT: u32 = 3;
 
 const TREE: &str = "meta";
 
@@ -96,6 +96,6 @@ mod tests {
         let tree = db.tree(TREE).unwrap();
         tree.insert("format", codec::encode("store format", &(STORE_FORMAT + 1)).unwrap()).unwrap();
         let error = Meta::open(&db, 3).err().unwrap().to_string();
-        assert!(error.contains("the newer format 3; this version reads 2"), "{error}");
+        assert!(error.contains("the newer format 4; this version reads 3"), "{error}");
     }
 }

@@ -17,4 +17,6 @@ pub mod seen;
 pub mod state;
 
 #[cfg(test)]
+mod journal_tests;
+#[cfg(test)]
 mod tests;

@@ -43,6 +43,8 @@ pub struct WorkspaceCheckpoint {
     pub changes: Changes,
     /// New lines of its journal.
     pub entries: Arc<Vec<journal::Entry>>,
+    /// Nothing of the lines of later checkpoints became true before.
+    pub floor: Time,
     /// Stable ids of people that were erased.
     pub erased: BTreeSet<String>,
 }
@@ -150,7 +152,7 @@ impl ShardStore {
             let seen = self.seen(part.number)?;
             write_changes(&mut writes, part)?;
             journal::erase(&self.db, &self.tree, &mut writes, part.number, &part.erased)?;
-            journal::write(&mut writes, part.number, &part.entries)?;
+            journal::write(&mut writes, part.number, &part.entries, part.floor)?;
             if let Some(mut run) = seen.prepare(&part.changes.messages, part.changes.counters.now)? {
                 std::mem::take(&mut run.records).into_iter().for_each(|(key, value)| writes.insert(key, value));
                 runs.push((seen, run));
@@ -202,14 +204,15 @@ impl ShardStore {
         (&self.db, &self.tree)
     }
 
-    /// Shows the whole journal up to a position, until `take` returns false; then it returns false, too.
-    pub fn whole_journal(
+    /// Shows lines of the journal until `take` returns false, or nothing that follows is in the span; then it
+    /// returns false.
+    pub fn scan_journal(
         &self,
         number: u32,
-        until_position: u64,
+        span: journal::Span,
         take: &mut dyn FnMut(journal::Entry) -> bool,
     ) -> Result<bool, StoreError> {
-        journal::scan(&self.db, &self.tree, number, (0, until_position), take)
+        journal::scan(&self.db, &self.tree, number, span, take)
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<sled::IVec>, StoreError> {

@@ -19,7 +19,8 @@ fn open(dir: &tempfile::TempDir) -> Result<ShardStore, super::db::StoreError> {
 }
 
 fn part(changes: Changes) -> WorkspaceCheckpoint {
-    WorkspaceCheckpoint { number: 1, id: "shop".into(), changes, entries: Arc::default(), erased: BTreeSet::new() }
+    let (entries, floor, erased) = (Arc::default(), Time::MIN, BTreeSet::new());
+    WorkspaceCheckpoint { number: 1, id: "shop".into(), changes, entries, floor, erased }
 }
 
 fn mark(position: u64) -> CheckpointMark {

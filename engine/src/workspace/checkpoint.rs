@@ -123,12 +123,13 @@ impl<S: Storage> Workspace<S> {
         open(record.building, true);
     }
 
-    /// Has versions read their people as they were kept, as differences from everybody or not.
+    /// Has versions read their people as they were kept, as differences from everybody or not. `undecided` is in
+    /// order.
     fn open_as_kept(&mut self, undecided: &[u32]) {
-        let open: BTreeSet<u32> = self.segments.given.open().collect();
+        let open = self.segments.given.open();
         for (bitmap, version) in &mut self.segments.versions {
             version.members = Bits::to_be_read(open.contains(bitmap));
-            version.unknown = Bits::to_be_read(undecided.contains(bitmap));
+            version.unknown = Bits::to_be_read(undecided.binary_search(bitmap).is_ok());
         }
     }
 

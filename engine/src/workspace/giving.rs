@@ -57,7 +57,7 @@ impl<S: Storage> Workspace<S> {
     fn write_rules(&mut self) {
         let of_everybody =
             |bitmap: &u32| self.segments.versions.get(bitmap).is_some_and(|version| version.members.of_everybody());
-        let open: BTreeSet<u32> = self.segments.given.open().collect();
+        let open = self.segments.given.open();
         let ended: Vec<u32> = open.iter().copied().filter(|bitmap| !of_everybody(bitmap)).collect();
         let all = self.segments.versions.iter();
         let begun = all.filter(|(bitmap, version)| version.members.of_everybody() && !open.contains(bitmap));

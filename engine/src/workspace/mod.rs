@@ -200,6 +200,11 @@ impl<S: Storage> Workspace<S> {
         self.timers.next()
     }
 
+    /// What became true before this instant is told: whatever is told from now on became true at it or after it.
+    pub fn settled_before(&self) -> Time {
+        self.now.min(self.timers.next())
+    }
+
     /// How many people wait for an instant, and how many of them are due at `now`.
     pub fn timer_counts(&self, now: Time) -> (u64, u64) {
         (self.timers.len(), self.timers.due_count(now))

@@ -1,5 +1,6 @@
 //! The versions of a segment's definition: what was in force and when, what waits, and what was stopped.
 
+use super::bits::Bits;
 use super::segments::Slots;
 use super::{Applied, When, Workspace};
 use crate::storage::{HistoryRecord, PastVersionRecord, PersonNo, Storage, StorageError};
@@ -220,10 +221,10 @@ impl<S: Storage> Workspace<S> {
             (Err(why), _) => Standing::Paused(why.clone()),
             (_, Some(why)) => Standing::Paused(why),
             _ if built_to == PersonNo::MAX => {
-                let people = &self.segments.people;
-                let members = active.map(|active| active.members.all(people)).unwrap_or_default();
-                let next = next.members.all(people);
-                Standing::Waiting { enter: next.difference_len(&members), leave: members.difference_len(&next) }
+                let (people, nobody) = (&self.segments.people, Bits::default());
+                let members = active.map_or(&nobody, |active| &active.members);
+                let enter = next.members.len_without(members, people);
+                Standing::Waiting { enter, leave: members.len_without(&next.members, people) }
             }
             _ if built_to == 0 => Standing::Building(0),
             _ => Standing::Building(self.segments.people.range_cardinality(0..built_to)),

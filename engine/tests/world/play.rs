@@ -175,14 +175,20 @@ impl Play {
     }
 
     fn apply(&mut self, record: &Record) -> Result<Applied, Failure> {
-        let mut effects = Vec::new();
+        let (mut effects, settled) = (Vec::new(), self.engine.settled_before());
         let applied = self.engine.apply(record, &mut effects).map_err(|error| failure("store", error.to_string()))?;
+        if self.engine.settled_before() < settled {
+            return Err(failure("settled", format!("what was settled before {settled} is not any more")));
+        }
         let mut moved = BTreeSet::new();
         for effect in effects {
             for transition in self.engine.given().told(&effect) {
                 if !moved.insert((transition.segment.clone(), transition.person.clone(), transition.at)) {
                     let why = format!("one record moves somebody to and fro at one instant: {transition:?}");
                     return Err(failure("net", why));
+                }
+                if transition.at < settled || transition.found != self.engine.now() {
+                    return Err(failure("settled", format!("settled before {settled}, but {transition:?}")));
                 }
                 self.transition(&transition)?;
             }
