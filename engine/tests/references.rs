@@ -232,3 +232,53 @@ fn what_grows_beyond_its_bounds_through_others_is_refused_and_what_refers_to_it_
     let why = check(&shop, "d10", &double("d9")).unwrap_err();
     assert!(why.contains("more than 5000 conditions together"), "{why}");
 }
+
+#[test]
+fn what_is_being_built_or_waits_counts_like_what_is_in_force() {
+    let mut shop = Shop::new();
+    let put = |shop: &mut Shop, id: &str, definition: &Json| {
+        shop.script.put_segment(id, definition);
+        shop.catch_up()
+    };
+    let (changed, refused) = (Applied::Changed { person: None }, Applied::Refused("bad_definition"));
+    let deep = |levels, inner: Json| (0..levels).fold(inner, |inner, _| json!({"not": inner}));
+    shop.segment("base", 1, &spent(1));
+    shop.segment("vip", 1, &spent(400));
+    shop.segment("near", 1, &json!({"segment": "vip"}));
+    let entered = json!({"entered": "vip"});
+    let by_near = json!({"entered": "near"});
+    assert_eq!(put(&mut shop, "vip", &json!({"entered": "base"})), changed);
+    for (id, definition) in [("new", &entered), ("newer", &by_near)] {
+        assert_eq!(put(&mut shop, id, definition), refused, "{id}");
+        let why = shop.engine.check_definition(&SegmentId::from(id), &definition.to_string()).unwrap_err();
+        assert!(
+            why.ends_with("itself asks for entries into a segment, by a version that is being built or waits"),
+            "{why}"
+        );
+    }
+    // A frozen one may ask for what it likes: nobody enters it.
+    assert_eq!(put(&mut shop, "vip", &json!({"frozen": {"entered": "base"}})), changed);
+    assert_eq!(put(&mut shop, "newer", &by_near), changed);
+    // And the other way about: what refers to it is being built, too.
+    assert_eq!(put(&mut shop, "vip", &json!({"entered": "base"})), refused);
+    assert_eq!(shop.command(Command::SegmentCancel { id: "newer".into(), version: 1 }), changed);
+    assert_eq!(put(&mut shop, "vip", &json!({"entered": "base"})), changed);
+    // One that never was in force, and one in place of which another comes.
+    assert_eq!(put(&mut shop, "vip", &spent(1)), changed);
+    assert_eq!(put(&mut shop, "first", &json!({"entered": "vip"})), changed);
+    assert_eq!(put(&mut shop, "second", &json!({"entered": "first"})), refused);
+    // Depth, by the deepest of each, also through others.
+    shop.segment("mid", 1, &deep(20, json!({"segment": "base"})));
+    let tall = |levels| deep(levels, json!({"segment": "mid"}));
+    assert_eq!(put(&mut shop, "base", &deep(21, spent(1))), changed);
+    assert_eq!(put(&mut shop, "tall", &tall(21)), refused);
+    assert_eq!(put(&mut shop, "tall", &tall(20)), changed);
+    assert_eq!(put(&mut shop, "base", &deep(22, spent(1))), refused);
+    assert_eq!(put(&mut shop, "base", &deep(1, spent(1))), changed);
+    assert_eq!(put(&mut shop, "tall", &tall(21)), changed);
+    // Whatever comes into force in whatever order, nothing fails.
+    for (id, version) in [("first", 1), ("vip", 5), ("tall", 2), ("base", 3)] {
+        assert_eq!(shop.command(Command::SegmentActivate { id: id.into(), version }), changed, "{id} {version}");
+    }
+    assert!(shop.engine.failed_segments().is_empty(), "{:?}", shop.engine.failed_segments());
+}

@@ -16,13 +16,9 @@ use std::collections::BTreeSet;
 
 impl<S: Storage> Workspace<S> {
     pub(super) fn put_segment(&mut self, definition: &SegmentDefinition, held: bool) -> Applied {
-        if self.check_references(&definition.id, &definition.definition).is_err() {
+        let Ok(plan) = self.allowed(&definition.id, &definition.definition) else {
             return Applied::Refused("bad_definition");
-        }
-        let Ok(plan) = self.compile(&definition.definition) else { return Applied::Refused("bad_definition") };
-        if self.check_followers(&definition.id, &plan).is_err() {
-            return Applied::Refused("bad_definition");
-        }
+        };
         self.put_version(definition, plan, held);
         self.index();
         Applied::Changed { person: None }

@@ -1,6 +1,7 @@
 //! One merchant's audience: applies records in order and answers questions about now.
 
 pub mod ahead;
+mod allowed;
 pub mod backfill;
 mod bits;
 mod build;

@@ -10,14 +10,15 @@ use crate::plan::{Node, Plan, Referred, compile};
 use crate::storage::{PersonNo, Storage, StorageError};
 use model::SegmentId;
 use roaring::RoaringBitmap;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// Which segments refer to which, by their definitions in force and those being built.
 type References = BTreeMap<SegmentId, BTreeSet<SegmentId>>;
 
 /// Other plans of segments.
-type Others = BTreeMap<SegmentId, Option<Arc<Node>>>;
+pub(super) type Others = BTreeMap<SegmentId, Option<Arc<Node>>>;
 
 impl<S: Storage> Workspace<S> {
     /// Compiles a definition for this workspace as its segments are now.
@@ -26,7 +27,7 @@ impl<S: Storage> Workspace<S> {
     }
 
     /// The same with other definitions of some segments; `None` for those whose members are held.
-    fn compile_with(&self, definition: &str, others: &Others) -> Result<Plan, String> {
+    pub(super) fn compile_with(&self, definition: &str, others: &Others) -> Result<Plan, String> {
         let parsed = language::parse(definition).map_err(|error| error.to_string())?;
         let (currency, retention_days) = (&self.settings.currency, self.settings.retention_days);
         let refer = |id: &str| match others.get(&SegmentId::from(id)) {
@@ -58,30 +59,13 @@ impl<S: Storage> Workspace<S> {
         }
         let mut references = self.references();
         references.entry(id.clone()).or_default().extend(new);
-        match path(&references, id, id, &mut BTreeSet::new()) {
+        match path(&references, id, id) {
             None => Ok(()),
             Some(way) => {
                 let way: Vec<&str> = way.iter().map(SegmentId::as_str).collect();
                 Err(format!("the segment would refer to itself: {} -> {}", id.as_str(), way.join(" -> ")))
             }
         }
-    }
-
-    /// Whether those that refer to a segment can still be evaluated when it has this plan.
-    pub(super) fn check_followers(&self, id: &SegmentId, plan: &Plan) -> Result<(), String> {
-        let mut waiting = self.followers(id);
-        let mut others = Others::from([(id.clone(), (!plan.frozen).then(|| Arc::clone(&plan.root)))]);
-        while let Some(bitmap) = self.next_to_compile(&waiting) {
-            waiting.remove(&bitmap);
-            let Some(version) = self.segments.versions.get(&bitmap) else { continue };
-            let followed = self.compile_with(&version.definition.definition, &others);
-            let name = version.segment.as_str();
-            let followed = followed.map_err(|why| format!("\"{name}\", which refers to this segment: {why}"))?;
-            if self.segments.is_active(bitmap) {
-                others.insert(version.segment.clone(), (!followed.frozen).then_some(followed.root));
-            }
-        }
-        Ok(())
     }
 
     fn references(&self) -> References {
@@ -130,7 +114,7 @@ impl<S: Storage> Workspace<S> {
     }
 
     /// The versions that refer to a segment, directly or through others.
-    fn followers(&self, id: &SegmentId) -> BTreeSet<u32> {
+    pub(super) fn followers(&self, id: &SegmentId) -> BTreeSet<u32> {
         let mut followers = BTreeSet::new();
         let mut met = BTreeSet::from([id.clone()]);
         let mut next = vec![id.clone()];
@@ -191,22 +175,23 @@ impl<S: Storage> Workspace<S> {
     }
 }
 
-/// A way from a segment to another by references.
-fn path(
-    references: &References,
-    from: &SegmentId,
-    to: &SegmentId,
-    met: &mut BTreeSet<SegmentId>,
-) -> Option<Vec<SegmentId>> {
-    for next in references.get(from).into_iter().flatten() {
-        if next == to {
-            return Some(vec![next.clone()]);
-        }
-        if met.insert(next.clone())
-            && let Some(mut way) = path(references, next, to, met)
-        {
-            way.insert(0, next.clone());
-            return Some(way);
+/// A shortest way from a segment to another by references.
+fn path(references: &References, from: &SegmentId, to: &SegmentId) -> Option<Vec<SegmentId>> {
+    let mut met: BTreeMap<&SegmentId, &SegmentId> = BTreeMap::new();
+    let mut left = VecDeque::from([from]);
+    while let Some(one) = left.pop_front() {
+        for next in references.get(one).into_iter().flatten() {
+            if next == to {
+                let back = std::iter::successors(Some(one), |one| met.get(one).copied());
+                let mut way: Vec<SegmentId> = back.take_while(|one| *one != from).cloned().collect();
+                way.reverse();
+                way.push(to.clone());
+                return Some(way);
+            }
+            if let Entry::Vacant(entry) = met.entry(next) {
+                entry.insert(one);
+                left.push_back(next);
+            }
         }
     }
     None

@@ -291,7 +291,10 @@ impl<S: Storage> Workspace<S> {
                             version.plan = Ok(plan);
                         }
                     }
-                    Ok(plan) if !building => self.put_version(&definition, plan, false),
+                    // Beside what came since it may not be allowed.
+                    Ok(plan) if !building && self.allowed(&id, &definition.definition).is_ok() => {
+                        self.put_version(&definition, plan, false);
+                    }
                     Ok(_) => {}
                 },
                 Some(false) => {}

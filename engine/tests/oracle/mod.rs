@@ -183,10 +183,14 @@ impl View {
         self.known.segments.iter().filter(|(_, s)| s.active.is_some()).map(|(id, _)| id.clone()).collect()
     }
 
-    /// The definitions of segments, in force and being built.
-    pub fn definitions(&self) -> BTreeMap<String, Vec<serde_json::Value>> {
-        let both = |segment: &known::Segment| segment.active.iter().chain(&segment.building).cloned().collect();
-        self.known.segments.iter().map(|(id, segment)| (id.clone(), both(segment))).collect()
+    /// The definitions of segments, in force and being built, beside a new one of a segment: it takes the place of
+    /// the one that is being built.
+    pub fn definitions_beside(&self, new: &str) -> BTreeMap<String, Vec<serde_json::Value>> {
+        let of = |(id, segment): (&String, &known::Segment)| {
+            let building = segment.building.iter().filter(|_| id != new);
+            (id.clone(), segment.active.iter().chain(building).cloned().collect())
+        };
+        self.known.segments.iter().map(of).collect()
     }
 
     /// The lists that there are.

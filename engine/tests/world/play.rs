@@ -3,7 +3,7 @@
 use super::asking::{Builder, Count};
 use super::look_back::look_back;
 use super::memory::Memory;
-use super::refusals::may_be_refused;
+use super::refusals::is_refused;
 use super::steps::{Action, World};
 use crate::oracle::{Oracle, View};
 use model::{Command, ListId, Record, SegmentDefinition, SegmentId, Time, WorkspaceId};
@@ -158,10 +158,14 @@ impl Play {
         let applied = self.apply(&record)?;
         let fact = matches!(record.command, Command::Event(_) | Command::Erase { .. } | Command::Unlink { .. });
         match (applied, &record.command) {
-            (Applied::Refused("bad_definition"), Command::SegmentPut(put) | Command::SegmentPrepare(put))
-                if self.may_refuse(put) => {}
-            (Applied::Refused(reason), Command::SegmentPut(put) | Command::SegmentPrepare(put)) => {
-                return Err(failure("refused", format!("refused: {reason}: {}", put.definition)));
+            (applied, Command::SegmentPut(put) | Command::SegmentPrepare(put)) => {
+                let refused = applied == Applied::Refused("bad_definition");
+                if refused != self.is_refused(put) || matches!(applied, Applied::Refused(_)) != refused {
+                    return Err(failure("refused", format!("refused or not: {applied:?}: {}", put.definition)));
+                }
+                if !refused {
+                    self.oracle.record(&record);
+                }
             }
             (Applied::Refused(_), _) if !fact => (),
             _ => self.oracle.record(&record),
@@ -169,9 +173,9 @@ impl Play {
         Ok(())
     }
 
-    fn may_refuse(&self, put: &SegmentDefinition) -> bool {
+    fn is_refused(&self, put: &SegmentDefinition) -> bool {
         let definition = serde_json::from_str(&put.definition).expect("a definition");
-        may_be_refused(put.id.as_str(), &definition, &self.oracle.at(self.now).definitions())
+        is_refused(put.id.as_str(), &definition, &self.oracle.at(self.now).definitions_beside(put.id.as_str()))
     }
 
     fn apply(&mut self, record: &Record) -> Result<Applied, Failure> {

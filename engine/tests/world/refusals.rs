@@ -1,14 +1,14 @@
-//! Which definitions an engine may refuse: they refer to what is not there, or ask for entries into what asks for
+//! Which definitions an engine has to refuse: they refer to what is not there, or ask for entries into what asks for
 //! entries itself.
 
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 
-/// Definitions by segment: those in force and those being built.
+/// Definitions by segment: those in force and those being built, but for the one that the new one replaces.
 pub type Definitions = BTreeMap<String, Vec<Json>>;
 
-/// Whether a definition may be refused beside others.
-pub fn may_be_refused(id: &str, definition: &Json, others: &Definitions) -> bool {
+/// Whether a definition is refused beside others, whichever of them come into force.
+pub fn is_refused(id: &str, definition: &Json, others: &Definitions) -> bool {
     let mut all = others.clone();
     all.entry(id.to_owned()).or_default().push(definition.clone());
     let mut referred = Vec::new();
@@ -38,7 +38,8 @@ fn nests(definition: &Json, all: &Definitions) -> bool {
 }
 
 fn asks_entries(id: &str, all: &Definitions) -> bool {
-    let definitions = all.get(id).into_iter().flatten();
+    // Nobody enters what is frozen, whatever it asks.
+    let definitions = all.get(id).into_iter().flatten().filter(|definition| definition.get("frozen").is_none());
     definitions.into_iter().any(|definition| {
         let mut referred = Vec::new();
         references(definition, &mut referred);
