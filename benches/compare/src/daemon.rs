@@ -1,5 +1,6 @@
 //! segmentd as a whole: its binary, durable, spoken to over HTTP.
 
+use crate::cpu::Ran;
 use crate::daemon_server::Server;
 use crate::disk;
 use crate::feed::{Feed, Sent, Way, entering};
@@ -20,12 +21,19 @@ const NO_END: Duration = Duration::from_secs(3_600);
 
 /// How events are sent, one way after the other: clients, events in a request, the percent of all events by whose end
 /// it ends, and seconds for which it goes on at most. Each goes on where the last one ended.
-const WAYS: [(usize, usize, usize, u64); 5] =
-    [(1, 1, 65, 10), (4, 1, 75, 10), (64, 1, 80, 30), (1, 100, 90, 30), (4, 100, 100, 3_600)];
+const WAYS: [(usize, usize, usize, u64); 7] = [
+    (1, 1, 65, 10),
+    (4, 1, 70, 10),
+    (64, 1, 75, 30),
+    (1, 100, 80, 30),
+    (4, 100, 90, 30),
+    (1, 1_000, 95, 30),
+    (4, 1_000, 100, 3_600),
+];
 /// Percent of the events that are there before.
 const LOADED: usize = 60;
 /// Percent of the events by whose end the looking at single entries ends.
-const WATCHED_UNTIL: usize = 70;
+const WATCHED_UNTIL: usize = 66;
 
 /// Runs it over the files of a folder; its data is put into another one.
 pub fn run(binary: &Path, (data, dir): (&Path, &Path), size: Size) -> Vec<Result<Outcome, Failure>> {
@@ -44,17 +52,19 @@ fn over(binary: &Path, (data, dir): (&Path, &Path), size: Size) -> Result<Vec<Ou
     let people: Vec<Person<'_>> = input::people(&people).collect();
     let events: Vec<Event<'_>> = input::events(&text).collect();
     let server = Server::start(binary, dir)?;
-    let feed = Feed::new(&server, &events)?;
+    let feed = Feed::new(&server, &events);
     feed.profiles(&people, PROFILES)?;
     server.wait_applied()?;
     server.define_segments()?;
     let part = |percent: usize| events.len() * percent / 100;
     let mut outcomes = Vec::new();
-    feed.send(Way { clients: 4, batch: 100, end: part(LOADED), most: NO_END })?;
+    let way = Way { clients: 4, batch: 100, end: part(LOADED), most: NO_END };
+    feed.send(&feed.prepare(way), way)?;
     server.wait_applied()?;
     for (place, (clients, batch, end, most)) in WAYS.into_iter().enumerate() {
         let way = Way { clients, batch, end: part(end), most: Duration::from_secs(most) };
-        let sends = || feed.send(way);
+        let requests = feed.prepare(way);
+        let sends = || feed.send(&requests, way);
         outcomes.push(measured((&server, data), (clients, batch), sends)?);
         if place == 0 {
             let entering = entering(people.len(), &events);
@@ -84,10 +94,12 @@ fn measured(
     send: impl FnOnce() -> Result<Sent, String>,
 ) -> Result<Outcome, String> {
     let disk = disk::durable_after(data)?;
+    let before = Ran::of(server.process());
     let began = Instant::now();
     let sent = send()?;
     server.wait_applied()?;
     let seconds = began.elapsed().as_secs_f64();
+    let ran = Ran::of(server.process()).since(&before);
     let (from, at_once) = (plural(clients, "client"), plural(batch, "event"));
     Ok(Outcome {
         part: "daemon".to_owned(),
@@ -99,6 +111,7 @@ fn measured(
         disk: Some(disk),
         step: sent.requests.percentiles(),
         to_membership: sent.to_membership.percentiles(),
+        processor: ran.of_each(sent.events),
         memory: Some(Memory { whole: memory::peak(server.process()), net: None }),
         ..Outcome::default()
     })

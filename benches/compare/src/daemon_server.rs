@@ -82,7 +82,12 @@ impl Server {
 
     /// A connection to its administration.
     pub fn admin(&self) -> Result<Connection, String> {
-        Connection::open(self.port, bearer(&self.key))
+        Connection::open(self.port, self.authorization())
+    }
+
+    /// Says who asks its administration.
+    pub fn authorization(&self) -> String {
+        bearer(&self.key)
     }
 
     /// A connection of the source.
@@ -176,7 +181,8 @@ fn until(what: &str, mut is_so: impl FnMut() -> Result<bool, String>) -> Result<
         if is_so()? {
             return Ok(());
         }
-        std::thread::sleep(Duration::from_millis(5));
+        // Often enough, and not so often that the daemon is busy with answering it.
+        std::thread::sleep(Duration::from_millis(20));
     }
     Err(format!("{what} after {} s", WAIT_MAX.as_secs()))
 }

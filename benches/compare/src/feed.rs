@@ -1,29 +1,28 @@
 //! Sends the events of the world to the daemon, and moves its clock along with them.
 
+use crate::clients::Clients;
+use crate::clock::Clock;
 use crate::daemon_server::Server;
-use crate::http::Connection;
+use crate::http::basic;
 use crate::input::{Event, Person};
+use crate::requests::Requests;
 use crate::spread::Spread;
-use crate::world::{BEGIN, DAY};
+use crate::world::DAY;
 use model::Time;
 use serde_json::Value;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::cell::Cell;
+use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-/// Events between two moves of the clock: some four minutes of the known world. What a sender has is as late as that
-/// at most.
-const CLOCK_EVENTS: usize = 100;
 /// How long a membership is looked for.
 const SEEN_WAIT_MAX: Duration = Duration::from_secs(10);
 
-/// The events, how far they are sent, and where the daemon's clock stands.
+/// The events, how far they are sent, and the daemon's clock.
 pub struct Feed<'a> {
     server: &'a Server,
     events: &'a [Event<'a>],
-    next: AtomicUsize,
-    clock: AtomicI64,
-    mover: Mutex<Connection>,
+    next: Cell<usize>,
+    clock: Clock,
 }
 
 /// How events are sent.
@@ -52,75 +51,33 @@ pub struct Sent {
 
 impl<'a> Feed<'a> {
     /// Nothing is sent yet.
-    pub fn new(server: &'a Server, events: &'a [Event<'a>]) -> Result<Feed<'a>, String> {
-        let mover = Mutex::new(server.admin()?);
-        Ok(Feed { server, events, next: AtomicUsize::new(0), clock: AtomicI64::new(BEGIN), mover })
+    pub fn new(server: &'a Server, events: &'a [Event<'a>]) -> Feed<'a> {
+        Feed { server, events, next: Cell::new(0), clock: Clock::new(server) }
     }
 
     /// How many events are sent.
     pub fn sent(&self) -> usize {
-        self.next.load(Ordering::Relaxed).min(self.events.len())
+        self.next.get()
     }
 
     /// Moves the clock to an instant, milliseconds, if it is not there yet.
     pub fn move_clock(&self, to: i64) -> Result<(), String> {
-        let mut mover = self.mover.lock().map_err(|why| why.to_string())?;
-        let by = to - self.clock.load(Ordering::Acquire);
-        if by > 0 {
-            mover.call("POST", "/clock", &format!("{{\"advance_ms\": {by}}}"))?;
-            self.clock.store(to, Ordering::Release);
-        }
-        Ok(())
+        self.clock.move_to(&mut self.server.admin()?, to)
     }
 
-    /// No event may be ahead of the clock: its time would become that of its arrival.
-    fn let_happen(&self, last: usize) -> Result<(), String> {
-        let wanted = self.events.get(last).map_or(BEGIN, |event| event.millis);
-        if self.clock.load(Ordering::Acquire) >= wanted {
-            return Ok(());
-        }
-        let ahead = self.events.get(last + CLOCK_EVENTS - 1).or(self.events.last());
-        self.move_clock(ahead.map_or(wanted, |event| event.millis))
-    }
-
-    /// Sends from where the last way ended.
-    pub fn send(&self, way: Way) -> Result<Sent, String> {
-        let until = Instant::now() + way.most;
+    /// The requests of a way, from where the last one ended.
+    pub fn prepare(&self, way: Way) -> Requests {
         let end = way.end.min(self.events.len());
-        let all: Vec<Result<Sent, String>> = std::thread::scope(|scope| {
-            let tasks: Vec<_> = (0..way.clients).map(|_| scope.spawn(|| self.client(way.batch, end, until))).collect();
-            tasks.into_iter().map(|task| task.join().unwrap_or_else(|_| Err("a client failed".to_owned()))).collect()
-        });
-        // Clients that found nothing left went beyond it.
-        self.next.fetch_min(end, Ordering::Relaxed);
-        let mut sent = Sent::default();
-        for one in all {
-            let one = one?;
-            sent.events += one.events;
-            sent.requests.join(&one.requests);
-        }
-        Ok(sent)
+        Requests::of(self.events, self.sent().min(end)..end, way.batch, &basic(&self.server.write_key))
     }
 
-    fn client(&self, batch: usize, end: usize, until: Instant) -> Result<Sent, String> {
-        let mut connection = self.server.sender()?;
-        let mut sent = Sent::default();
-        while Instant::now() < until {
-            let from = self.next.fetch_add(batch, Ordering::Relaxed);
-            let Some(events) = self.events.get(from..(from + batch).min(end)).filter(|events| !events.is_empty())
-            else {
-                break;
-            };
-            self.let_happen(from + events.len() - 1)?;
-            let (path, body) = match events {
-                [one] if batch == 1 => ("/v1/track", track(one)),
-                some => ("/v1/batch", together(some.iter().map(track))),
-            };
-            let began = Instant::now();
-            connection.send(path, &body)?;
-            sent.requests.add(began.elapsed());
-            sent.events += events.len() as u64;
-        }
+    /// Sends them.
+    pub fn send(&self, requests: &Requests, way: Way) -> Result<Sent, String> {
+        let until = Instant::now() + way.most;
+        let sending = (requests, self.events);
+        let (sent, done) = Clients::open((self.server.port, way.clients), &self.clock, sending, until)?.run()?;
+        let last = done.checked_sub(1).and_then(|last| requests.get(last));
+        self.next.set(last.map_or(self.next.get(), |(_, places)| places.end));
         Ok(sent)
     }
 
@@ -130,9 +87,10 @@ impl<'a> Feed<'a> {
         let (mut sender, mut admin) = (self.server.sender()?, self.server.admin()?);
         let mut sent = Sent::default();
         while Instant::now() < until && self.sent() < end.min(self.events.len()) {
-            let place = self.next.fetch_add(1, Ordering::Relaxed);
-            self.let_happen(place)?;
-            let body = track(&self.events[place]);
+            let place = self.next.replace(self.next.get() + 1);
+            self.clock.let_happen(&mut admin, self.events, place)?;
+            let mut body = String::new();
+            track(&mut body, &self.events[place]);
             let began = Instant::now();
             sender.send("/v1/track", &body)?;
             sent.requests.add(began.elapsed());
@@ -197,7 +155,7 @@ fn identify(person: &Person<'_>) -> String {
 }
 
 /// A call as SDKs make it; amounts in the currency, not in hundredths.
-fn track(event: &Event<'_>) -> String {
+pub fn track(into: &mut String, event: &Event<'_>) {
     let Event { id, person, name, page, product, .. } = event;
     let properties = match *name {
         "Order Completed" => {
@@ -208,11 +166,13 @@ fn track(event: &Event<'_>) -> String {
         "Link Clicked" => format!("\"link\":\"{page}\""),
         _ => format!("\"product_id\":\"{product}\""),
     };
-    format!(
+    // Writing to a string does not fail.
+    let _ = write!(
+        into,
         "{{\"type\":\"track\",\"messageId\":\"m{id}\",\"userId\":\"u{person}\",\"event\":\"{name}\",\
          \"timestamp\":\"{}\",\"properties\":{{{properties}}}}}",
         Time::from_millis(event.millis)
-    )
+    );
 }
 
 #[cfg(test)]
@@ -224,7 +184,9 @@ mod tests {
     fn calls_are_those_of_sdks() {
         let text = "id,person,name,ts,total_cents,product,page\n7,3,Order Completed,1767225610314,1205,,\n";
         let order = input::events(text).next().unwrap();
-        let call: serde_json::Value = serde_json::from_str(&track(&order)).unwrap();
+        let mut call = String::new();
+        track(&mut call, &order);
+        let call: serde_json::Value = serde_json::from_str(&call).unwrap();
         let expected = serde_json::json!({"type": "track", "messageId": "m7", "userId": "u3",
             "event": "Order Completed",
             "timestamp": "2026-01-01T00:00:10.314000Z",

@@ -8,10 +8,10 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 /// How long an answer is waited for.
-const ANSWER_WAIT_MAX: Duration = Duration::from_secs(120);
+pub const ANSWER_WAIT_MAX: Duration = Duration::from_secs(120);
 /// Rest before a request that was pushed back is sent again, and how often that is done.
-const SENT_AGAIN_AFTER: Duration = Duration::from_millis(100);
-const SENT_AGAIN_MAX: usize = 1_200;
+pub const SENT_AGAIN_AFTER: Duration = Duration::from_millis(100);
+pub const SENT_AGAIN_MAX: usize = 1_200;
 
 /// A connection.
 pub struct Connection {
@@ -33,14 +33,36 @@ pub fn basic(write_key: &str) -> String {
 /// Status and length of an answer, and where its body begins; `None` while the head is not there.
 fn head(answer: &[u8]) -> Option<Result<(u16, usize, usize), String>> {
     let end = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
-    let text = String::from_utf8_lossy(&answer[..end]).to_lowercase();
-    let status = text.split_whitespace().nth(1).and_then(|status| status.parse().ok());
-    let length = text.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
+    let text = std::str::from_utf8(&answer[..end]).unwrap_or_default();
+    let status = text.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let length = text.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
+    });
     Some(match (status, length) {
         (Some(status), Some(length)) => Ok((status, length, end + 4)),
         (Some(status @ 204), None) => Ok((status, 0, end + 4)),
         _ => Err(format!("an answer that can't be read: {text}")),
     })
+}
+
+/// Status and body of an answer; `None` while it is not whole.
+pub fn whole(answer: &[u8]) -> Option<Result<(u16, &[u8]), String>> {
+    match head(answer)? {
+        Ok((status, length, begin)) => answer.get(begin..begin + length).map(|body| Ok((status, body))),
+        Err(why) => Some(Err(why)),
+    }
+}
+
+/// Appends a request as it goes over the wire.
+pub fn request(into: &mut Vec<u8>, (method, path): (&str, &str), authorization: &str, body: &str) {
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: {authorization}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    into.extend_from_slice(head.as_bytes());
+    into.extend_from_slice(body.as_bytes());
 }
 
 impl Connection {
@@ -54,14 +76,10 @@ impl Connection {
 
     /// A request and its answer: status and body.
     pub fn exchange(&mut self, method: &str, path: &str, body: &str) -> Result<(u16, &[u8]), String> {
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: {}\r\ncontent-type: application/json\r\n\
-             content-length: {}\r\n\r\n{body}",
-            self.authorization,
-            body.len()
-        );
+        let mut bytes = Vec::new();
+        request(&mut bytes, (method, path), &self.authorization, body);
         let why = |error: std::io::Error| format!("{method} {path}: {error}");
-        self.stream.write_all(request.as_bytes()).map_err(why)?;
+        self.stream.write_all(&bytes).map_err(why)?;
         self.answer.clear();
         let mut part = [0; 16_384];
         loop {
@@ -70,12 +88,11 @@ impl Connection {
                 return Err(format!("{method} {path}: the connection was closed"));
             }
             self.answer.extend_from_slice(&part[..read]);
-            let Some(head) = head(&self.answer) else { continue };
-            let (status, length, begin) = head?;
-            if self.answer.len() >= begin + length {
-                return Ok((status, &self.answer[begin..begin + length]));
+            if whole(&self.answer).is_some() {
+                break;
             }
         }
+        whole(&self.answer).unwrap_or_else(|| Err("no answer".to_owned()))
     }
 
     /// Sends until it is taken, as SDKs do.

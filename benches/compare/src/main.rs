@@ -1,7 +1,10 @@
 //! segmentd beside PostgreSQL, DuckDB and differential-dataflow: one world, one run, one table. See README.md.
 
 mod chance;
+mod clients;
+mod clock;
 mod count;
+mod cpu;
 mod daemon;
 mod daemon_server;
 mod differential;
@@ -20,6 +23,7 @@ mod parts;
 mod postgres;
 mod postgres_server;
 mod ratios;
+mod requests;
 mod runner;
 mod segments;
 mod spread;

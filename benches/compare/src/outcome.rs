@@ -29,6 +29,8 @@ pub struct Outcome {
     pub step: Option<Percentiles>,
     /// From an event to its changed membership, microseconds.
     pub to_membership: Option<Percentiles>,
+    /// Processor time of an event by who took it, microseconds, where it was looked at.
+    pub processor: Vec<(String, f64)>,
     /// Peak memory.
     pub memory: Option<Memory>,
     /// Memberships that changed, where they were counted.

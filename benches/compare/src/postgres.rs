@@ -33,19 +33,21 @@ struct Way {
 
 /// Clients each have people of their own: two transactions never look at one person at the same time, which
 /// neither deadlocks nor misses what the other one writes.
-const WAYS: [Way; 8] = [
+const WAYS: [Way; 10] = [
     Way { clients: 1, batch: 1, durable: true },
     Way { clients: 4, batch: 1, durable: true },
     Way { clients: 64, batch: 1, durable: true },
     Way { clients: 1, batch: 100, durable: true },
     Way { clients: 4, batch: 100, durable: true },
+    Way { clients: 1, batch: 1_000, durable: true },
+    Way { clients: 4, batch: 1_000, durable: true },
     Way { clients: 1, batch: 1, durable: false },
     Way { clients: 4, batch: 1, durable: false },
     Way { clients: 4, batch: 100, durable: false },
 ];
 /// How long one way is followed, at most; and the part of all events that is left for all of them.
 const WAY_MAX: Duration = Duration::from_secs(10);
-const LEFT_PART: usize = 10;
+const LEFT_PART: usize = 5;
 
 /// Runs it over the files of a folder; the cluster is put into another one.
 pub fn run(bin: Option<&Path>, (data, cluster): (&Path, &Path), size: Size) -> Vec<Result<Outcome, Failure>> {
@@ -123,42 +125,74 @@ fn load(client: &mut Client, data: &Path, first: usize) -> Result<(), String> {
 /// One transaction.
 fn take(client: &mut Client, events: &[Event<'_>]) -> Result<(), String> {
     let statement = client.prepare(TAKE).map_err(said)?;
-    send(client, &statement, events)
+    Asked::of(events).send(client, &statement)
 }
 
-fn send(client: &mut Client, statement: &Statement, events: &[Event<'_>]) -> Result<(), String> {
-    let ids: Vec<i64> = events.iter().map(|event| event.id as i64).collect();
-    let people: Vec<i32> = events.iter().map(|event| event.person as i32).collect();
-    let names: Vec<&str> = events.iter().map(|event| event.name).collect();
-    let instants: Vec<i64> = events.iter().map(|event| event.millis).collect();
-    let number = |text: &str| text.parse::<i32>().ok();
-    let cents: Vec<Option<i32>> = events.iter().map(|event| number(event.cents)).collect();
-    let products: Vec<Option<i32>> = events.iter().map(|event| number(event.product)).collect();
-    let pages: Vec<Option<i32>> = events.iter().map(|event| number(event.page)).collect();
-    let done = client.execute(statement, &[&ids, &people, &names, &instants, &cents, &products, &pages]);
-    done.map(drop).map_err(said)
+/// What a transaction is asked with, made before the clock starts, as the daemon's requests are.
+struct Asked<'a> {
+    ids: Vec<i64>,
+    people: Vec<i32>,
+    names: Vec<&'a str>,
+    instants: Vec<i64>,
+    cents: Vec<Option<i32>>,
+    products: Vec<Option<i32>>,
+    pages: Vec<Option<i32>>,
+}
+
+impl<'a> Asked<'a> {
+    fn of(events: &[Event<'a>]) -> Asked<'a> {
+        let number = |text: &str| text.parse::<i32>().ok();
+        Asked {
+            ids: events.iter().map(|event| event.id as i64).collect(),
+            people: events.iter().map(|event| event.person as i32).collect(),
+            names: events.iter().map(|event| event.name).collect(),
+            instants: events.iter().map(|event| event.millis).collect(),
+            cents: events.iter().map(|event| number(event.cents)).collect(),
+            products: events.iter().map(|event| number(event.product)).collect(),
+            pages: events.iter().map(|event| number(event.page)).collect(),
+        }
+    }
+
+    fn send(&self, client: &mut Client, statement: &Statement) -> Result<(), String> {
+        let Asked { ids, people, names, instants, cents, products, pages } = self;
+        client.execute(statement, &[ids, people, names, instants, cents, products, pages]).map(drop).map_err(said)
+    }
+}
+
+/// A client's transactions, each with the place behind its last event.
+type Own<'a> = Vec<(Asked<'a>, usize)>;
+
+/// Clients each have people of their own.
+fn shared_out<'a>(events: &[Event<'a>], way: Way) -> Vec<Own<'a>> {
+    let mut own: Vec<Vec<(usize, Event<'a>)>> = vec![Vec::new(); way.clients];
+    let of = |event: &Event<'_>| event.person as usize % way.clients;
+    events.iter().enumerate().for_each(|(place, event)| own[of(event)].push((place, *event)));
+    let asked = |some: &[(usize, Event<'a>)]| {
+        let events: Vec<Event<'a>> = some.iter().map(|(_, event)| *event).collect();
+        (Asked::of(&events), some.last().map_or(0, |(place, _)| place + 1))
+    };
+    own.iter().map(|own| own.chunks(way.batch).map(asked).collect()).collect()
 }
 
 /// What one client got through: its transactions' times, how many events, and up to which place of all.
 type Sent = Result<(Spread, usize, usize), String>;
 
 /// One client sends its events until the time is over.
-fn client(server: &Server, way: Way, own: &[(usize, Event<'_>)], until: Instant) -> Sent {
+fn client(server: &Server, way: Way, own: &Own<'_>, until: Instant) -> Sent {
     let mut client = server.connect()?;
     let commit = if way.durable { "on" } else { "off" };
     client.batch_execute(&format!("set synchronous_commit = {commit}")).map_err(said)?;
     let statement = client.prepare(TAKE).map_err(said)?;
     let (mut spread, mut done, mut reached) = (Spread::default(), 0, 0);
-    for some in own.chunks(way.batch) {
-        if Instant::now() >= until {
+    for (asked, behind) in own {
+        let began = Instant::now();
+        if began >= until {
             break;
         }
-        let events: Vec<Event<'_>> = some.iter().map(|(_, event)| *event).collect();
-        let began = Instant::now();
-        send(&mut client, &statement, &events)?;
+        asked.send(&mut client, &statement)?;
         spread.add(began.elapsed());
-        done += events.len();
-        reached = some.last().map_or(reached, |(place, _)| place + 1);
+        done += asked.ids.len();
+        reached = *behind;
     }
     Ok((spread, done, reached))
 }
@@ -170,9 +204,7 @@ fn follow(
     events: &[Event<'_>],
     (data, version): (&Path, &str),
 ) -> Result<(Outcome, usize), String> {
-    let mut own: Vec<Vec<(usize, Event<'_>)>> = vec![Vec::new(); way.clients];
-    let of = |event: &Event<'_>| event.person as usize % way.clients;
-    events.iter().enumerate().for_each(|(place, event)| own[of(event)].push((place, *event)));
+    let own = shared_out(events, way);
     let disk = disk::durable_after(data)?;
     let began = Instant::now();
     let until = began + WAY_MAX;

@@ -92,6 +92,16 @@ pub fn progress(outcome: &Outcome) -> String {
     )
 }
 
+/// Where the processor time of an event went.
+fn processor(outcomes: &[Outcome]) -> String {
+    let mut text = String::new();
+    for outcome in outcomes.iter().filter(|outcome| !outcome.processor.is_empty()) {
+        let parts: Vec<String> = outcome.processor.iter().map(|(name, micros)| format!("{name} {micros:.1}")).collect();
+        text.push_str(&format!("{}, processor time of an event in us: {}\n", outcome.what, parts.join(", ")));
+    }
+    if text.is_empty() { text } else { format!("{text}\n") }
+}
+
 /// Everything that was found.
 pub fn whole(size: Size, outcomes: &[Outcome], verdict: String) -> String {
     let rows: Vec<[String; COLUMNS]> = [HEAD.map(str::to_owned)].into_iter().chain(outcomes.iter().map(row)).collect();
@@ -113,7 +123,7 @@ pub fn whole(size: Size, outcomes: &[Outcome], verdict: String) -> String {
             text.push_str(&format!("| {} |\n", rule.join(" | ")));
         }
     }
-    format!("{text}\n{verdict}\n\n{}\n{NOTES}", ratios::told(outcomes))
+    format!("{text}\n{verdict}\n\n{}\n{}{NOTES}", ratios::told(outcomes), processor(outcomes))
 }
 
 #[cfg(test)]
