@@ -12,6 +12,7 @@ pub mod connections;
 pub mod connectors;
 pub mod control;
 pub mod daemon;
+mod encode;
 pub mod enrich;
 pub mod histogram;
 pub mod intake;

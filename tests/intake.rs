@@ -168,6 +168,23 @@ async fn overload_and_a_log_that_cannot_be_durable_ask_to_come_again() {
 }
 
 #[tokio::test]
+async fn a_batch_that_would_be_pushed_back_is_told_so_before_it_is_read() {
+    let bench = Bench::new();
+    *bench.core.full.lock().unwrap() = Some(SubmitError::WorkspaceBusy { retry_after_s: 2 });
+    for body in ["{", r#"{"batch": [{"type": "track", "userId": "u", "event": "E"}]}"#] {
+        let answer = send(&bench, "/v1/batch", &[AUTH], body).await;
+        assert_eq!(
+            (answer.status(), &answer.headers()["retry-after"]),
+            (StatusCode::TOO_MANY_REQUESTS, &"2".parse().unwrap())
+        );
+    }
+    let stranger = [("authorization", "Basic bm9ib2R5Og==")];
+    assert_eq!(send(&bench, "/v1/batch", &stranger, "{").await.status(), StatusCode::UNAUTHORIZED);
+    *bench.core.full.lock().unwrap() = None;
+    assert_eq!(send(&bench, "/v1/batch", &[AUTH], "{").await.status(), StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
 async fn browsers_may_send_from_anywhere_with_the_headers_that_sdks_use() {
     let bench = Bench::new();
     let preflight = |wanted: &str| {

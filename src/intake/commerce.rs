@@ -51,7 +51,7 @@ fn is_amount(value: &Value) -> bool {
 }
 
 fn rename(map: &mut Map, old: &str, new: &str) {
-    if map.contains_key(new) {
+    if !map.contains_key(old) || map.contains_key(new) {
         return;
     }
     if let Some(value) = map.remove(old) {
@@ -61,8 +61,9 @@ fn rename(map: &mut Map, old: &str, new: &str) {
 
 /// `"$29.90"` says `"29.90"`. Anything less plain, as `"1.299,00"`, is left: it has two readings.
 fn amounts(map: &mut Map) {
-    for name in AMOUNTS {
-        if let Some(Value::Text(text)) = map.get_mut(name)
+    for (name, value) in map.iter_mut() {
+        if let Value::Text(text) = value
+            && AMOUNTS.contains(&name.as_str())
             && let Some(plain) = text.trim().strip_prefix('$').map(str::trim)
             && plain.starts_with(|first: char| first.is_ascii_digit())
             && plain.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')

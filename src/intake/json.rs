@@ -42,6 +42,11 @@ impl<'a> Json<'a> {
         self.at
     }
 
+    /// How much is behind it, bytes.
+    pub(super) fn left(&self) -> usize {
+        self.text.len().saturating_sub(self.at)
+    }
+
     fn malformed<T>(&self) -> Result<T, Malformed> {
         Err(Malformed { at: self.at })
     }

@@ -41,9 +41,10 @@ pub(super) fn event(mut call: Call<'_>, kind: &str, envelope: &Envelope<'_>) -> 
     let source = envelope.source.source.id.as_str();
     let region = envelope.source.region.as_deref();
     let activity = activity_name(&call, kind, envelope.limits)?;
-    let mut identities = ids(&call, source)?;
+    let mut context = call.context.take().map(|context| *context).unwrap_or_default();
+    let mut identities = ids(&call, context.device_token.as_ref(), source)?;
     let own = std::mem::take(&mut call.traits);
-    let mut found = std::mem::take(&mut call.context.traits);
+    let mut found = std::mem::take(&mut context.traits);
     let of_group = if kind == "group" { Some(own) } else { merge_traits(&mut found, own) };
     for (name, value) in &envelope.context.traits {
         found.entry(name.clone()).or_insert_with(|| value.clone());
@@ -62,7 +63,7 @@ pub(super) fn event(mut call: Call<'_>, kind: &str, envelope: &Envelope<'_>) -> 
         name_and_category(&call, kind, &mut properties);
         commerce::normalize(name, &mut properties);
     }
-    surroundings(&mut call.context, envelope, &mut traits, &mut properties);
+    surroundings(&mut context, envelope, &mut traits, &mut properties);
 
     let given = call.timestamp.as_deref().and_then(instant);
     let given = given.or_else(|| call.original_timestamp.as_deref().and_then(instant));
@@ -129,11 +130,13 @@ fn id(raw: Option<&Cow<'_, str>>) -> Result<Option<String>, &'static str> {
     }
 }
 
-fn ids(call: &Call<'_>, source: &str) -> Result<Vec<Identity>, &'static str> {
-    let mut identities = Vec::with_capacity(4);
+fn ids(call: &Call<'_>, token: Option<&Cow<'_, str>>, source: &str) -> Result<Vec<Identity>, &'static str> {
+    let given = [call.user_id.as_ref(), call.anonymous_id.as_ref(), token];
+    // Events wait by the ten thousand: none has room that it does not need.
+    let mut identities = Vec::with_capacity(given.into_iter().flatten().count());
     identities.extend(id(call.user_id.as_ref())?.map(|id| Identity::user(source, &id)));
     identities.extend(id(call.anonymous_id.as_ref())?.map(|id| Identity::anonymous(source, &id)));
-    let token = id(call.context.device_token.as_ref())?;
+    let token = id(token)?;
     identities.extend(token.map(|token| Identity::scoped(IdentityKind::Device, source, &token)));
     Ok(identities)
 }

@@ -53,6 +53,9 @@ impl Request<'_> {
         let mut taken = self.state.room.enter();
         let body = body::read(body, limits, &mut taken).await.map_err(refused)?;
         let early = self.early_source()?;
+        if let Some(source) = &early {
+            self.state.core.has_room(&source.workspace).map_err(Refused::Submit)?;
+        }
         let body = body::unpack(body, limits).map_err(refused)?;
         let mut batch = Batch::read(text(&body)?, limits).map_err(Refused::BadJson)?;
         let source = early.map_or_else(|| self.late_source(batch.key()), Ok)?;

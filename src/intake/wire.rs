@@ -32,7 +32,8 @@ pub(super) struct Call<'a> {
     pub(super) write_key: Text<'a>,
     pub(super) properties: Map,
     pub(super) traits: Map,
-    pub(super) context: Context<'a>,
+    /// Apart: most calls of a batch have none.
+    pub(super) context: Option<Box<Context<'a>>>,
     /// Of RudderStack's `merge`: pairs of type and value.
     pub(super) merge: Vec<(String, String)>,
     /// Whether `integrations` keeps it from us: `All` is false and we are not named.
@@ -153,7 +154,7 @@ impl<'a> Call<'a> {
                     return Ok(());
                 }
                 "context" => {
-                    call.context = Context::read(json, &mut values)?;
+                    call.context = Some(Box::new(Context::read(json, &mut values)?));
                     return Ok(());
                 }
                 "integrations" => {
@@ -249,7 +250,12 @@ impl<'a> Batch<'a> {
         let mut more = json.first_item()?;
         while more {
             if calls.len() < limits.batch_events_max {
+                let start = json.at();
                 calls.push(Call::next(json, limits)?);
+                if calls.len() == 1 {
+                    // Calls of a batch are mostly of one length.
+                    calls.reserve((json.left() / (json.at() - start).max(1)).min(limits.batch_events_max));
+                }
             } else {
                 json.skip()?;
                 self.excess += 1;

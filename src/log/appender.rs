@@ -141,6 +141,26 @@ struct Shared {
     log_bytes: AtomicU64,
 }
 
+impl Shared {
+    fn has_room(&self, queue: &Queue, workspace: &WorkspaceId) -> Result<(), SubmitError> {
+        let limits = &self.limits;
+        if queue.stopping {
+            return Err(SubmitError::Stopping);
+        }
+        let full = queue.bytes >= limits.queue_bytes_max
+            || queue.records >= limits.queue_records_max
+            || self.unapplied_bytes.load(Ordering::Relaxed) > limits.unapplied_bytes_max;
+        if full {
+            return Err(SubmitError::Overloaded { retry_after_s: OVERLOADED_RETRY_S });
+        }
+        let waits = queue.shares.of(workspace);
+        if waits.records >= limits.workspace_records_max || waits.bytes >= limits.workspace_bytes_max {
+            return Err(SubmitError::WorkspaceBusy { retry_after_s: OVERLOADED_RETRY_S });
+        }
+        Ok(())
+    }
+}
+
 /// A shard's way into its log; clones share it.
 #[derive(Clone)]
 pub struct Appender {
@@ -186,24 +206,20 @@ impl Appender {
         thread
     }
 
+    /// Whether a submission of a workspace from outside would be taken now: told before the work of making one.
+    pub fn has_room(&self, workspace: &WorkspaceId) -> Result<(), SubmitError> {
+        self.shared.has_room(&lock(&self.shared.queue), workspace)
+    }
+
     /// Queues a submission; its answer comes when it is durable.
     pub fn submit(&self, submission: Submission) -> Result<(), SubmitError> {
-        let limits = &self.shared.limits;
         let mut queue = lock(&self.shared.queue);
-        if queue.stopping {
-            return Err(SubmitError::Stopping);
-        }
-        let full = queue.bytes >= limits.queue_bytes_max
-            || queue.records >= limits.queue_records_max
-            || self.shared.unapplied_bytes.load(Ordering::Relaxed) > limits.unapplied_bytes_max;
-        if full && !submission.internal {
-            return Err(SubmitError::Overloaded { retry_after_s: OVERLOADED_RETRY_S });
-        }
-        if !submission.internal {
-            let waits = queue.shares.of(&submission.workspace);
-            if waits.records >= limits.workspace_records_max || waits.bytes >= limits.workspace_bytes_max {
-                return Err(SubmitError::WorkspaceBusy { retry_after_s: OVERLOADED_RETRY_S });
+        if submission.internal {
+            if queue.stopping {
+                return Err(SubmitError::Stopping);
             }
+        } else {
+            self.shared.has_room(&queue, &submission.workspace)?;
             queue.shares.add(&submission.workspace, submission.share());
         }
         queue.bytes += submission.frames.len();
@@ -394,7 +410,7 @@ impl Writer {
     }
 
     fn complete(&self, submissions: Vec<Submission>, first: u64, time: Time) {
-        let mut records = Vec::new();
+        let mut records = Vec::with_capacity(submissions.iter().map(|one| one.commands.len()).sum());
         let mut waiters = Vec::with_capacity(submissions.len());
         let mut bytes = 0;
         let shares = shares_of(&submissions);

@@ -11,6 +11,7 @@
 //! later, are written into the header.
 
 use super::LogError;
+use crate::encode;
 use model::{Command, Record, Time, WorkspaceId};
 use std::ops::Range;
 
@@ -45,10 +46,8 @@ impl Frames {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(&[0; HEADER_BYTES]);
         self.bytes.push(PAYLOAD_VERSION);
-        let bytes = std::mem::take(&mut self.bytes);
-        let bytes =
-            postcard::to_extend(&(workspace, command), bytes).map_err(|error| LogError::Encoding(error.to_string()))?;
-        self.bytes = bytes;
+        encode::append(&(workspace, command), &mut self.bytes)
+            .map_err(|error| LogError::Encoding(error.to_string()))?;
         let payload = self.bytes.len() - start - HEADER_BYTES;
         if payload > RECORD_BYTES_MAX {
             return Err(LogError::TooLarge { bytes: payload, max: RECORD_BYTES_MAX });

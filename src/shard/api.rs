@@ -346,6 +346,11 @@ pub trait Edge: Send + Sync {
 /// The shards, to everyone else.
 #[async_trait::async_trait]
 pub trait Core: Send + Sync + 'static {
+    /// Whether so much of a workspace waits already that [`Core::submit`] would push it back: told before anything
+    /// is read.
+    fn has_room(&self, _workspace: &WorkspaceId) -> Result<(), SubmitError> {
+        Ok(())
+    }
     /// Appends commands, in order and together; returns when they are durable.
     async fn submit(&self, workspace: &WorkspaceId, commands: Vec<Command>) -> Result<Accepted, SubmitError>;
     /// Returns when everything up to `position` of the workspace's shard is applied.
@@ -480,7 +485,7 @@ pub struct EffectBatch {
     pub workspace: WorkspaceId,
     /// Position of the last applied record.
     pub position: u64,
-    /// What came of it, in order.
+    /// What came of it for lists, in order; transitions are in the journal. It may be empty.
     pub effects: Vec<Effect>,
 }
 

@@ -42,7 +42,7 @@ impl ShardOptions {
             log: LogOptions::default(),
             limits: AppenderLimits::default(),
             checkpoint_every: Duration::from_secs(10),
-            checkpoint_dirty_bytes: 32 << 20,
+            checkpoint_dirty_bytes: 64 << 20,
             people_cache_bytes: 256 << 20,
             log_keep: Duration::from_secs(7 * 86_400),
             erasures_file: None,

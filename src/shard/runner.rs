@@ -4,7 +4,7 @@
 use super::backfill::Wake;
 use super::checkpoint::Job;
 use super::clock::{Clock, LeapWatch};
-use super::figures::Figures;
+use super::figures::{Figures, Shows};
 use super::inbox::{Awaits, Ending, Inbox, Notice, Work};
 use super::options::{ShardAlerts, ShardError};
 use super::pulse::Pulse;
@@ -28,8 +28,6 @@ const SLEEP_MAX: Duration = Duration::from_millis(200);
 const OWN_RECORD_REST: Duration = Duration::from_millis(500);
 /// How often an own record on its way is looked at, when nothing else is to do.
 const OWN_RECORD_LOOK: Duration = Duration::from_millis(1);
-/// How often figures are shown.
-const FIGURES_EVERY: Duration = Duration::from_millis(50);
 /// The end does not wait longer than this for the last checkpoint: the log has it all.
 const DRAIN_MAX: Duration = Duration::from_secs(30);
 /// How long questions wait for a tick that is due at the shown instant.
@@ -37,7 +35,7 @@ const TICK_WAIT_MAX: Duration = Duration::from_millis(500);
 /// How long questions wait for a wave of timers to be through.
 const WAVE_WAIT_MAX: Duration = Duration::from_secs(15);
 /// Nothing is applied while this many times the size of a checkpoint is not written.
-const DIRTY_TIMES_MAX: usize = 4;
+const DIRTY_TIMES_MAX: usize = 2;
 
 /// A record that the shard itself put on its way.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -90,8 +88,7 @@ pub(super) struct Runner {
     wake: Wake,
     /// Since when a wave of timers has been going on.
     behind_since: Option<Instant>,
-    /// When the figures were shown last.
-    shown: Instant,
+    shows: Shows,
 }
 
 /// How far a shard is.
@@ -154,7 +151,7 @@ impl Runner {
             rest_until: None,
             wake,
             behind_since: None,
-            shown: Instant::now(),
+            shows: Shows::now(),
         }
     }
 
@@ -234,7 +231,7 @@ impl Runner {
         self.fire();
         let builds = self.build(busy || self.inbox.has_group())?;
         self.checkpoint_if_due();
-        if self.shown.elapsed() >= FIGURES_EVERY {
+        if self.shows.are_due() {
             self.show_figures();
         }
         if idle && !busy && !builds {
@@ -483,8 +480,7 @@ impl Runner {
     }
 
     fn show_figures(&mut self) {
-        let now = self.clock.now();
-        self.shown = Instant::now();
+        let (now, began) = (self.clock.now(), Instant::now());
         self.tenants.tell_failed(self.alerts.as_ref());
         let counts = self.tenants.iter().map(|tenant| {
             let (timers, due) = tenant.engine.timer_counts(now);
@@ -496,5 +492,6 @@ impl Runner {
             (figures.people, figures.timers, figures.timers_due) = sum;
             (figures.applied, figures.checkpoint) = (applied, checkpoint);
         });
+        self.shows.done(began);
     }
 }

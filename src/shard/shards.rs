@@ -189,6 +189,14 @@ fn refused(error: LogError) -> SubmitError {
 
 #[async_trait::async_trait]
 impl Core for Shards {
+    fn has_room(&self, workspace: &WorkspaceId) -> Result<(), SubmitError> {
+        // What is refused for another reason is told that by `submit`.
+        self.shard(workspace).map_or(Ok(()), |shard| match shard.appender.has_room(workspace) {
+            Err(SubmitError::Stopping) => Ok(()),
+            other => other,
+        })
+    }
+
     async fn submit(&self, workspace: &WorkspaceId, mut commands: Vec<Command>) -> Result<Accepted, SubmitError> {
         let unknown = || SubmitError::UnknownWorkspace(workspace.clone());
         let creates = commands.iter().any(|command| matches!(command, Command::WorkspacePut { .. }));

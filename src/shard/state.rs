@@ -35,6 +35,19 @@ pub(super) struct Tenant {
     told_failed: BTreeMap<SegmentId, String>,
 }
 
+/// What came of records of one workspace.
+#[derive(Default)]
+struct Came {
+    /// Position of the last one.
+    position: u64,
+    /// Of the record that is being applied.
+    found: Vec<Effect>,
+    /// Whether anything came at all.
+    any: bool,
+    /// What lists have to hear of. Transitions are in the journal.
+    effects: Vec<Effect>,
+}
+
 /// All workspaces of a shard.
 pub(super) struct Tenants {
     pub(super) shard: u32,
@@ -117,7 +130,7 @@ impl Tenants {
 
     /// Applies records in order and hands out their effects.
     pub fn apply(&mut self, records: impl Iterator<Item = Record>) -> Result<(), ShardError> {
-        let mut batches: BTreeMap<u32, (u64, Vec<Effect>)> = BTreeMap::new();
+        let mut batches: BTreeMap<u32, Came> = BTreeMap::new();
         let mut touched = BTreeSet::new();
         for record in records {
             let known = self.numbers.get(&record.workspace).copied();
@@ -130,15 +143,15 @@ impl Tenants {
                 }
             };
             let batch = batches.entry(number).or_default();
-            batch.0 = record.position;
+            batch.position = record.position;
             touched.insert(number);
-            self.apply_one(number, &record, &mut batch.1)?;
+            self.apply_one(number, &record, batch)?;
         }
         for number in touched {
             self.look_again(number);
         }
-        for (number, (position, effects)) in batches {
-            self.hand_out(number, position, effects);
+        for (number, batch) in batches {
+            self.hand_out(number, batch);
         }
         Ok(())
     }
@@ -149,7 +162,7 @@ impl Tenants {
         Ok(number)
     }
 
-    fn apply_one(&mut self, number: u32, record: &Record, effects: &mut Vec<Effect>) -> Result<(), ShardError> {
+    fn apply_one(&mut self, number: u32, record: &Record, came: &mut Came) -> Result<(), ShardError> {
         let Some(tenant) = self.all.get_mut(&number) else { return Ok(()) };
         self.touched.insert(number);
         let forgotten = match &record.command {
@@ -159,11 +172,22 @@ impl Tenants {
         if let Command::SegmentActivate { id, version } = &record.command {
             tenant.build_whole((id, *version), self.shard, &self.store)?;
         }
-        let first = effects.len();
-        let applied = tenant.engine.apply(record, effects)?;
-        let new = effects.iter().skip(first).filter_map(Entry::of);
+        let applied = tenant.engine.apply(record, &mut came.found)?;
         let before = tenant.entries.len();
-        tenant.entries.extend(new.filter(|entry| !forgotten.iter().any(|gone| gone == entry.person())));
+        came.any |= !came.found.is_empty();
+        for effect in came.found.drain(..) {
+            let entry = match effect {
+                Effect::Transition(transition) => Entry::Transition(transition),
+                Effect::Presence(presence) => Entry::Presence(presence),
+                of_lists => {
+                    came.effects.push(of_lists);
+                    continue;
+                }
+            };
+            if !forgotten.iter().any(|gone| gone == entry.person()) {
+                tenant.entries.push(entry);
+            }
+        }
         match &record.command {
             Command::SegmentPut(_)
             | Command::SegmentPrepare(_)
@@ -187,10 +211,10 @@ impl Tenants {
         Ok(())
     }
 
-    fn hand_out(&self, number: u32, position: u64, effects: Vec<Effect>) {
+    fn hand_out(&self, number: u32, came: Came) {
         let Some(tenant) = self.all.get(&number) else { return };
-        if !effects.is_empty() {
-            let workspace = tenant.engine.id().clone();
+        if came.any {
+            let (workspace, position, effects) = (tenant.engine.id().clone(), came.position, came.effects);
             self.sink.accept(EffectBatch { shard: self.shard, workspace, position, effects });
         }
     }

@@ -4,16 +4,31 @@
 //! attributes, and a change of a struct is a new version here.
 
 use super::db::StoreError;
+use crate::encode;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::cell::RefCell;
 
 /// The format that this version writes, first byte of every value.
 pub const VALUE_VERSION: u8 = 1;
 
+/// What a thread keeps of the room in which it encodes, bytes.
+const SCRATCH_BYTES_MAX: usize = 1 << 20;
+
+thread_local! {
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
 /// Encodes a value.
 pub fn encode<T: Serialize>(what: &'static str, value: &T) -> Result<Vec<u8>, StoreError> {
-    postcard::to_extend(value, vec![VALUE_VERSION])
-        .map_err(|error| StoreError::Unreadable { what, why: format!("it can't be encoded: {error}") })
+    // A checkpoint holds many values at once: each takes as much as it needs, and grows elsewhere.
+    SCRATCH.with_borrow_mut(|bytes| {
+        bytes.clear();
+        bytes.push(VALUE_VERSION);
+        let encoded = encode::append(value, bytes).map(|()| bytes.clone());
+        bytes.shrink_to(SCRATCH_BYTES_MAX);
+        encoded.map_err(|error| StoreError::Unreadable { what, why: format!("it can't be encoded: {error}") })
+    })
 }
 
 /// Decodes a value; every byte of it has to be used.

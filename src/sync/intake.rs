@@ -76,6 +76,11 @@ impl Intake {
     }
 
     pub(super) fn push(&self, batch: EffectBatch) {
+        lock(&self.shared.workspaces).entry(batch.shard).or_default().insert(batch.workspace.to_string());
+        // The writer is not woken for what concerns no list.
+        if batch.effects.is_empty() {
+            return;
+        }
         self.shared.depth.fetch_add(1, Ordering::Relaxed);
         if let Some(sender) = lock(&self.sender).as_ref() {
             // It fails only when the writer has ended: then nothing is confirmed to a checkpoint
@@ -133,7 +138,6 @@ fn run(receiver: &mpsc::Receiver<Message>, service: &Weak<SyncService>, shared: 
         match message {
             Message::Batch(batch) => {
                 let Some(service) = service.upgrade() else { return };
-                lock(&shared.workspaces).entry(batch.shard).or_default().insert(batch.workspace.to_string());
                 // Taking a batch in twice changes nothing, so it is tried until it is written.
                 while let Err(why) = take(&service, &batch) {
                     tracing::error!(%why, "lists can't be written");

@@ -308,9 +308,7 @@ impl SyncService {
 
 impl EffectSink for SyncService {
     fn accept(&self, batch: EffectBatch) {
-        if !batch.effects.is_empty() {
-            self.intake.push(batch);
-        }
+        self.intake.push(batch);
     }
 
     fn persist_through(&self, shard: u32, position: u64) -> Result<(), StoreError> {

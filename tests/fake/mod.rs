@@ -18,6 +18,8 @@ use tokio::sync::broadcast;
 /// Keeps every submission; answers with errors when told to.
 #[derive(Default)]
 pub struct FakeCore {
+    /// Why nothing is taken now.
+    pub full: Mutex<Option<SubmitError>>,
     pub submissions: Mutex<Vec<(WorkspaceId, Vec<Command>)>>,
     pub failures: Mutex<VecDeque<SubmitError>>,
     /// Every submission passes it twice, before and after it is kept.
@@ -60,6 +62,9 @@ fn no<T>() -> Result<T, QueryError> {
 
 #[async_trait::async_trait]
 impl Core for FakeCore {
+    fn has_room(&self, _: &WorkspaceId) -> Result<(), SubmitError> {
+        self.full.lock().unwrap().clone().map_or(Ok(()), Err)
+    }
     async fn submit(&self, workspace: &WorkspaceId, commands: Vec<Command>) -> Result<Accepted, SubmitError> {
         if let Some(error) = self.failures.lock().unwrap().pop_front() {
             return Err(error);
