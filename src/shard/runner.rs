@@ -265,7 +265,7 @@ impl Runner {
     fn apply(&mut self, slice: Vec<Record>) -> Result<(), ShardError> {
         let Some(last) = slice.last() else { return Ok(()) };
         let (position, time) = (last.position, last.time);
-        self.tenants.apply(slice.into_iter())?;
+        self.tenants.apply(&slice)?;
         self.progress.last_time = self.progress.last_time.max(time);
         self.progress.applied.send_replace(position);
         Ok(())

@@ -8,6 +8,7 @@ use crate::store::journal::Entry;
 use crate::store::state::{ShardStore, WorkspaceCheckpoint, WorkspaceStorage};
 use engine::effect::Effect;
 use engine::given::Given;
+use engine::workspace::ahead::{AHEAD, Keys};
 use engine::workspace::{Applied, PersonName, Workspace};
 use model::{Command, Event, EventKind, Identity, Record, SegmentId, Time, WorkspaceId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -129,10 +130,15 @@ impl Tenants {
     }
 
     /// Applies records in order and hands out their effects.
-    pub fn apply(&mut self, records: impl Iterator<Item = Record>) -> Result<(), ShardError> {
+    pub fn apply(&mut self, records: &[Record]) -> Result<(), ShardError> {
         let mut batches: BTreeMap<u32, Came> = BTreeMap::new();
         let mut touched = BTreeSet::new();
-        for record in records {
+        let keys: Vec<Option<Keys>> = records.iter().map(Keys::of_record).collect();
+        for (place, (record, known_keys)) in records.iter().zip(&keys).enumerate() {
+            if place % AHEAD == 0 {
+                let part = records.iter().zip(&keys).skip(place).take(AHEAD);
+                self.look_ahead(part.filter_map(|(record, keys)| Some((record, keys.as_ref()?))));
+            }
             let known = self.numbers.get(&record.workspace).copied();
             let number = match (known, &record.command) {
                 (Some(number), _) => number,
@@ -145,7 +151,7 @@ impl Tenants {
             let batch = batches.entry(number).or_default();
             batch.position = record.position;
             touched.insert(number);
-            self.apply_one(number, &record, batch)?;
+            self.apply_one(number, (record, known_keys.as_ref()), batch)?;
         }
         for number in touched {
             self.look_again(number);
@@ -162,7 +168,26 @@ impl Tenants {
         Ok(number)
     }
 
-    fn apply_one(&mut self, number: u32, record: &Record, came: &mut Came) -> Result<(), ShardError> {
+    /// Looks at the people of some events that are applied next, workspace by workspace.
+    fn look_ahead<'a>(&self, part: impl Iterator<Item = (&'a Record, &'a Keys)> + Clone) {
+        let mut workspaces: Vec<&WorkspaceId> = part.clone().map(|(record, _)| &record.workspace).collect();
+        workspaces.sort_unstable();
+        workspaces.dedup();
+        for id in workspaces {
+            let tenant = self.numbers.get(id).and_then(|number| self.all.get(number));
+            let of_it = part.clone().filter(|(record, _)| record.workspace == *id).map(|(_, keys)| keys);
+            if let Some(tenant) = tenant {
+                tenant.engine.look_ahead(of_it);
+            }
+        }
+    }
+
+    fn apply_one(
+        &mut self,
+        number: u32,
+        (record, keys): (&Record, Option<&Keys>),
+        came: &mut Came,
+    ) -> Result<(), ShardError> {
         let Some(tenant) = self.all.get_mut(&number) else { return Ok(()) };
         self.touched.insert(number);
         let forgotten = match &record.command {
@@ -172,7 +197,7 @@ impl Tenants {
         if let Command::SegmentActivate { id, version } = &record.command {
             tenant.build_whole((id, *version), self.shard, &self.store)?;
         }
-        let applied = tenant.engine.apply(record, &mut came.found)?;
+        let applied = tenant.engine.apply_known(record, keys, &mut came.found)?;
         let before = tenant.entries.len();
         came.any |= !came.found.is_empty();
         for effect in came.found.drain(..) {

@@ -111,7 +111,7 @@ impl Told {
         let mut known = keys.iter();
         for (place, (time, event)) in step.drain(..).enumerate() {
             if place % AHEAD == 0 {
-                self.workspace.look_ahead(keys.get(place..keys.len().min(place + AHEAD)).unwrap_or_default());
+                self.workspace.look_ahead(keys.iter().skip(place).take(AHEAD));
             }
             self.position += 1;
             let (workspace, command) = (WorkspaceId::from(WORKSPACE), Command::Event(Box::new(event)));

@@ -39,7 +39,7 @@ impl Keys {
 impl<S: Storage> Workspace<S> {
     /// Looks at the people of some events that are to be applied next, and changes nothing: each look waits for memory,
     /// and those of different people wait together.
-    pub fn look_ahead(&self, keys: &[Keys]) {
+    pub fn look_ahead<'a>(&self, keys: impl Iterator<Item = &'a Keys>) {
         let mut seen = 0;
         let mut people: SmallVec<[PersonNo; AHEAD]> = SmallVec::new();
         for keys in keys {
