@@ -6,10 +6,10 @@ use super::editing::text_of;
 pub use super::editing::{ChangePreview, NextVersion, VersionInfo};
 pub use super::export::PersonExport;
 pub use super::journal::{TransitionInfo, TransitionPage};
+pub use super::live::Live;
 pub use super::past::{JournalAsk, PastAsk, PastInfo, PastView};
 pub use crate::store::journal::Place;
-use engine::effect::{Effect, Presence};
-use engine::given::Given;
+use engine::effect::Effect;
 use model::{Command, Event, Identity, ListId, SegmentId, SourceId, Time, WorkspaceId};
 use serde::Serialize;
 use std::sync::Arc;
@@ -266,46 +266,6 @@ pub struct SourcePeople {
     pub identities: Vec<Identity>,
     /// Pass as `after` for the next page; absent at the end. A page may be empty and not the last.
     pub next: Option<String>,
-}
-
-/// What streams to people who watch.
-#[derive(Clone, Debug, Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum Live {
-    /// An event was applied.
-    Event {
-        /// Its workspace.
-        workspace: String,
-        /// Its canonical name, or `Profile`.
-        name: String,
-        /// The person, when there is one already.
-        person: Option<String>,
-        /// Event time, RFC 3339.
-        time: String,
-        /// Its source.
-        source: String,
-        /// Position in the log.
-        position: u64,
-    },
-    /// A person entered or left a segment.
-    Transition {
-        /// Its workspace.
-        workspace: String,
-        /// What happened.
-        #[serde(flatten)]
-        transition: TransitionInfo,
-    },
-    /// A person came or went, and entered or left every segment that holds of everybody: those who follow the
-    /// journal find which. It is not shown itself.
-    #[serde(skip)]
-    Presence {
-        /// Its workspace.
-        workspace: String,
-        /// Who, and when.
-        presence: Presence,
-        /// What holds, and held, of everybody.
-        given: Arc<Given>,
-    },
 }
 
 /// Figures for operators, of one shard.

@@ -15,6 +15,7 @@ pub mod export;
 mod figures;
 mod inbox;
 mod journal;
+mod live;
 mod lookers;
 pub mod options;
 mod past;
