@@ -4,12 +4,12 @@
 
 use super::editing::text_of;
 pub use super::editing::{ChangePreview, NextVersion, VersionInfo};
+pub use super::effects::{EffectBatch, EffectSink};
 pub use super::export::PersonExport;
 pub use super::journal::{TransitionInfo, TransitionPage};
 pub use super::live::Live;
 pub use super::past::{JournalAsk, PastAsk, PastInfo, PastView};
 pub use crate::store::journal::Place;
-use engine::effect::Effect;
 use model::{Command, Event, Identity, ListId, SegmentId, SourceId, Time, WorkspaceId};
 use serde::Serialize;
 use std::sync::Arc;
@@ -434,29 +434,4 @@ pub enum PersonKey {
     Id(String),
     /// By an identity.
     Identity(Identity),
-}
-
-/// The effects of applied records of one workspace.
-#[derive(Clone, Debug)]
-pub struct EffectBatch {
-    /// Which shard.
-    pub shard: u32,
-    /// The workspace.
-    pub workspace: WorkspaceId,
-    /// Position of the last applied record.
-    pub position: u64,
-    /// What came of it for lists, in order; transitions are in the journal. It may be empty.
-    pub effects: Vec<Effect>,
-}
-
-/// Takes the effects of applied records: sync implements it.
-///
-/// After a crash a shard replays from its checkpoint, so batches come again: whoever takes
-/// them ignores a `Desired` whose sequence is not newer than what it holds.
-pub trait EffectSink: Send + Sync + 'static {
-    /// Called on the shard's thread in order of position; must not block.
-    fn accept(&self, batch: EffectBatch);
-    /// Returns when everything accepted from `shard` up to `position` is written to the store
-    /// (the caller makes it durable). A checkpoint waits for this.
-    fn persist_through(&self, shard: u32, position: u64) -> Result<(), crate::store::db::StoreError>;
 }

@@ -11,6 +11,7 @@ mod checkpoint;
 pub mod clock;
 mod counting;
 mod editing;
+mod effects;
 pub mod export;
 mod figures;
 mod inbox;
