@@ -6,6 +6,7 @@ use super::write::Log;
 use super::{LogError, Reader};
 use crate::shard::api::{Accepted, SubmitError};
 use crate::shard::clock::Clock;
+use engine::workspace::ahead::Keys;
 use model::{Command, Record, Time, WorkspaceId};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -65,9 +66,18 @@ pub struct Submission {
     frames: Frames,
     workspace: WorkspaceId,
     commands: Vec<Command>,
+    /// Of the events among them: worked out by whoever submits, as the bytes are.
+    keys: Vec<Keys>,
     /// The shard's own records may use the reserve of free space and are never refused.
     internal: bool,
     waiter: oneshot::Sender<Answer>,
+}
+
+fn keys_of(command: &Command) -> Option<Keys> {
+    match command {
+        Command::Event(event) => Some(Keys::of(event)),
+        _ => None,
+    }
 }
 
 impl Submission {
@@ -78,8 +88,9 @@ impl Submission {
         internal: bool,
     ) -> Result<(Submission, oneshot::Receiver<Answer>), LogError> {
         let frames = Frames::encode(workspace, &commands)?;
+        let keys = commands.iter().filter_map(keys_of).collect();
         let (waiter, answer) = oneshot::channel();
-        Ok((Submission { frames, workspace: workspace.clone(), commands, internal, waiter }, answer))
+        Ok((Submission { frames, workspace: workspace.clone(), commands, keys, internal, waiter }, answer))
     }
 
     fn ticks(&self) -> bool {
@@ -96,6 +107,8 @@ impl Submission {
 pub struct DurableGroup {
     /// In order of position, without gaps.
     pub records: Vec<Record>,
+    /// The keys of the events among them, in order.
+    pub keys: Vec<Keys>,
     /// Their size in the log; given back by [`Appender::applied`].
     pub bytes: u64,
     /// Whose they are, but for the shard's own; given back likewise.
@@ -411,11 +424,13 @@ impl Writer {
 
     fn complete(&self, submissions: Vec<Submission>, first: u64, time: Time) {
         let mut records = Vec::with_capacity(submissions.iter().map(|one| one.commands.len()).sum());
+        let mut keys = Vec::with_capacity(records.capacity());
         let mut waiters = Vec::with_capacity(submissions.len());
         let mut bytes = 0;
         let shares = shares_of(&submissions);
         for submission in submissions {
             bytes += submission.frames.len() as u64;
+            keys.extend(submission.keys);
             for command in submission.commands {
                 let position = first + records.len() as u64;
                 records.push(Record { position, time, workspace: submission.workspace.clone(), command });
@@ -425,7 +440,7 @@ impl Writer {
         }
         self.shared.appended.store(first + records.len() as u64 - 1, Ordering::Release);
         self.shared.unapplied_bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.handover.hand_over(DurableGroup { records, bytes, shares, since: Instant::now() });
+        self.handover.hand_over(DurableGroup { records, keys, bytes, shares, since: Instant::now() });
         for (waiter, accepted) in waiters {
             // Whoever no longer waits does not need the answer.
             let _ = waiter.send(Ok(accepted));

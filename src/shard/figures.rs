@@ -2,6 +2,7 @@
 
 use super::api::ShardStats;
 use crate::histogram::Histogram;
+use model::Time;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,14 @@ impl Figures {
     pub fn read(&self) -> ShardStats {
         let stats = self.stats.lock().unwrap_or_else(PoisonError::into_inner).clone();
         ShardStats { changed: self.changed.read(), ..stats }
+    }
+
+    /// Events that were received at these instants are applied now.
+    pub fn applied(&self, received: &[Time], now: Time) {
+        for received in received {
+            let micros = u64::try_from(now.0.saturating_sub(received.0)).unwrap_or_default();
+            self.changed.add(Duration::from_micros(micros));
+        }
     }
 
     pub fn change(&self, change: impl FnOnce(&mut ShardStats)) {

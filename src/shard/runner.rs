@@ -11,6 +11,7 @@ use super::pulse::Pulse;
 use super::state::Tenants;
 use crate::log::{Appender, DurableGroup, Share, Submission};
 use crate::store::state::CheckpointMark;
+use engine::workspace::ahead::Keys;
 use model::{Command, Record, SegmentId, Time, WorkspaceId};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, SyncSender};
@@ -62,6 +63,7 @@ fn received(record: &Record) -> Option<Time> {
 /// A group that is being applied in slices.
 struct Applying {
     records: std::vec::IntoIter<Record>,
+    keys: std::vec::IntoIter<Keys>,
     bytes: u64,
     shares: Vec<(WorkspaceId, Share)>,
 }
@@ -163,7 +165,8 @@ impl Runner {
             if slice.is_empty() {
                 break;
             }
-            self.apply(slice)?;
+            let keys = slice.iter().filter_map(Keys::of_record).collect();
+            self.apply(slice, keys)?;
             self.checkpoint_if_due();
             while self.too_dirty() {
                 self.inbox.wait(SLEEP_MAX, Awaits { groups: false, questions: false });
@@ -209,8 +212,9 @@ impl Runner {
             }
             self.inbox.wait(SLEEP_MAX, Awaits { groups: false, questions: false });
         }
-        if let Some(DurableGroup { records, bytes, shares, .. }) = group {
-            self.applying = Some(Applying { records: records.into_iter(), bytes, shares });
+        if let Some(DurableGroup { records, keys, bytes, shares, .. }) = group {
+            let (records, keys) = (records.into_iter(), keys.into_iter());
+            self.applying = Some(Applying { records, keys, bytes, shares });
         }
         let applied = self.apply_slice()?;
         if self.is_behind() {
@@ -246,26 +250,24 @@ impl Runner {
         let Some(applying) = &mut self.applying else { return Ok(false) };
         let slice: Vec<Record> = applying.records.by_ref().take(SLICE_RECORDS).collect();
         let received: Vec<Time> = slice.iter().filter_map(received).collect();
+        let keys = applying.keys.by_ref().take(received.len()).collect();
         if applying.records.len() == 0 {
             self.appender.applied(applying.bytes, &applying.shares);
             self.applying = None;
-            self.apply(slice)?;
+            self.apply(slice, keys)?;
             self.inbox.applied();
         } else {
-            self.apply(slice)?;
+            self.apply(slice, keys)?;
         }
-        let now = self.clock.now();
-        for received in received {
-            let micros = u64::try_from(now.0.saturating_sub(received.0)).unwrap_or_default();
-            self.figures.changed.add(Duration::from_micros(micros));
-        }
+        self.figures.applied(&received, self.clock.now());
         Ok(true)
     }
 
-    fn apply(&mut self, slice: Vec<Record>) -> Result<(), ShardError> {
+    /// Applies records; `keys` are those of the events among them.
+    fn apply(&mut self, slice: Vec<Record>, keys: Vec<Keys>) -> Result<(), ShardError> {
         let Some(last) = slice.last() else { return Ok(()) };
         let (position, time) = (last.position, last.time);
-        self.tenants.apply(&slice)?;
+        self.tenants.apply(&slice, &keys)?;
         self.progress.last_time = self.progress.last_time.max(time);
         self.progress.applied.send_replace(position);
         Ok(())

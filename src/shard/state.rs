@@ -129,15 +129,17 @@ impl Tenants {
         }
     }
 
-    /// Applies records in order and hands out their effects.
-    pub fn apply(&mut self, records: &[Record]) -> Result<(), ShardError> {
+    /// Applies records in order and hands out their effects; `keys` are those of the events among them.
+    pub fn apply(&mut self, records: &[Record], keys: &[Keys]) -> Result<(), ShardError> {
         let mut batches: BTreeMap<u32, Came> = BTreeMap::new();
         let mut touched = BTreeSet::new();
-        let keys: Vec<Option<Keys>> = records.iter().map(Keys::of_record).collect();
+        let mut keys = keys.iter();
+        let of = |record: &Record| matches!(record.command, Command::Event(_)).then(|| keys.next())?;
+        let keys: Vec<Option<&Keys>> = records.iter().map(of).collect();
         for (place, (record, known_keys)) in records.iter().zip(&keys).enumerate() {
             if place % AHEAD == 0 {
                 let part = records.iter().zip(&keys).skip(place).take(AHEAD);
-                self.look_ahead(part.filter_map(|(record, keys)| Some((record, keys.as_ref()?))));
+                self.look_ahead(part.filter_map(|(record, keys)| Some((record, (*keys)?))));
             }
             let known = self.numbers.get(&record.workspace).copied();
             let number = match (known, &record.command) {
@@ -151,7 +153,7 @@ impl Tenants {
             let batch = batches.entry(number).or_default();
             batch.position = record.position;
             touched.insert(number);
-            self.apply_one(number, (record, known_keys.as_ref()), batch)?;
+            self.apply_one(number, (record, *known_keys), batch)?;
         }
         for number in touched {
             self.look_again(number);
