@@ -29,6 +29,9 @@ pub struct Server {
     child: Child,
 }
 
+/// As much as PostgreSQL's shared buffers: the world is held in memory there, too.
+const CACHES: &str = "cache_mib = 512\npeople_cache_mib = 512\n";
+
 impl Server {
     /// Starts one over an empty folder, with a workspace and a source. Its clock stands where the world begins.
     pub fn start(binary: &Path, dir: &Path) -> Result<Server, String> {
@@ -39,7 +42,7 @@ impl Server {
             std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).map_err(why)?.port();
         let data = dir.join("data");
         let config = format!(
-            "[listen]\naddress = \"127.0.0.1:{port}\"\n[data]\ndir = {data:?}\n[log]\nlevel = \"warn\"\n\
+            "[listen]\naddress = \"127.0.0.1:{port}\"\n[data]\ndir = {data:?}\n{CACHES}[log]\nlevel = \"warn\"\n\
              [clock]\nsimulated_start = \"{}\"\n",
             Time::from_millis(BEGIN)
         );
