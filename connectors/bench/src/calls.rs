@@ -69,7 +69,8 @@ pub struct Calls<'a> {
     pub partial: Vec<Partial>,
     /// Receive time of what is read, seconds since the epoch.
     pub now_s: i64,
-    /// Stops time for answers that never come; without it they are not tried.
+    /// Stops time: for answers that never come, which are not tried without it, and for waits. The double must then
+    /// live in the test's own runtime, of one thread.
     pub clock: Option<Clock>,
     /// Whether the platform's tokens can be replaced at all (OAuth).
     pub renews: bool,
@@ -175,8 +176,15 @@ impl Calls<'_> {
         let (connection, _) = self.connect(proxy, Arc::new(move || Some(token.clone())));
         proxy.plan_at(at, fault, false);
         let mut kept = self.kept();
+        // What asks to wait is waited for by the stopped clock: at once. For an answer that never comes it is stopped
+        // by the proxy, when the call is there.
+        let waits = matches!(fault, Fault::TooMany | Fault::TooManyFor(_));
+        if let (true, Some(clock)) = (waits, self.clock) {
+            (clock.stop)();
+        }
         let came = self.run(task, connection, &mut kept).await;
-        if let (Fault::Hangs, Some(clock)) = (fault, self.clock) {
+        let hung = fault == Fault::Hangs && proxy.calls().1 > 0;
+        if let (true, Some(clock)) = (waits || hung, self.clock) {
             (clock.go_on)();
         }
         if proxy.calls().1 == 0 {
