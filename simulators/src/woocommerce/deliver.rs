@@ -76,6 +76,11 @@ struct Job {
     fails: bool,
 }
 
+/// The signature of a body by a webhook whose secret WordPress keeps in this form.
+pub fn signature(secret_as_kept: &str, body: &str) -> String {
+    sign(&super::hooks::decoded(secret_as_kept), body)
+}
+
 fn sign(key: &str, body: &str) -> String {
     // HMAC takes keys of any length.
     let mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key.as_bytes()).ok();

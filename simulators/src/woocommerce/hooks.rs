@@ -66,9 +66,14 @@ impl Hook {
 
     /// The key of its signatures.
     pub(super) fn signing_key(&self) -> String {
-        let text = self.secret.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"");
-        text.replace("&#039;", "'").replace("&amp;", "&")
+        decoded(&self.secret)
     }
+}
+
+/// A text that may hold HTML, as it was before WordPress kept it.
+pub(super) fn decoded(kept: &str) -> String {
+    let text = kept.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"");
+    text.replace("&#039;", "'").replace("&amp;", "&")
 }
 
 fn checked(written: &Written) -> Result<(), Reply> {

@@ -20,7 +20,7 @@ mod server;
 mod time;
 mod world;
 
-pub use deliver::Delivered;
+pub use deliver::{Delivered, signature};
 pub use faults::Faults;
 pub use options::{SimOptions, StoreOptions};
 pub use orders::{Goods, NewOrder};
