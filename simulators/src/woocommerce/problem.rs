@@ -30,6 +30,11 @@ impl Reply {
         Reply::html(302, "").with("location", to)
     }
 
+    /// Whether it says that there is no such route.
+    pub(super) fn is_no_route(&self) -> bool {
+        matches!(&self.body, Body::Json(body) if body["code"] == "rest_no_route")
+    }
+
     pub(super) fn with(mut self, name: &'static str, value: String) -> Reply {
         self.headers.push((name, value));
         self

@@ -205,7 +205,8 @@ fn judged(shop: &mut Shop, call: &Call) -> (Reply, After, bool) {
             (reply, after, half)
         }
         Err(reply) => {
-            if matches!(reply.status, 400 | 404 | 501) {
+            // To ask for what is gone is no fault of the caller's.
+            if matches!(reply.status, 400 | 501) || reply.is_no_route() {
                 shop.counters.wrong.push(format!("{line}: {}", reply.status));
             }
             (reply, After::Nothing, false)
