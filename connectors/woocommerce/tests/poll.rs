@@ -60,6 +60,11 @@ async fn a_poll_goes_on_where_it_was_after_a_day_of_downtime() {
     let (events, cursor) = (kept.events.len(), kept.cursor.clone());
     poll().poll(&connection, "orders", &kept.place(), &mut kept).await.unwrap();
     assert_eq!((kept.events.len(), kept.doubles, kept.cursor.clone()), (events, 0, cursor.clone()), "said once");
+    // Another change in the second of the one that was read: the store's times don't tell them apart.
+    store.state().orders[4]["status"] = json!("cancelled");
+    poll().poll(&connection, "orders", &kept.place(), &mut kept).await.unwrap();
+    assert_eq!(kept.orders(ORDER_CANCELLED), ["String(\"5\")"]);
+    let cursor = kept.cursor.clone();
     store.fail("GET orders", Fault::Status(503, "<html>maintenance</html>"), 40);
     for _ in 0..3 {
         let down = poll().poll(&connection, "orders", &kept.place(), &mut kept).await;

@@ -2,8 +2,10 @@
 
 use kit::failure::Failure;
 use kit::poll::Place;
+use kit::receive::Facts;
 use model::Time;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 /// Things of the overlap that are remembered, so that they are not said again.
@@ -16,9 +18,10 @@ pub(super) struct State {
     /// The newest time that was seen, seconds.
     #[serde(default)]
     pub(super) seen: Option<i64>,
-    /// What was seen of the time that the next reading begins with: the version of each thing, seconds.
+    /// What was seen of the time that the next reading begins with: of each thing the time of its last change, seconds,
+    /// and a mark of what it said. The time alone does not tell two changes of one second apart.
     #[serde(default)]
-    known: BTreeMap<String, i64>,
+    known: BTreeMap<String, (i64, u32)>,
     /// Things read so far.
     #[serde(default)]
     pub(super) done: u64,
@@ -34,6 +37,18 @@ pub(super) struct Seen<'a> {
     pub(super) at: Time,
     /// The time of the thing's last change.
     pub(super) version: Time,
+    /// A mark of what it says.
+    pub(super) mark: u32,
+}
+
+/// A mark of what facts say.
+pub(super) fn mark(facts: &Facts) -> u32 {
+    let mut hash = Sha256::new();
+    for event in &facts.events {
+        hash.update(&event.message_id);
+        hash.update([0]);
+    }
+    hash.finalize().iter().take(4).fold(0, |mark, byte| mark << 8 | u32::from(*byte))
 }
 
 fn seconds(time: Time) -> i64 {
@@ -59,19 +74,20 @@ impl State {
         self.seen.map(|seen| Time(seen.saturating_sub(overlap_s).max(0).saturating_mul(MICROS)))
     }
 
-    /// Notes a thing; whether this version of it is new.
+    /// Notes a thing; whether what it says is new.
     pub(super) fn note(&mut self, seen: &Seen<'_>) -> bool {
         self.seen = Some(self.seen.unwrap_or(i64::MIN).max(seconds(seen.at)));
-        self.known.insert(seen.id.to_owned(), seconds(seen.version)) != Some(seconds(seen.version))
+        let said = (seconds(seen.version), seen.mark);
+        self.known.insert(seen.id.to_owned(), said) != Some(said)
     }
 
     /// Forgets what the next reading does not meet again.
     pub(super) fn trim(&mut self, overlap_s: i64) {
         let from = self.seen.unwrap_or_default().saturating_sub(overlap_s);
-        self.known.retain(|_, version| *version >= from);
+        self.known.retain(|_, (version, _)| *version >= from);
         while self.known.len() > KNOWN_MAX {
             // The oldest is the least likely to be met; what is forgotten is said again, which does no harm.
-            let oldest = self.known.iter().min_by_key(|(_, version)| **version).map(|(id, _)| id.clone());
+            let oldest = self.known.iter().min_by_key(|(_, (version, _))| *version).map(|(id, _)| id.clone());
             oldest.and_then(|id| self.known.remove(&id));
         }
     }
@@ -91,13 +107,14 @@ mod tests {
         assert_eq!(State::begin(&place, true).unwrap().from(10), None);
         let mut state = State::begin(&place, false).unwrap();
         assert_eq!(state.from(10), Some(at(90)));
-        let mut note = |id, when| state.note(&Seen { id, at: at(when), version: at(when) });
-        assert!(note("1", 200) && !note("1", 200) && note("1", 201) && note("2", 150));
+        let mut note = |id, when, mark| state.note(&Seen { id, at: at(when), version: at(when), mark });
+        assert!(note("1", 200, 0) && !note("1", 200, 0) && note("1", 201, 0) && note("2", 150, 0));
+        assert!(note("1", 201, 7), "another change of the same second");
         state.trim(10);
         let mut again = State::begin(&Place { cursor: Some(state.text()), since: at(0) }, false).unwrap();
         assert_eq!(again.from(10), Some(at(191)));
-        assert!(!again.note(&Seen { id: "1", at: at(201), version: at(201) }));
-        assert!(again.note(&Seen { id: "2", at: at(150), version: at(150) }), "it lies before the overlap");
+        assert!(!again.note(&Seen { id: "1", at: at(201), version: at(201), mark: 7 }));
+        assert!(again.note(&Seen { id: "2", at: at(150), version: at(150), mark: 0 }), "it lies before the overlap");
         assert!(State::begin(&Place { cursor: Some("?".to_owned()), since: at(0) }, false).is_err());
     }
 
@@ -105,7 +122,7 @@ mod tests {
     fn what_is_remembered_is_bounded() {
         let mut state = State::default();
         for number in 0..3_000 {
-            state.note(&Seen { id: &number.to_string(), at: at(1_000), version: at(1_000) });
+            state.note(&Seen { id: &number.to_string(), at: at(1_000), version: at(1_000), mark: u32::MAX });
         }
         state.trim(10);
         assert_eq!(state.known.len(), KNOWN_MAX);

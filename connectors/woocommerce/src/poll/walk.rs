@@ -3,7 +3,7 @@
 
 use super::add;
 use super::fetch::refunds_of;
-use super::state::{Seen, State};
+use super::state::{Seen, State, mark};
 use crate::api::{Api, Listed, PAGE_MAX, Query};
 use crate::context::Context;
 use crate::denied::Denied;
@@ -213,7 +213,7 @@ async fn said(
     for row in rows {
         // A store whose clock runs ahead must not hide what comes before its time is there.
         let at = row.at.min(context.received);
-        if !state.note(&Seen { id: &row.id, at, version: row.version }) {
+        if !state.note(&Seen { id: &row.id, at, version: row.version, mark: mark(&row.facts) }) {
             continue;
         }
         state.done += 1;
