@@ -1,5 +1,5 @@
-//! The webhooks that we have at a store. One that fails seven times in a row is disabled without a word, so this runs on
-//! a schedule too.
+//! The webhooks that we have at a store. One that fails seven times in a row is disabled without a word, so this runs
+//! on a schedule too.
 
 use crate::api::{Api, PAGE_MAX};
 use crate::denied::Denied;

@@ -18,7 +18,7 @@ fn changed(id: u64, seconds: i64) -> Value {
 
 fn customer(id: u64, created: &str, modified: &str) -> Value {
     json!({"id": id, "date_created_gmt": created, "date_modified_gmt": modified, "email": format!("c{id}@x.mx"),
-        "role": if id % 3 == 0 { "subscriber" } else { "customer" }, "billing": [], "meta_data": []})
+        "role": if id.is_multiple_of(3) { "subscriber" } else { "customer" }, "billing": [], "meta_data": []})
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! WooCommerce: stores on merchants' own servers, with the REST API v3, the key-granting page and webhooks as the plugin
-//! has them, and the hosts that they live on. It shares no code with the connector.
+//! WooCommerce: stores on merchants' own servers, with the REST API v3, the key-granting page and webhooks as the
+//! plugin has them, and the hosts that they live on. It shares no code with the connector.
 
 mod access;
 mod control;

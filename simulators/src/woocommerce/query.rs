@@ -1,4 +1,5 @@
-//! Parameters of a list, validated as WordPress does: what is known and wrong is refused, what is not known is not seen.
+//! Parameters of a list, validated as WordPress does: what is known and wrong is refused, what is not known is not
+//! seen.
 
 use super::problem::{Reply, invalid};
 use super::time;

@@ -1,5 +1,5 @@
-//! Finds out of a store what later calls need to know: how its API is called, what the key may do, what the store is too
-//! old for.
+//! Finds out of a store what later calls need to know: how its API is called, what the key may do, what the store is
+//! too old for.
 
 use crate::api::Api;
 use crate::config;

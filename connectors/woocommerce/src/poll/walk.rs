@@ -1,5 +1,5 @@
-//! Reads a list in the order of a time, oldest first, while it changes underneath: each page begins where the one before
-//! ended, by time; by number only within one second, and then with a look back whether something moved.
+//! Reads a list in the order of a time, oldest first, while it changes underneath: each page begins where the one
+//! before ended, by time; by number only within one second, and then with a look back whether something moved.
 
 use super::add;
 use super::fetch::refunds_of;
