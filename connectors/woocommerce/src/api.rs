@@ -9,6 +9,7 @@ use kit::failure::Failure;
 use kit::http::{Answer, Request};
 use kit::platform::Connection;
 use reqwest::Method;
+use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::time::Duration;
@@ -91,21 +92,31 @@ impl<'a> Api<'a> {
         request.header("accept", "application/json")
     }
 
-    /// Sends, and waits while the host throttles. `refused` tells which answers are told as the end of the key.
-    async fn send(&self, request: Request, refused: impl Fn(&Answer) -> bool) -> Result<Answer, Denied> {
+    /// Sends, and waits while the host throttles.
+    async fn patient(
+        &self,
+        request: Request,
+        sign: impl Fn(Request, &SecretString) -> Request,
+        refused: impl Fn(&Answer) -> bool,
+    ) -> Result<Answer, Failure> {
         let request = self.bounded(request);
         let api = &self.connection.api;
         let mut tried = 1;
         loop {
-            let sign = |request, token: &_| show(self.auth, &self.home, request, token);
-            let answer = api.send_judged(request.clone(), sign, &refused).await?;
+            let answer = api.send_judged(request.clone(), &sign, &refused).await?;
             let throttled = answer.status == 429 || (answer.status == 503 && answer.retry_after.is_some());
             if !throttled || tried >= TRIES || answer.retry_after.is_some_and(|wait| wait > WAIT_MAX) {
-                return classify(answer);
+                return Ok(answer);
             }
             api.pace().block_for(answer.retry_after.unwrap_or(WAIT_USUAL * tried));
             tried += 1;
         }
+    }
+
+    /// Sends with the key. `refused` tells which answers are told as the end of the key.
+    async fn send(&self, request: Request, refused: impl Fn(&Answer) -> bool) -> Result<Answer, Denied> {
+        let sign = |request, token: &SecretString| show(self.auth, &self.home, request, token);
+        classify(self.patient(request, sign, refused).await?)
     }
 
     async fn get(&self, route: &str, query: &[(&str, String)]) -> Result<Answer, Denied> {
@@ -120,8 +131,7 @@ impl<'a> Api<'a> {
     /// What the site says of itself to anybody. The key is not sent.
     pub(crate) async fn index(&self) -> Result<Answer, Failure> {
         let fields = "name,home,url,gmt_offset,timezone_string,namespaces".to_owned();
-        let request = self.bounded(Request::get(self.url("", &[("_fields", fields)])));
-        self.connection.api.send_judged(request, |request, _| request, |_| false).await
+        self.patient(Request::get(self.url("", &[("_fields", fields)])), |request, _| request, |_| false).await
     }
 
     /// See [`Api::index`], read.

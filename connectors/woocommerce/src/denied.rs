@@ -8,6 +8,9 @@ use serde_json::value::RawValue;
 /// Characters of the store's own words that are kept.
 const WORDS_MAX: usize = 200;
 
+/// What a page with status 401 says: it is the server in front of WordPress that asks.
+pub(crate) const PASSWORD: &str = "the site asks for a password of its own (status 401)";
+
 /// Why a call did not do what was asked.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Denied {
@@ -108,7 +111,7 @@ pub(crate) fn classify(answer: Answer) -> Result<Answer, Denied> {
         401 if lacks_right(message) => Denied::Forbidden(text),
         401 if is_of_the_moment(message) => later(format!("{text}: do the clocks of store and daemon agree?")),
         401 if told.is_some() => Denied::Other(Failure::NeedsAuthorization(text)),
-        401 => Denied::Other(Failure::Blocked("the site asks for a password of its own (status 401)".to_owned())),
+        401 => Denied::Other(Failure::NeedsAuthorization(PASSWORD.to_owned())),
         403 if told.is_some() => Denied::Forbidden(text),
         403 => later("status 403: a firewall of the store's host".to_owned()),
         404 if told.is_none() || code == "rest_no_route" => {
@@ -163,7 +166,9 @@ mod tests {
         let user = told(403, "woocommerce_rest_cannot_view", "Sorry, you cannot list resources.");
         assert!(!refuses_key(&user) && matches!(classify(user), Err(Denied::Forbidden(_))));
         let htpasswd = answer(401, "<html>");
-        assert!(!refuses_key(&htpasswd) && matches!(classify(htpasswd), Err(Denied::Other(Failure::Blocked(_)))));
+        assert!(
+            !refuses_key(&htpasswd) && matches!(classify(htpasswd), Err(Denied::Other(Failure::NeedsAuthorization(_))))
+        );
     }
 
     #[test]

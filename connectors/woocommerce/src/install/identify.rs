@@ -3,7 +3,7 @@
 
 use crate::api::Api;
 use crate::config;
-use crate::denied::{Denied, redirected};
+use crate::denied::{Denied, PASSWORD, redirected};
 use crate::sign::{Auth, pair};
 use crate::store;
 use crate::wire::Index;
@@ -26,7 +26,11 @@ async fn site(api: &Api<'_>) -> Result<(Index, bool), Failure> {
         }
         match answer.status {
             300..=399 => return Err(Failure::Refused(redirected(&answer))),
-            401 | 403 => told = format!("status {}: the site lets nobody in without a password", answer.status),
+            401 => return Err(Failure::NeedsAuthorization(PASSWORD.to_owned())),
+            status @ (408 | 425 | 429 | 500..=599) => {
+                return Err(Failure::retry(format!("status {status}: the site is not up"), answer.retry_after));
+            }
+            403 => told = "status 403: a firewall of the store's host".to_owned(),
             status if told.is_empty() => told = format!("status {status} instead of what WordPress says of itself"),
             _ => {}
         }
