@@ -8,6 +8,7 @@ pub const CONNECTORS: &[Connector] = &[
     connector_mailchimp::CONNECTOR,
     connector_shopify::CONNECTOR,
     connector_webhook::CONNECTOR,
+    connector_woocommerce::CONNECTOR,
 ];
 
 /// The connector of this name.

@@ -12,3 +12,4 @@ pub mod mailchimp;
 pub mod measure;
 pub mod receiver;
 pub mod shopify;
+pub mod woocommerce;

@@ -123,8 +123,8 @@ pub trait Install: Send + Sync {
     /// the account. `None` when the platform has no such thing.
     fn arrival(&self, platform: &Platform, query: &[(String, String)], now: i64) -> Option<Result<String, Failure>>;
 
-    /// Reads what the platform's server posted to the `redirect_uri`. `None` when the platform has no such thing: all but
-    /// those with `Way::Grant`.
+    /// Reads what the platform's server posted to the `redirect_uri`. `None` when the platform has no such thing: all
+    /// but those with `Way::Grant`.
     fn posted(&self, _platform: &Platform, _body: &[u8]) -> Option<Result<Posted, Failure>> {
         None
     }
