@@ -5,6 +5,7 @@ use kit::connector::Connector;
 /// The connectors.
 pub const CONNECTORS: &[Connector] = &[
     connector_files::CONNECTOR,
+    connector_hubspot::CONNECTOR,
     connector_mailchimp::CONNECTOR,
     connector_shopify::CONNECTOR,
     connector_webhook::CONNECTOR,
