@@ -54,6 +54,10 @@ impl Receive for Fake {
         delivery.header("x-account").map(str::to_owned)
     }
 
+    fn accounts(&self, delivery: &Delivery<'_>) -> Vec<String> {
+        self.account(delivery).unwrap_or_default().split(',').map(str::to_owned).collect()
+    }
+
     fn verify(&self, delivery: &Delivery<'_>, secrets: &[SecretString], _: i64) -> Result<(), Rejection> {
         let given = delivery.header("x-signature").unwrap_or_default();
         let fits = |secret: &SecretString| sign(secret.expose_secret(), delivery.body) == given;
@@ -173,6 +177,7 @@ impl Bench {
         let connector = Box::leak(Box::new(Connector { name: "fake", limits, install, receive, poll, sync }));
         let db = Db::open(&dir.path().join("store"), 1 << 20).unwrap();
         let state = HookState {
+            public_url: "https://segments.example.com".to_owned(),
             core: core.clone(),
             connections: Arc::new(Fakes(connector)),
             inbox: Arc::new(Inbox::open(db, pointers_max, TaskTracker::new()).unwrap()),
@@ -266,6 +271,17 @@ async fn every_connection_to_the_account_gets_it_once() {
     assert!(
         text.contains("segmentd_delivery_events_total 4") && text.contains("segmentd_delivery_latency_seconds_count 3")
     );
+}
+
+#[tokio::test]
+async fn a_delivery_of_several_accounts_is_read_for_each_that_is_connected() {
+    let bench = Bench::new(SignedBy::App);
+    let body = json!({"events": ["e1"]}).to_string();
+    for _ in 0..2 {
+        assert_eq!(bench.deliver("single,nobody,gone,acme", "d1", &body).await, StatusCode::OK);
+    }
+    assert_eq!(bench.taken(), [pair("one/b", "e1"), pair("one/a", "e1"), pair("two/b", "e1")]);
+    assert_eq!((bench.count("accepted"), bench.count("duplicate")), (1, 1));
 }
 
 #[tokio::test]

@@ -105,6 +105,7 @@ pub(super) fn routes(config: &Config, base: &Base) -> Result<(Router, ClickWorke
 
 fn hook_routes(config: &Config, base: &Base, room: &Arc<BodyRoom>, metrics: Arc<HookMetrics>) -> Router {
     hooks::router(HookState {
+        public_url: config.listen.public_url.clone(),
         core: Arc::clone(&base.shards) as Arc<dyn Core>,
         connections: Arc::clone(&base.connections) as Arc<dyn crate::poll::Connections>,
         inbox: base.inbox.clone(),

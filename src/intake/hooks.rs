@@ -46,6 +46,8 @@ const NO_ROOM_RETRY_S: u32 = 1;
 /// Everything the routes need. Clones share it.
 #[derive(Clone)]
 pub struct HookState {
+    /// Our own address as platforms know it, without a trailing slash; may be empty.
+    pub public_url: String,
     /// Where events go.
     pub core: Arc<dyn Core>,
     /// Whom deliveries are for.
@@ -192,7 +194,9 @@ impl Hooks {
         if body.is_empty() {
             return Outcome::Visit;
         }
-        let delivery = Delivery { headers: &head.headers, query: head.uri.query(), body: &body };
+        let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+        let url = format!("{}{path}", self.state.public_url);
+        let delivery = Delivery { headers: &head.headers, url: &url, query: head.uri.query(), body: &body };
         let Some(receive) = connector.receive else { return Outcome::UnknownConnector };
         Taking { state: &self.state, seen: &self.seen, connector, receive, delivery }.run(token).await
     }

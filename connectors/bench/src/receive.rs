@@ -38,6 +38,8 @@ impl Sample {
 pub struct Signed {
     /// All headers, those of the signature among them.
     pub headers: HeaderMap,
+    /// The whole address that was called, where the platform signs it.
+    pub url: String,
     /// The query.
     pub query: Option<String>,
 }
@@ -95,7 +97,7 @@ impl Receives<'_> {
     }
 
     fn verify(&self, signed: &Signed, body: &[u8], secrets: &[SecretString], now: i64) -> Result<(), Rejection> {
-        let delivery = Delivery { headers: &signed.headers, query: signed.query.as_deref(), body };
+        let delivery = Delivery { headers: &signed.headers, url: &signed.url, query: signed.query.as_deref(), body };
         self.role.verify(&delivery, secrets, now)
     }
 
@@ -168,7 +170,7 @@ impl Receives<'_> {
             settings: &self.settings,
             received: Time::from_millis(received_s * 1_000),
         };
-        let delivery = Delivery { headers: &signed.headers, query: signed.query.as_deref(), body };
+        let delivery = Delivery { headers: &signed.headers, url: &signed.url, query: signed.query.as_deref(), body };
         let read = catch_unwind(AssertUnwindSafe(|| self.role.read(&delivery, &receiver)));
         read.map_err(|_| "reading it crashes".to_owned())
     }

@@ -36,7 +36,7 @@ fn signed(sample: &Sample, now: i64, secret: &SecretString) -> Signed {
     let text: String = mac.iter().map(|byte| format!("{byte:02x}")).collect();
     let pairs = [(SIGNATURE, text), (SENT, now.to_string())];
     let headers = pairs.map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
-    Signed { headers: HeaderMap::from_iter(headers), query: None }
+    Signed { headers: HeaderMap::from_iter(headers), query: None, ..Signed::default() }
 }
 
 fn bare(_: &Sample, _: i64, _: &SecretString) -> Signed {

@@ -6,8 +6,10 @@ use crate::http::{Answer, HttpClient, Request};
 use crate::pace::Pace;
 use crate::token::{Token, Tokens};
 use secrecy::{ExposeSecret, SecretString};
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// The client of one connection; clones share pace and token. Its `Debug` shows no secret.
@@ -17,6 +19,7 @@ pub struct ApiClient {
     tokens: Arc<dyn Tokens>,
     pace: Arc<Pace>,
     at_once: Arc<Semaphore>,
+    lanes: Arc<Mutex<BTreeMap<&'static str, Arc<Pace>>>>,
 }
 
 impl fmt::Debug for ApiClient {
@@ -29,7 +32,15 @@ impl ApiClient {
     /// A client for one connection.
     pub fn new(http: HttpClient, tokens: Arc<dyn Tokens>, limits: Limits) -> ApiClient {
         let pace = Arc::new(Pace::new(limits.calls_per_second));
-        ApiClient { http, tokens, pace, at_once: Arc::new(Semaphore::new(limits.calls_at_once.max(1))) }
+        let at_once = Arc::new(Semaphore::new(limits.calls_at_once.max(1)));
+        ApiClient { http, tokens, pace, at_once, lanes: Arc::default() }
+    }
+
+    /// The pace of some of the connection's calls that the platform counts apart, besides the connection's own: take
+    /// a turn before such a call is sent. The first who asks for a lane sets its gap.
+    pub fn lane(&self, name: &'static str, gap: Duration) -> Arc<Pace> {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(lanes.entry(name).or_insert_with(|| Arc::new(Pace::every(gap))))
     }
 
     /// The connection's pace: what an answer says of the platform's limits goes here.

@@ -207,7 +207,7 @@ impl Server {
         for (name, value) in extra {
             request = request.add_extra_param(*name, value.clone());
         }
-        let caller = Caller { http: http.clone(), body: self.body };
+        let caller = Caller { http: http.clone(), body: self.body, dead: &[] };
         request.request_async(&caller).await.map(Grant::from).map_err(failure)
     }
 
@@ -219,6 +219,19 @@ impl Server {
         refresh: &SecretString,
         extra: &[(&'static str, String)],
     ) -> Result<Grant, Failure> {
+        self.refresh_told(http, app, refresh, extra, &[]).await
+    }
+
+    /// As [`Server::refresh`], for platforms that refuse in a form of their own: `dead` are the words of the answer's
+    /// `status`, `code` or `error_code` that say that only the merchant can help.
+    pub async fn refresh_told(
+        &self,
+        http: &HttpClient,
+        app: &App,
+        refresh: &SecretString,
+        extra: &[(&'static str, String)],
+        dead: &'static [&'static str],
+    ) -> Result<Grant, Failure> {
         let secret = app.secrets.first().ok_or_else(no_secret)?;
         let client = self.client(app, Some(secret), None)?;
         let refresh = RefreshToken::new(refresh.expose_secret().to_owned());
@@ -226,7 +239,7 @@ impl Server {
         for (name, value) in extra {
             request = request.add_extra_param(*name, value.clone());
         }
-        let caller = Caller { http: http.clone(), body: self.body };
+        let caller = Caller { http: http.clone(), body: self.body, dead };
         request.request_async(&caller).await.map(Grant::from).map_err(failure)
     }
 }
@@ -236,6 +249,7 @@ impl Server {
 struct Caller {
     http: HttpClient,
     body: BodyStyle,
+    dead: &'static [&'static str],
 }
 
 impl<'c> AsyncHttpClient<'c> for Caller {
@@ -243,7 +257,7 @@ impl<'c> AsyncHttpClient<'c> for Caller {
     type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Transport>> + Send + 'c>>;
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(call(&self.http, request, self.body))
+        Box::pin(call(&self.http, request, (self.body, self.dead)))
     }
 }
 
@@ -252,7 +266,11 @@ fn no_secret() -> Failure {
 }
 
 /// Sends what the crate built, in the style that the server wants.
-async fn call(http: &HttpClient, request: HttpRequest, style: BodyStyle) -> Result<HttpResponse, Transport> {
+async fn call(
+    http: &HttpClient,
+    request: HttpRequest,
+    (style, dead): (BodyStyle, &[&str]),
+) -> Result<HttpResponse, Transport> {
     let (parts, body) = request.into_parts();
     let mut sent = Request::new(Method::POST, parts.uri.to_string()).header("accept", "application/json");
     match style {
@@ -273,7 +291,7 @@ async fn call(http: &HttpClient, request: HttpRequest, style: BodyStyle) -> Resu
     let (status, body) = match answer.status {
         // The crate takes 200 alone.
         200..=299 => (200, answer.body),
-        _ if refused && !is_error(&answer) => (answer.status, plain_refusal(&answer)),
+        _ if refused && !is_error(&answer) => (answer.status, plain_refusal(&answer, dead)),
         _ if refused => (answer.status, answer.body),
         _ => match answer.success() {
             Err(failure) => return Err(Transport(failure)),
@@ -289,9 +307,12 @@ fn is_error(answer: &Answer) -> bool {
     serde_json::from_str::<Value>(&answer.body).is_ok_and(|value| value.get("error").is_some_and(Value::is_string))
 }
 
-/// A refusal in another form, put into the RFC's: 401 asks for authorization anew.
-fn plain_refusal(answer: &Answer) -> String {
-    let error = if answer.status == 401 { "invalid_grant" } else { "invalid_request" };
+/// A refusal in another form, put into the RFC's: 401 and the words of `dead` ask for authorization anew.
+fn plain_refusal(answer: &Answer, dead: &[&str]) -> String {
+    let said = serde_json::from_str::<Value>(&answer.body).unwrap_or_default();
+    let is_dead = |field| said.get(field).and_then(Value::as_str).is_some_and(|word| dead.contains(&word));
+    let dead = answer.status == 401 || ["status", "code", "error_code"].into_iter().any(is_dead);
+    let error = if dead { "invalid_grant" } else { "invalid_request" };
     serde_json::json!({ "error": error, "error_description": format!("status {}", answer.status) }).to_string()
 }
 

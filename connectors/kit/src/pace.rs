@@ -25,7 +25,17 @@ impl Pace {
     /// At most this many calls a second, one at a time; 0 counts as 1.
     pub fn new(calls_per_second: u32) -> Pace {
         let rate = NonZeroU32::new(calls_per_second.clamp(1, CALLS_PER_SECOND_MAX)).unwrap_or(NonZeroU32::MIN);
-        let quota = Quota::per_second(rate).allow_burst(NonZeroU32::MIN);
+        Pace::of(Quota::per_second(rate))
+    }
+
+    /// One call in every gap; a gap under a millisecond counts as one.
+    pub fn every(gap: Duration) -> Pace {
+        let shortest = Duration::from_millis(1);
+        Pace::of(Quota::with_period(gap.max(shortest)).unwrap_or(Quota::per_second(NonZeroU32::MIN)))
+    }
+
+    fn of(quota: Quota) -> Pace {
+        let quota = quota.allow_burst(NonZeroU32::MIN);
         let clock = DefaultClock::default();
         Pace { limiter: RateLimiter::direct_with_clock(quota, clock.clone()), clock, blocked_until: Mutex::new(None) }
     }
@@ -76,6 +86,16 @@ mod tests {
         }
         let took = begun.elapsed();
         assert!(took >= Duration::from_millis(95), "five gaps of 20 ms, but took {took:?}");
+    }
+
+    #[tokio::test]
+    async fn a_gap_is_kept() {
+        let pace = Pace::every(Duration::from_millis(30));
+        let begun = Instant::now();
+        for _ in 0..4 {
+            pace.turn().await;
+        }
+        assert!(begun.elapsed() >= Duration::from_millis(85), "three gaps of 30 ms");
     }
 
     #[tokio::test]

@@ -10,6 +10,9 @@ use serde_json::{Map, Value};
 pub struct Delivery<'a> {
     /// Its headers. What a signature does not cover must not be trusted.
     pub headers: &'a HeaderMap,
+    /// The whole address as the platform called it, undecoded: our own address as platforms know it, path and query.
+    /// Some sign it. Every delivery is a POST.
+    pub url: &'a str,
     /// The query, undecoded.
     pub query: Option<&'a str>,
     /// The body, as it came.
@@ -138,6 +141,12 @@ pub trait Receive: Send + Sync {
     /// The account that a delivery claims to be from, before anything is verified. `None` when it says nothing:
     /// the address it came to tells then.
     fn account(&self, delivery: &Delivery<'_>) -> Option<String>;
+
+    /// The accounts, for platforms that put what happened in several into one delivery: it is read for each of their
+    /// connections, which takes what is its own.
+    fn accounts(&self, delivery: &Delivery<'_>) -> Vec<String> {
+        self.account(delivery).into_iter().collect()
+    }
 
     /// Verifies over the raw body, in constant time, with each of `secrets`. `now` is in seconds since the epoch.
     fn verify(&self, delivery: &Delivery<'_>, secrets: &[SecretString], now: i64) -> Result<(), Rejection>;

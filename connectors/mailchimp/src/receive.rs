@@ -128,7 +128,7 @@ mod tests {
             headers.insert("X-Mailchimp-Signature", header.parse().unwrap());
         }
         let secrets: Vec<SecretString> = secrets.iter().map(|secret| (*secret).into()).collect();
-        let delivery = Delivery { headers: &headers, query: None, body: body.as_bytes() };
+        let delivery = Delivery { headers: &headers, url: "", query: None, body: body.as_bytes() };
         MailchimpReceive.verify(&delivery, &secrets, now)
     }
 
@@ -143,7 +143,7 @@ mod tests {
             settings: &settings,
             received: Time(1),
         };
-        MailchimpReceive.read(&Delivery { headers: &headers, query: None, body: body.as_bytes() }, &receiver)
+        MailchimpReceive.read(&Delivery { headers: &headers, url: "", query: None, body: body.as_bytes() }, &receiver)
     }
 
     #[test]

@@ -140,7 +140,7 @@ fn delivered(topic: &str, body: &serde_json::Value) -> Vec<Event> {
     let (account, region) = ("acme.myshopify.com", None);
     let receiver = Receiver { source: &source, account, region, details: &details, settings: &settings, received };
     let body = body.to_string();
-    let delivery = Delivery { headers: &headers, query: None, body: body.as_bytes() };
+    let delivery = Delivery { headers: &headers, url: "", query: None, body: body.as_bytes() };
     ShopifyReceive.read(&delivery, &receiver).unwrap().facts.events
 }
 

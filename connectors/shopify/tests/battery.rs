@@ -218,7 +218,7 @@ fn sign(sample: &Sample, _now: i64, secret: &SecretString) -> Signed {
         ("x-shopify-api-version", "2026-10"),
         ("x-shopify-webhook-id", "w-1"),
     ]);
-    Signed { headers, query: None }
+    Signed { headers, query: None, ..Signed::default() }
 }
 
 fn batch(changes: &[(&str, bool)]) -> Batch {

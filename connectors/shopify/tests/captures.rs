@@ -30,7 +30,7 @@ fn webhooks_are_accepted_as_the_official_package_does() {
         let trimmed: Vec<(&str, &str)> = pairs.iter().map(|(name, value)| (*name, *value)).collect();
         let headers = headers(&trimmed);
         let body = vector["body_text"].as_str().unwrap();
-        let delivery = Delivery { headers: &headers, query: None, body: body.as_bytes() };
+        let delivery = Delivery { headers: &headers, url: "", query: None, body: body.as_bytes() };
         let verdict = receive().verify(&delivery, &secrets(), 0);
         let official = vector["accepted_by_official_sdk"].as_bool().unwrap();
         assert_eq!(verdict.is_ok(), official, "{name}: {verdict:?}");
@@ -59,7 +59,7 @@ fn captured_bodies_say_what_they_say() {
         let (region, received) = (None, time("2026-11-24T10:00:00Z"));
         let receiver =
             Receiver { source: &source, account: SHOP, region, details: &details, settings: &settings, received };
-        receive().read(&Delivery { headers: &headers, query: None, body: body.as_bytes() }, &receiver)
+        receive().read(&Delivery { headers: &headers, url: "", query: None, body: body.as_bytes() }, &receiver)
     };
     let created = facts("valid orders/create").unwrap();
     assert_eq!(created.delivery_id.as_deref(), Some("b54557e4-bdd9-4b37-8a5f-000000000001"));

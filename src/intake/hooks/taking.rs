@@ -18,6 +18,8 @@ const STORE_RETRY_S: u32 = 5;
 const STOPPING_RETRY_S: u32 = 2;
 /// Connections to one account that a delivery goes to at most.
 const TARGETS_MAX: usize = 100;
+/// Accounts that one delivery tells of at most.
+const ACCOUNTS_MAX: usize = 1_000;
 
 /// A delivery that is being taken in.
 pub(super) struct Taking<'a> {
@@ -52,10 +54,13 @@ impl Taking<'_> {
         let found = match token {
             Some(token) => vec![connections.by_token(name, token).ok_or(Outcome::UnknownAddress)?],
             None => {
-                let account = self.receive.account(&self.delivery);
-                let mut found = account.map(|account| connections.by_account(name, &account)).unwrap_or_default();
-                found.truncate(TARGETS_MAX);
-                found
+                let accounts = self.receive.accounts(&self.delivery).into_iter().take(ACCOUNTS_MAX);
+                let of = |account: String| {
+                    let mut found = connections.by_account(name, &account);
+                    found.truncate(TARGETS_MAX);
+                    found
+                };
+                accounts.flat_map(of).collect()
             }
         };
         if found.is_empty() {

@@ -66,7 +66,7 @@ pub fn read_at(topic: &str, body: &Value, received: Time) -> Result<Received, Re
     let (source, details, settings) = (SourceId::from("shop"), details(), Map::new());
     let (account, region) = (SHOP, Some("MX"));
     let receiver = Receiver { source: &source, account, region, details: &details, settings: &settings, received };
-    receive().read(&Delivery { headers: &headers, query: None, body: body.as_bytes() }, &receiver)
+    receive().read(&Delivery { headers: &headers, url: "", query: None, body: body.as_bytes() }, &receiver)
 }
 
 pub fn read(topic: &str, body: &Value) -> Facts {
