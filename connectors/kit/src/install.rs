@@ -108,13 +108,13 @@ pub trait Install: Send + Sync {
     /// the account. `None` when the platform has no such thing.
     fn arrival(&self, platform: &Platform, query: &[(String, String)], now: i64) -> Option<Result<String, Failure>>;
 
-    /// Exchanges the code.
+    /// Exchanges the code. `begun` is what the browser was sent there with; a proof of who began (PKCE) is made of
+    /// its state: see [`crate::oauth::proof`].
     async fn exchange(
         &self,
         platform: &Platform,
-        account: &str,
         code: &SecretString,
-        redirect_uri: &str,
+        begun: &AuthorizeRequest<'_>,
     ) -> Result<Grant, Failure>;
 
     /// A new pair. [`Failure::NeedsAuthorization`] when the platform says that only the merchant can help.
