@@ -53,6 +53,11 @@ impl ApiClient {
         &self.http
     }
 
+    /// The token as it is now, for what is made of it: a signing secret that both sides can work out, say.
+    pub async fn token(&self) -> Result<Token, Failure> {
+        self.tokens.current().await
+    }
+
     /// Sends a request with the token, which `sign` puts in its place. Refused with 401, it is sent once more
     /// with another token if there is one.
     pub async fn send(

@@ -9,10 +9,11 @@ use crate::platform::App;
 use crate::signature::hmac_sha256;
 use crate::token::Grant;
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use oauth2::basic::{
     BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType,
 };
+use oauth2::url::form_urlencoded::byte_serialize;
 use oauth2::{
     AccessToken, AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken,
     EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, RedirectUrl, RefreshToken, RequestTokenError, Scope,
@@ -269,6 +270,21 @@ impl Server {
         let caller = Caller { http: http.clone(), body: self.body, dead };
         request.request_async(&caller).await.map(Grant::from).map_err(failure)
     }
+}
+
+/// Gives a token back (RFC 7009), the app showing who it is by Basic authentication. A token that is good for nothing
+/// already is as asked.
+pub async fn revoke(http: &HttpClient, app: &App, url: &str, token: &SecretString) -> Result<(), Failure> {
+    let secret = app.secrets.first().ok_or_else(no_secret)?;
+    let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
+    let pair = STANDARD.encode(format!("{}:{}", encoded(&app.client_id), encoded(secret.expose_secret())));
+    let mut request = Request::new(Method::POST, url)
+        .header("authorization", format!("Basic {pair}"))
+        .header("content-type", "application/x-www-form-urlencoded");
+    request.body = format!("token={}", encoded(token.expose_secret())).into_bytes();
+    let answer = http.send(request).await?;
+    let dead = answer.status == 400 && is_error(&answer);
+    if dead { Ok(()) } else { answer.success().map(drop) }
 }
 
 /// Calls the token endpoint for the crate. A type of its own: of a closure the compiler can't tell that its future
