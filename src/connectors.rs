@@ -3,8 +3,12 @@
 use kit::connector::Connector;
 
 /// The connectors.
-pub const CONNECTORS: &[Connector] =
-    &[connector_mailchimp::CONNECTOR, connector_shopify::CONNECTOR, connector_webhook::CONNECTOR];
+pub const CONNECTORS: &[Connector] = &[
+    connector_klaviyo::CONNECTOR,
+    connector_mailchimp::CONNECTOR,
+    connector_shopify::CONNECTOR,
+    connector_webhook::CONNECTOR,
+];
 
 /// The connector of this name.
 pub fn find(name: &str) -> Option<&'static Connector> {

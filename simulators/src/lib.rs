@@ -8,6 +8,7 @@
 mod browser;
 mod daemon;
 pub mod demo;
+pub mod klaviyo;
 pub mod mailchimp;
 pub mod measure;
 pub mod receiver;

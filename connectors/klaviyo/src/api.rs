@@ -53,7 +53,7 @@ impl<'a> Api<'a> {
         let seconds = platform.settings.get("timeout_s").and_then(serde_json::Value::as_u64);
         request.timeout = seconds.map_or(TIMEOUT, |seconds| Duration::from_secs(seconds.max(1)));
         request.answer_bytes_max = ANSWER_BYTES_MAX;
-        let lane = lane.map(|lane| self.connection.api.lane(lane.name(), lane.gap()));
+        let lane = lane.map(|lane| self.connection.api.lane(lane.name(), lane.gap(platform)));
         if let Some(lane) = &lane {
             lane.turn().await;
         }

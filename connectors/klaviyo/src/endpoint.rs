@@ -10,6 +10,8 @@ use std::time::Duration;
 const REVISION: &str = "2026-07-15";
 /// How private keys begin.
 const KEY_PREFIX: &str = "pk_";
+/// How much of the documented rates is taken.
+const RATE_PERCENT: u64 = 99;
 
 /// Where browsers are sent.
 pub(crate) fn site(platform: &Platform) -> String {
@@ -72,14 +74,21 @@ impl Lane {
         }
     }
 
-    /// The gap between two calls that keeps the documented calls of a minute (150, 750 or 60), with one percent to
-    /// spare for windows that are not ours. The calls of a second are kept by that, too.
-    pub(crate) fn gap(self) -> Duration {
+    /// Calls of a minute that Klaviyo takes. Those of a second are kept by the gap between two calls, too.
+    fn a_minute(self) -> u32 {
         match self {
-            Lane::Import | Lane::Job | Lane::ImportErrors | Lane::Remove => Duration::from_millis(404),
-            Lane::Members | Lane::Profiles => Duration::from_millis(81),
-            Lane::Delete => Duration::from_millis(1_010),
+            Lane::Import | Lane::Job | Lane::ImportErrors | Lane::Remove => 150,
+            Lane::Members | Lane::Profiles => 750,
+            Lane::Delete => 60,
         }
+    }
+
+    /// The gap between two calls. The setting `rate_percent` says how much of the documented rates is ours: all but one
+    /// percent, which is left for windows that are not ours; less where other programs call with the same account's keys.
+    pub(crate) fn gap(self, platform: &Platform) -> Duration {
+        let asked = platform.settings.get("rate_percent").and_then(serde_json::Value::as_u64);
+        let percent = asked.unwrap_or(RATE_PERCENT).clamp(1, 100_000);
+        Duration::from_micros(60_000_000 * 100 / (u64::from(self.a_minute()) * percent))
     }
 }
 
@@ -99,9 +108,15 @@ mod tests {
 
     #[test]
     fn gaps_keep_the_documented_rates() {
+        let platform = |settings: serde_json::Value| Platform {
+            settings: settings.as_object().unwrap().clone(),
+            ..Platform::default()
+        };
+        let (usual, half) = (platform(serde_json::json!({})), platform(serde_json::json!({ "rate_percent": 50 })));
         for (lane, a_minute) in [(Lane::Import, 150), (Lane::Members, 750), (Lane::Delete, 60)] {
-            assert!(lane.gap() * a_minute >= Duration::from_secs(60), "{lane:?}");
-            assert!(lane.gap() * a_minute <= Duration::from_secs(61), "{lane:?}: slower than need be");
+            assert!(lane.gap(&usual) * a_minute >= Duration::from_secs(60), "{lane:?}");
+            assert!(lane.gap(&usual) * a_minute <= Duration::from_secs(61), "{lane:?}: slower than need be");
+            assert_eq!(lane.gap(&half) * a_minute, Duration::from_secs(120), "{lane:?}");
         }
     }
 }

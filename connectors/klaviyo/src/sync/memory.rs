@@ -11,7 +11,7 @@ const IDS_MAX: usize = 250_000;
 /// Profiles that were imported lately.
 const FRESH_MAX: usize = 100_000;
 /// Before the first look at an import, when nothing is known of how long one takes.
-const FIRST_LOOK: Duration = Duration::from_millis(500);
+const FIRST_LOOK: Duration = Duration::from_millis(200);
 
 /// An import that is under way.
 #[derive(Clone, Debug)]

@@ -63,7 +63,10 @@ impl KlaviyoList {
             let (mut memory, now) = (self.memory(), Instant::now());
             for value in values {
                 match found.remove(&folded(value)) {
-                    Some(id) => known.push((value, id)),
+                    Some(id) => {
+                        memory.learn(value, &id);
+                        known.push((value, id));
+                    }
                     None if memory.is_fresh(value, now) => {
                         memory.progress.refused.insert(value.to_owned(), reasons::not_shown());
                     }
