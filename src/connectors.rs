@@ -6,6 +6,7 @@ use kit::connector::Connector;
 pub const CONNECTORS: &[Connector] = &[
     connector_files::CONNECTOR,
     connector_hubspot::CONNECTOR,
+    connector_klaviyo::CONNECTOR,
     connector_mailchimp::CONNECTOR,
     connector_shopify::CONNECTOR,
     connector_webhook::CONNECTOR,

@@ -9,6 +9,7 @@ mod browser;
 mod daemon;
 pub mod demo;
 pub mod hubspot;
+pub mod klaviyo;
 pub mod mailchimp;
 pub mod measure;
 pub mod receiver;

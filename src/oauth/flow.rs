@@ -107,9 +107,11 @@ pub(super) async fn finish(
     if came.as_ref().is_some_and(|came| *came != account) {
         return Err(ConnectError::OtherAccount);
     }
+    let redirect = redirect_uri(&platform, connector);
+    let begun = AuthorizeRequest { account: &account, redirect_uri: &redirect, state: &state };
     let grant = match posted {
         Some(grant) => Ok(grant),
-        None => install.exchange(&platform, &account, &code, &redirect_uri(&platform, connector)).await,
+        None => install.exchange(&platform, &code, &begun).await,
     };
     connections.granted(&wanted, &account, &grant.map_err(ConnectError::Platform)?).await?;
     Ok(wanted.id)

@@ -212,7 +212,7 @@ impl Install for Shop {
     fn arrival(&self, _: &Platform, _: &[(String, String)], _: i64) -> Option<Result<String, Failure>> {
         None
     }
-    async fn exchange(&self, _: &Platform, _: &str, _: &SecretString, _: &str) -> Result<Grant, Failure> {
+    async fn exchange(&self, _: &Platform, _: &SecretString, _: &AuthorizeRequest<'_>) -> Result<Grant, Failure> {
         not_asked()
     }
     async fn refresh(&self, _: &Platform, _: &str, _: &SecretString) -> Result<Grant, Failure> {

@@ -74,7 +74,7 @@ impl Install for ExampleInstall {
         None
     }
 
-    async fn exchange(&self, _: &Platform, _: &str, _: &SecretString, _: &str) -> Result<Grant, Failure> {
+    async fn exchange(&self, _: &Platform, _: &SecretString, _: &AuthorizeRequest<'_>) -> Result<Grant, Failure> {
         Err(no_oauth())
     }
 

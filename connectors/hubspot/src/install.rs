@@ -124,12 +124,11 @@ impl Install for HubspotInstall {
     async fn exchange(
         &self,
         platform: &Platform,
-        _account: &str,
         code: &SecretString,
-        redirect_uri: &str,
+        begun: &AuthorizeRequest<'_>,
     ) -> Result<Grant, Failure> {
         let http = HttpClient::new(platform.allow_private)?;
-        server(platform).exchange(&http, app(platform)?, (code, redirect_uri), &[]).await.map(with_life)
+        server(platform).exchange(&http, app(platform)?, (code, begun.redirect_uri), &[]).await.map(with_life)
     }
 
     async fn refresh(&self, platform: &Platform, _account: &str, refresh: &SecretString) -> Result<Grant, Failure> {

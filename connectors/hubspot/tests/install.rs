@@ -27,13 +27,13 @@ async fn a_code_becomes_a_pair_whose_account_and_scopes_are_known() {
     let back = reqwest::Url::parse(&back).unwrap();
     let query: Vec<(String, String)> = back.query_pairs().into_owned().collect();
     let callback = role().callback(&platform, &query, 0).unwrap();
-    let grant = role().exchange(&platform, "", &callback.code, redirect_uri).await.unwrap();
+    let grant = role().exchange(&platform, &callback.code, &request).await.unwrap();
     assert_eq!(grant.expires_in, Some(Duration::from_secs(1_800)));
     let who = role().identify(&world.connection_with(grant.access.expose_secret()), None).await.unwrap();
     assert_eq!((who.account, who.missing.len()), (PORTAL.to_string(), 0));
     assert_eq!(who.scopes, SCOPES);
     // A code is good once.
-    let again = role().exchange(&platform, "", &callback.code, redirect_uri).await;
+    let again = role().exchange(&platform, &callback.code, &request).await;
     assert!(again.is_err(), "a code is good once");
     world.assert_right();
 }

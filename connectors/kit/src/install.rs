@@ -129,13 +129,13 @@ pub trait Install: Send + Sync {
         None
     }
 
-    /// Exchanges the code. With `Way::Grant` it is called only when nothing was posted: it says so.
+    /// Exchanges the code. `begun` is what the browser was sent there with; a proof of who began (PKCE) is made of
+    /// its state: see [`crate::oauth::proof`]. With `Way::Grant` it is called only when nothing was posted: it says so.
     async fn exchange(
         &self,
         platform: &Platform,
-        account: &str,
         code: &SecretString,
-        redirect_uri: &str,
+        begun: &AuthorizeRequest<'_>,
     ) -> Result<Grant, Failure>;
 
     /// A new pair. [`Failure::NeedsAuthorization`] when the platform says that only the merchant can help.

@@ -6,10 +6,14 @@
 use crate::failure::Failure;
 use crate::http::{Answer, HttpClient, Request};
 use crate::platform::App;
+use crate::signature::hmac_sha256;
 use crate::token::Grant;
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use oauth2::basic::{
     BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType,
 };
+use oauth2::url::form_urlencoded::byte_serialize;
 use oauth2::{
     AccessToken, AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken,
     EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, RedirectUrl, RefreshToken, RequestTokenError, Scope,
@@ -19,6 +23,7 @@ use reqwest::{Method, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 use std::fmt;
 use std::pin::Pin;
 use std::time::Duration;
@@ -28,6 +33,8 @@ use std::time::Duration;
 pub enum BodyStyle {
     /// A form, as in RFC 6749.
     Form,
+    /// A form; the app shows who it is by Basic authentication.
+    FormBasic,
     /// The same fields as a JSON object.
     Json,
 }
@@ -43,6 +50,27 @@ pub struct Server {
     pub scope_separator: &'static str,
     /// How the token endpoint wants its fields.
     pub body: BodyStyle,
+}
+
+/// What binds a code to whoever began the authorization (PKCE, RFC 7636), made of the authorization's state and the app's
+/// newest secret: nothing has to be kept in between, and nobody who sees the browser can make it.
+pub struct Proof {
+    /// Goes with the browser as `code_challenge`, of the method `S256`.
+    pub challenge: String,
+    /// Goes with the code as `code_verifier`.
+    pub verifier: SecretString,
+}
+
+/// See [`Proof`].
+///
+/// # Errors
+/// [`Failure::Refused`] when the app has no secret.
+pub fn proof(app: &App, state: &str) -> Result<Proof, Failure> {
+    let secret = app.secrets.first().ok_or_else(no_secret)?;
+    let mac = hmac_sha256(secret, format!("code verifier of {state}").as_bytes()).ok_or_else(no_secret)?;
+    let verifier = URL_SAFE_NO_PAD.encode(mac);
+    let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()));
+    Ok(Proof { challenge, verifier: verifier.into() })
 }
 
 /// An answer of a token endpoint, read leniently. Its `Debug` shows no secret.
@@ -161,7 +189,7 @@ impl Server {
         let mut client = Client::new(ClientId::new(app.client_id.clone()))
             .set_auth_uri(authorize)
             .set_token_uri(token)
-            .set_auth_type(AuthType::RequestBody);
+            .set_auth_type(if self.body == BodyStyle::FormBasic { AuthType::BasicAuth } else { AuthType::RequestBody });
         if let Some(secret) = secret {
             client = client.set_client_secret(ClientSecret::new(secret.expose_secret().to_owned()));
         }
@@ -244,6 +272,21 @@ impl Server {
     }
 }
 
+/// Gives a token back (RFC 7009), the app showing who it is by Basic authentication. A token that is good for nothing
+/// already is as asked.
+pub async fn revoke(http: &HttpClient, app: &App, url: &str, token: &SecretString) -> Result<(), Failure> {
+    let secret = app.secrets.first().ok_or_else(no_secret)?;
+    let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
+    let pair = STANDARD.encode(format!("{}:{}", encoded(&app.client_id), encoded(secret.expose_secret())));
+    let mut request = Request::new(Method::POST, url)
+        .header("authorization", format!("Basic {pair}"))
+        .header("content-type", "application/x-www-form-urlencoded");
+    request.body = format!("token={}", encoded(token.expose_secret())).into_bytes();
+    let answer = http.send(request).await?;
+    let dead = answer.status == 400 && is_error(&answer);
+    if dead { Ok(()) } else { answer.success().map(drop) }
+}
+
 /// Calls the token endpoint for the crate. A type of its own: of a closure the compiler can't tell that its future
 /// may move between threads.
 struct Caller {
@@ -273,8 +316,11 @@ async fn call(
 ) -> Result<HttpResponse, Transport> {
     let (parts, body) = request.into_parts();
     let mut sent = Request::new(Method::POST, parts.uri.to_string()).header("accept", "application/json");
+    if let Some(basic) = parts.headers.get("authorization").and_then(|value| value.to_str().ok()) {
+        sent = sent.header("authorization", basic);
+    }
     match style {
-        BodyStyle::Form => {
+        BodyStyle::Form | BodyStyle::FormBasic => {
             sent = sent.header("content-type", "application/x-www-form-urlencoded");
             sent.body = body;
         }
@@ -334,5 +380,27 @@ fn failure(error: RequestTokenError<Transport, BasicErrorResponse>) -> Failure {
         RequestTokenError::Request(Transport(failure)) => failure,
         RequestTokenError::Parse(..) => Failure::PlatformChanged("the token's answer can't be read".to_owned()),
         RequestTokenError::Other(why) => Failure::PlatformChanged(why),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proof_follows_from_the_state_and_the_secret_alone() {
+        let app = |secret: &str| App { client_id: "c".to_owned(), secrets: vec![secret.into(), "old".into()] };
+        let proof = |secret: &str, state: &str| proof(&app(secret), state).unwrap();
+        let (one, again) = (proof("s", "a"), proof("s", "a"));
+        assert_eq!((&one.challenge, one.verifier.expose_secret()), (&again.challenge, again.verifier.expose_secret()));
+        // RFC 7636: 43 characters of the unreserved ones; the challenge is the hash of their text.
+        let verifier = one.verifier.expose_secret();
+        assert!(
+            verifier.len() == 43 && verifier.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+        );
+        assert_eq!(one.challenge, URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)));
+        for other in [proof("s", "b"), proof("t", "a")] {
+            assert_ne!(other.verifier.expose_secret(), verifier);
+        }
     }
 }

@@ -147,12 +147,11 @@ impl Install for MailchimpInstall {
     async fn exchange(
         &self,
         platform: &Platform,
-        _account: &str,
         code: &SecretString,
-        redirect_uri: &str,
+        begun: &AuthorizeRequest<'_>,
     ) -> Result<Grant, Failure> {
         let http = HttpClient::new(platform.allow_private)?;
-        server(platform).exchange(&http, app(platform)?, (code, redirect_uri), &[]).await
+        server(platform).exchange(&http, app(platform)?, (code, begun.redirect_uri), &[]).await
     }
 
     async fn refresh(&self, _platform: &Platform, _account: &str, _refresh: &SecretString) -> Result<Grant, Failure> {

@@ -3,7 +3,7 @@
 mod support;
 
 use kit::failure::Failure;
-use kit::install::Install;
+use kit::install::{AuthorizeRequest, Install};
 use secrecy::ExposeSecret;
 use segmentd_connector_mailchimp::CONNECTOR;
 use serde_json::{Value, json};
@@ -18,11 +18,12 @@ fn role() -> &'static dyn Install {
 async fn a_code_becomes_a_token_that_never_expires_and_the_account_is_seen() {
     let world = World::start().await;
     let platform = world.platform();
-    let redirect = "https://segments.example.com/oauth/mailchimp";
-    let grant = role().exchange(&platform, "", &"the-code".into(), redirect).await.unwrap();
+    let redirect_uri = "https://segments.example.com/oauth/mailchimp";
+    let begun = AuthorizeRequest { account: "", redirect_uri, state: "st" };
+    let grant = role().exchange(&platform, &"the-code".into(), &begun).await.unwrap();
     assert_eq!((grant.access.expose_secret(), grant.expires_in), ("oauth-token-1", None));
     assert!(grant.refresh.is_none() && grant.scopes.is_none());
-    let wrong = role().exchange(&platform, "", &"another".into(), redirect).await;
+    let wrong = role().exchange(&platform, &"another".into(), &begun).await;
     assert!(matches!(wrong, Err(Failure::NeedsAuthorization(_))));
     world.take_calls();
     let who = role().identify(&world.unknown("oauth-token-1"), None).await.unwrap();

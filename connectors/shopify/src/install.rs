@@ -102,11 +102,10 @@ impl Install for ShopifyInstall {
     async fn exchange(
         &self,
         platform: &Platform,
-        account: &str,
         code: &SecretString,
-        redirect_uri: &str,
+        begun: &AuthorizeRequest<'_>,
     ) -> Result<Grant, Failure> {
-        oauth::exchange(platform, &self.account(account)?, (code, redirect_uri)).await
+        oauth::exchange(platform, &self.account(begun.account)?, (code, begun.redirect_uri)).await
     }
 
     async fn refresh(&self, platform: &Platform, account: &str, refresh: &SecretString) -> Result<Grant, Failure> {

@@ -63,7 +63,7 @@ async fn codes_and_refresh_tokens_are_exchanged_as_the_platform_wants() {
     .await;
     let platform = platform(&shop.base);
     let code = "0907a61c".into();
-    let grant = install().exchange(&platform, SHOP, &code, "https://segmentd.example/back").await.unwrap();
+    let grant = install().exchange(&platform, &code, &begun(SHOP)).await.unwrap();
     assert_eq!(grant.access.expose_secret(), "shpat_1");
     assert_eq!(grant.expires_in, Some(Duration::from_secs(3_600)));
     assert_eq!(grant.refresh_expires_in, Some(Duration::from_secs(7_776_000)));
@@ -86,8 +86,12 @@ async fn codes_and_refresh_tokens_are_exchanged_as_the_platform_wants() {
     }
     let failure = install().refresh(&platform, SHOP, &refresh).await.unwrap_err();
     assert!(matches!(failure, Failure::Retry { .. }), "{failure}");
-    assert!(install().exchange(&platform, "evil.example/x", &code, "https://x/").await.is_err());
+    assert!(install().exchange(&platform, &code, &begun("evil.example/x")).await.is_err());
     assert_eq!(shop.calls.lock().unwrap().len(), 5, "nothing is sent to what is no shop");
+}
+
+fn begun(account: &str) -> AuthorizeRequest<'_> {
+    AuthorizeRequest { account, redirect_uri: "https://segmentd.example/back", state: "st" }
 }
 
 fn who(domain: &str, scopes: &[&str]) -> Value {

@@ -52,9 +52,8 @@ impl Install for WooInstall {
     async fn exchange(
         &self,
         _platform: &Platform,
-        _account: &str,
         _code: &SecretString,
-        _redirect_uri: &str,
+        _begun: &AuthorizeRequest<'_>,
     ) -> Result<Grant, Failure> {
         let why = "the store says yes, but its server never reached us with the key; connect it by a key made there";
         Err(Failure::Refused(why.to_owned()))

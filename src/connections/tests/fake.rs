@@ -140,8 +140,8 @@ impl Install for Fake {
         query.iter().find(|(key, _)| key == "shop").map(|(_, shop)| Ok(shop.clone()))
     }
 
-    async fn exchange(&self, _: &Platform, name: &str, _: &SecretString, _: &str) -> Result<Grant, Failure> {
-        call(name, "exchange", grant).await
+    async fn exchange(&self, _: &Platform, _: &SecretString, begun: &AuthorizeRequest<'_>) -> Result<Grant, Failure> {
+        call(begun.account, "exchange", grant).await
     }
 
     async fn refresh(&self, _: &Platform, name: &str, refresh: &SecretString) -> Result<Grant, Failure> {

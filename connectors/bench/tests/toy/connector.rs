@@ -307,7 +307,7 @@ impl Install for Toy {
         None
     }
 
-    async fn exchange(&self, _: &Platform, _: &str, _: &SecretString, _: &str) -> Result<Grant, Failure> {
+    async fn exchange(&self, _: &Platform, _: &SecretString, _: &AuthorizeRequest<'_>) -> Result<Grant, Failure> {
         Err(Failure::Refused("not here".to_owned()))
     }
 
