@@ -181,7 +181,7 @@ pub(crate) async fn read(response: Response, bytes_max: usize) -> Result<Answer,
     while let Some(part) = stream.next().await {
         let part = part.map_err(|why| Failure::retry(reason(&why), None))?;
         let room = bytes_max.saturating_sub(body.len());
-        body.extend(part.iter().take(room));
+        body.extend_from_slice(part.get(..room).unwrap_or(&part));
         if part.len() > room {
             cut = true;
             break;
