@@ -91,6 +91,12 @@ pub(crate) fn refuses_key(answer: &Answer) -> bool {
 /// Hands on what is an answer of the API.
 pub(crate) fn classify(answer: Answer) -> Result<Answer, Denied> {
     let status = answer.status;
+    if answer.cut {
+        return Err(Denied::TooMuch(Failure::retry(
+            format!("an answer of more than {} bytes", answer.body.len()),
+            None,
+        )));
+    }
     if (200..300).contains(&status) {
         let begins = answer.body.trim_start_matches('\u{feff}').trim_start();
         if begins.starts_with(['[', '{']) {

@@ -19,7 +19,7 @@ use support::server::Store;
 use support::{HOME, KEY, headers, known, map, order, time, with};
 
 /// Orders: more than fit into one page, many of them of one second.
-const ORDERS: u64 = 230;
+const ORDERS: u64 = 130;
 
 struct Played(Store);
 
@@ -28,7 +28,10 @@ fn at(second: u64) -> String {
 }
 
 fn changed(id: u64, second: u64) -> Value {
-    with(order(id), json!({"date_created_gmt": at(id), "date_modified_gmt": at(second), "date_paid_gmt": at(id)}))
+    // Without a number and lines: what they say is read elsewhere, and many are read here.
+    let billing = json!({"email": format!("c{id}@x.mx")});
+    let times = json!({"date_created_gmt": at(id), "date_modified_gmt": at(second), "date_paid_gmt": at(id)});
+    with(with(order(id), times), json!({"billing": billing, "line_items": [], "meta_data": []}))
 }
 
 impl Double for Played {
@@ -52,7 +55,7 @@ impl Double for Played {
 
     fn reset(&self) {
         let mut state = self.0.state();
-        state.orders = (1..=ORDERS).map(|id| changed(id, if id > 50 { 50 } else { id })).collect();
+        state.orders = (1..=ORDERS).map(|id| changed(id, if id > 20 { 20 } else { id })).collect();
         state.orders[2]["refunds"] = json!([{"id": 901, "total": "-1.00"}]);
         state.refunds =
             vec![json!({"id": 901, "parent_id": 3, "date_created_gmt": at(60), "amount": "1.00", "line_items": []})];
@@ -60,7 +63,7 @@ impl Double for Played {
             json!({"id": id, "date_created_gmt": at(id), "date_modified_gmt": at(id), "email": format!("c{id}@x.mx"),
                 "role": "customer", "billing": [], "meta_data": []})
         };
-        state.customers = (1..=130).map(person).collect();
+        state.customers = (1..=110).map(person).collect();
         state.hooks.clear();
     }
 
@@ -137,7 +140,7 @@ async fn every_check_passes() -> Result<(), Findings> {
             },
             Pages {
                 task: Task::Backfill("customers"),
-                steady: (10..=130).map(|id| format!("customer:{id}:")).collect(),
+                steady: (10..=110).map(|id| format!("customer:{id}:")).collect(),
             },
         ],
         partial: Vec::new(),
