@@ -2,7 +2,8 @@
 
 use clap::Parser;
 use segmentd::cli::offline::{self, told};
-use segmentd::cli::{Cli, StoreTask, Task, apply, client, connections, definitions, show};
+use segmentd::cli::target::Target;
+use segmentd::cli::{Cli, StoreTask, Task, apply, client, connections, definitions, import, show};
 use segmentd::config::{self, Config};
 use segmentd::store::compact;
 use segmentd::{daemon, ops};
@@ -26,7 +27,7 @@ fn main() -> ExitCode {
         Err(why) => Err(format!("no runtime: {why}")),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(why) => {
             // Whoever reads the errors may have gone as well.
             let _ = writeln!(std::io::stderr(), "segmentd: {why}");
@@ -35,9 +36,13 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(cli: Cli) -> Result<(), String> {
+/// Of an import that went through its file, but not with every row.
+const ROWS_REFUSED: u8 = 3;
+
+async fn run(cli: Cli) -> Result<ExitCode, String> {
     let config = || Config::load(cli.config.as_deref()).map_err(|why| why.to_string());
-    match cli.command {
+    let done: Result<(), String> = match cli.command {
+        Some(Task::Import { args, target }) => return imported(&target, &args, &config()?).await,
         None | Some(Task::Run) => {
             let config = config()?;
             let level = ops::logging::start(&config.log.format, &config.log.level).map_err(|why| why.to_string())?;
@@ -77,5 +82,15 @@ async fn run(cli: Cli) -> Result<(), String> {
             told(connections::apps(task.unwrap_or(connections::AppTask::List), &target).await)
         }
         Some(Task::Links { task, target }) => told(client::links(&target, &task).await),
+    };
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+async fn imported(target: &Target, args: &import::ImportArgs, config: &Config) -> Result<ExitCode, String> {
+    match import::run(target, args, config.intake).await {
+        Ok(import::Ended::Whole) => Ok(ExitCode::SUCCESS),
+        Ok(import::Ended::WithRefusals) => Ok(ExitCode::from(ROWS_REFUSED)),
+        Err(import::ImportError::Client(why)) if why.is_reader_gone() => Ok(ExitCode::SUCCESS),
+        Err(why) => Err(why.to_string()),
     }
 }

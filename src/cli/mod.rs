@@ -5,6 +5,7 @@ pub mod client;
 pub mod connections;
 pub mod definitions;
 pub mod difference;
+pub mod import;
 pub mod offline;
 pub mod segment_file;
 pub mod show;
@@ -78,6 +79,13 @@ pub enum Task {
     /// Definitions: check.
     #[command(subcommand)]
     Definition(tasks::DefinitionTask),
+    /// Import subscribers or past events from a CSV or JSONL file; exit code 3 if rows were refused.
+    Import {
+        #[command(flatten)]
+        args: import::ImportArgs,
+        #[command(flatten)]
+        target: Target,
+    },
     /// Make the segments those of a folder of files; what will change is shown first.
     Apply {
         #[command(flatten)]

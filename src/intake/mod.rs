@@ -6,6 +6,7 @@
 mod answer;
 pub mod auth;
 mod body;
+pub mod check;
 mod commerce;
 mod consent;
 mod correct;
