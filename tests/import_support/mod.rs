@@ -126,10 +126,15 @@ pub fn events(rows: u64, users: u64) -> String {
     text
 }
 
+/// In place of a status: the calls are lost, and no answer comes.
+pub const SILENT: u16 = 0;
+/// In place of a status: the calls are taken, and no answer comes.
+pub const SILENT_AFTER: u16 = 1;
+
 /// An intake for a test: answers as it is told, and counts the calls that it took by message id.
 #[derive(Clone, Default)]
 pub struct Intake {
-    /// Statuses of the next answers, with `Retry-After`.
+    /// Statuses of the next answers, with `Retry-After`; or one of the silences below.
     pub next: Arc<Mutex<VecDeque<(u16, &'static str)>>>,
     pub taken: Arc<Mutex<BTreeMap<String, u64>>>,
     pub largest: Arc<Mutex<(usize, usize)>>,
@@ -155,6 +160,15 @@ impl Intake {
         tokio::spawn(async move { axum::serve(listener, router).await });
         url
     }
+
+    fn take(&self, calls: &[Value], bytes: usize) {
+        let mut largest = self.largest.lock().unwrap();
+        *largest = (largest.0.max(calls.len()), largest.1.max(bytes));
+        let mut taken = self.taken.lock().unwrap();
+        for call in calls {
+            *taken.entry(call["messageId"].as_str().unwrap().to_owned()).or_default() += 1;
+        }
+    }
 }
 
 async fn batch(State(intake): State<Intake>, headers: HeaderMap, body: Bytes) -> Response {
@@ -162,7 +176,11 @@ async fn batch(State(intake): State<Intake>, headers: HeaderMap, body: Bytes) ->
     if headers.get("authorization").is_none_or(|value| value != "Basic azo=") {
         return StatusCode::UNAUTHORIZED.into_response();
     }
-    if let Some((status, wait)) = intake.next.lock().unwrap().pop_front() {
+    let next = intake.next.lock().unwrap().pop_front();
+    if let Some((SILENT, _)) = next {
+        return std::future::pending().await;
+    }
+    if let Some((status, wait)) = next.filter(|(status, _)| *status != SILENT_AFTER) {
         let headers = (!wait.is_empty()).then_some([("retry-after", wait)]);
         return (StatusCode::from_u16(status).unwrap(), headers.map_or(HeaderMap::new(), retry)).into_response();
     }
@@ -174,11 +192,9 @@ async fn batch(State(intake): State<Intake>, headers: HeaderMap, body: Bytes) ->
     if calls.iter().any(|call| call["userId"] == "poison") {
         return StatusCode::BAD_REQUEST.into_response();
     }
-    let mut largest = intake.largest.lock().unwrap();
-    *largest = (largest.0.max(calls.len()), largest.1.max(body.len()));
-    let mut taken = intake.taken.lock().unwrap();
-    for call in calls {
-        *taken.entry(call["messageId"].as_str().unwrap().to_owned()).or_default() += 1;
+    intake.take(calls, body.len());
+    if next.is_some() {
+        return std::future::pending().await;
     }
     axum::Json(json!({"success": true})).into_response()
 }
