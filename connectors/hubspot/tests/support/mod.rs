@@ -128,6 +128,7 @@ pub fn destination(connection: Connection, settings: Value) -> Result<Arc<dyn De
         allow_private: true,
         connection: Some(Arc::new(connection)),
         settings: settings.as_object().unwrap().clone(),
+        ..DestinationSetup::default()
     };
     (CONNECTOR.sync.unwrap().connect)(&setup)
 }
