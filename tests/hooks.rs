@@ -280,7 +280,8 @@ async fn a_delivery_of_several_accounts_is_read_for_each_that_is_connected() {
     for _ in 0..2 {
         assert_eq!(bench.deliver("single,nobody,gone,acme", "d1", &body).await, StatusCode::OK);
     }
-    assert_eq!(bench.taken(), [pair("one/b", "e1"), pair("one/a", "e1"), pair("two/b", "e1")]);
+    // The first connection is to both accounts, and takes it once.
+    assert_eq!(bench.taken(), [pair("one/a", "e1"), pair("two/b", "e1")]);
     assert_eq!((bench.count("accepted"), bench.count("duplicate")), (1, 1));
 }
 

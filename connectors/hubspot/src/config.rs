@@ -103,7 +103,7 @@ mod tests {
             allow_private: true,
             connection: None,
             settings: settings.as_object().unwrap().clone(),
-            ..kit::connector::DestinationSetup::default()
+            ..DestinationSetup::default()
         })
     }
 
