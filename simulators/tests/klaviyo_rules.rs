@@ -263,7 +263,8 @@ async fn a_code_needs_its_verifier_and_refreshing_ends_with_the_consent() {
     let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(b"verifier"));
     let page = async |more: &str| {
         let path = format!(
-            "/oauth/authorize?response_type=code&client_id={}&redirect_uri=https://a.mx/cb&scope=lists:read&state=s{more}",
+            "/oauth/authorize?response_type=code&client_id={}&redirect_uri=https://a.mx/cb\
+             &scope=lists:read&state=s{more}",
             options.client_id
         );
         caller.send("GET", &path, Value::Null, &[]).await
