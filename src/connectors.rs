@@ -4,10 +4,12 @@ use kit::connector::Connector;
 
 /// The connectors.
 pub const CONNECTORS: &[Connector] = &[
+    connector_files::CONNECTOR,
     connector_klaviyo::CONNECTOR,
     connector_mailchimp::CONNECTOR,
     connector_shopify::CONNECTOR,
     connector_webhook::CONNECTOR,
+    connector_woocommerce::CONNECTOR,
 ];
 
 /// The connector of this name.

@@ -189,6 +189,7 @@ fn build(config: &Config, stop: &CancellationToken) -> Result<Parts, DaemonError
         connectors: crate::connectors::CONNECTORS,
         public_url: config.listen.public_url.clone(),
         addresses: config.connections.addresses.clone(),
+        connector_settings: config.connections.settings.clone(),
         allow_private: config.sync.allow_private_destinations,
         exports_dir: data.dir.join(EXPORTS_DIR),
     };

@@ -13,3 +13,4 @@ pub mod mailchimp;
 pub mod measure;
 pub mod receiver;
 pub mod shopify;
+pub mod woocommerce;

@@ -68,10 +68,11 @@ pub struct WebhookIn {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlatformIn {
-    /// The connector: `mailchimp`, `shopify`, ...
+    /// The connector: `mailchimp`, `shopify`, `files`, ...
     pub connector: String,
-    /// The connection through which it is reached.
-    pub connection: String,
+    /// The connection through which it is reached; absent for a connector that needs none (`files`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<String>,
     /// Which list it is there, in the connector's own words; see its README.
     #[serde(default)]
     #[schema(value_type = Object)]
@@ -139,7 +140,11 @@ impl ListIn {
             Identifies::AsSet => None,
             Identifies::Email => Some(ListIdentifier::Email),
             Identifies::Phone => Some(ListIdentifier::Phone),
-            Identifies::Customer => Some(ListIdentifier::Platform(SourceId(platform.connection.clone()))),
+            Identifies::Customer => {
+                let connection = platform.connection.clone();
+                let why = || wrong(format!("platform.connection: a list on {} needs one", platform.connector));
+                Some(ListIdentifier::Platform(SourceId(connection.ok_or_else(why)?)))
+            }
         };
         let given = self.identifier.clone();
         let identifier = match (given, own) {
@@ -154,7 +159,7 @@ impl ListIn {
 }
 
 fn role(name: &str) -> Result<SyncRole, Problem> {
-    let found = connectors::find(name).filter(|connector| connector.install.is_some());
+    let found = connectors::find(name).filter(|connector| connector.name != WEBHOOK);
     found
         .and_then(|connector| connector.sync)
         .ok_or_else(|| wrong(format!("platform.connector: {name:?} keeps no lists")))
@@ -188,7 +193,7 @@ impl PlatformIn {
             connector: self.connector.clone(),
             url: String::new(),
             secrets: Vec::new(),
-            connection: Some(self.connection.clone()),
+            connection: self.connection.clone(),
             settings: self.settings.clone(),
             sync: self.sync.clone(),
         })
@@ -205,16 +210,13 @@ impl ListShown {
     ) -> ListShown {
         let mut shown = ListShown { status, webhook: None, platform: None };
         let Some(destination) = destination else { return shown };
-        match destination.connection {
-            Some(connection) => {
-                let Destination { connector, settings, sync, .. } = destination;
-                shown.platform = Some(PlatformIn { connector, connection, settings, sync });
-            }
-            None => {
-                let url = if writes { destination.url } else { origin(&destination.url) };
-                let (sync, secrets) = (destination.sync, destination.secrets.len());
-                shown.webhook = Some(WebhookShown { url, sync, secrets, old_secrets_until: until });
-            }
+        if destination.connector == WEBHOOK {
+            let url = if writes { destination.url } else { origin(&destination.url) };
+            let (sync, secrets) = (destination.sync, destination.secrets.len());
+            shown.webhook = Some(WebhookShown { url, sync, secrets, old_secrets_until: until });
+        } else {
+            let Destination { connector, connection, settings, sync, .. } = destination;
+            shown.platform = Some(PlatformIn { connector, connection, settings, sync });
         }
         shown
     }

@@ -148,6 +148,8 @@ pub struct ConnectionsConfig {
     pub register_schedule: String,
     /// By connector.
     pub addresses: BTreeMap<String, String>,
+    /// By connector, in its own words.
+    pub settings: BTreeMap<String, serde_json::Map<String, serde_json::Value>>,
 }
 
 /// Where alerts are told.
@@ -291,6 +293,11 @@ impl Config {
                 let why =
                     "expected connectors with addresses such as http://127.0.0.1:4010, without a slash at the end";
                 return Err(wrong("addresses", why.to_owned()));
+            }
+        }
+        for connector in self.connections.settings.keys() {
+            if crate::connectors::find(connector).is_none() {
+                return Err(wrong("settings", format!("there is no connector {connector:?}")));
             }
         }
         Ok(())

@@ -80,8 +80,12 @@ impl Connections {
     /// What is wrong with what is asked for; else the account in its one spelling, or nothing yet.
     fn checked(&self, workspace: &WorkspaceId, asked: &Asked, way: Way) -> Result<String, ConnectError> {
         let (found, install) = self.connector(&asked.connector)?;
-        let offered = if way == Way::Oauth { Offered::OAuth } else { Offered::ApiKey };
-        if !install.capabilities().ways.contains(&offered) {
+        let offers = |offered: Offered| install.capabilities().ways.contains(&offered);
+        let offered = match way {
+            Way::Oauth => offers(Offered::OAuth) || offers(Offered::Grant),
+            Way::ApiKey => offers(Offered::ApiKey),
+        };
+        if !offered {
             let why = format!("{} does not connect by {}", found.name, if way == Way::Oauth { "OAuth" } else { "key" });
             return Err(ConnectError::BadSetting(why));
         }
@@ -101,6 +105,11 @@ impl Connections {
             return Err(ConnectError::NotNow(self.id_is_taken(workspace, id)));
         }
         let Some(typed) = asked.account.as_deref().filter(|typed| !typed.trim().is_empty()) else {
+            // A merchant is asked in the browser; whoever has a key knows what it is for.
+            if way == Way::ApiKey && install.capabilities().account_first {
+                let why = format!("{} does not tell by a key whose it is: name the account", found.name);
+                return Err(ConnectError::BadSetting(why));
+            }
             return Ok(String::new());
         };
         let account = install.account(typed).map_err(ConnectError::Platform)?;

@@ -25,9 +25,13 @@ impl Connections {
                 Some(live.connection())
             }
             (None, true) => return Err(format!("a list on {} needs a connection", destination.connector)),
-            (_, false) => None,
+            (Some(_), false) => return Err(format!("a list on {} goes over no connection", destination.connector)),
+            (None, false) => None,
         };
+        let operator = self.settings.connector_settings.get(&destination.connector).cloned().unwrap_or_default();
         let setup = DestinationSetup {
+            workspace: workspace.to_string(),
+            operator,
             address: destination.url.clone(),
             secrets: destination.secrets.iter().map(|secret| secret.as_str().into()).collect(),
             allow_private: self.settings.allow_private,

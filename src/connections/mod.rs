@@ -24,11 +24,12 @@ use crate::control::{ConnectionRecord, Control, ControlError, Step};
 use crate::shard::api::Core;
 use crate::sync::SyncService;
 use kit::connector::Connector;
-use kit::install::Install;
+use kit::install::{Install, Way};
 use kit::platform::{App, Connection, Platform};
 use live::Live;
 use lookup::Index;
 use model::{SourceId, WorkspaceId};
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -47,6 +48,8 @@ pub struct ConnectionSettings {
     pub public_url: String,
     /// Where platforms are instead of at their own addresses, by connector.
     pub addresses: BTreeMap<String, String>,
+    /// Settings of connectors that the operator makes, by connector. An app's own hold before them.
+    pub connector_settings: BTreeMap<String, Map<String, Value>>,
     /// Whether those may lie inside the network.
     pub allow_private: bool,
     /// Where exports for merchants are kept.
@@ -167,7 +170,8 @@ impl Connections {
     /// What holds for all connections of a connector, with our app as it is set now.
     pub fn platform(&self, connector: &str) -> Result<Arc<Platform>, ControlError> {
         let app = self.control.app(connector)?;
-        let settings = app.as_ref().map(|app| app.settings.clone()).unwrap_or_default();
+        let mut settings = self.settings.connector_settings.get(connector).cloned().unwrap_or_default();
+        settings.extend(app.as_ref().map(|app| app.settings.clone()).unwrap_or_default());
         let address = self.settings.addresses.get(connector).cloned();
         Ok(Arc::new(Platform {
             // An address that the operator set may be anywhere; a platform's own is in the public.
@@ -179,11 +183,11 @@ impl Connections {
         }))
     }
 
-    /// The install role of a connector with what holds for it; our app must be set up.
+    /// The install role of a connector with what holds for it; our app must be set up where the platform knows apps.
     pub fn installer(&self, name: &str) -> Result<(&'static dyn Install, Arc<Platform>), ConnectError> {
         let (_, install) = self.connector(name)?;
         let platform = self.platform(name)?;
-        if platform.app.is_none() {
+        if platform.app.is_none() && !install.capabilities().ways.contains(&Way::Grant) {
             return Err(ConnectError::NoApp(name.to_owned()));
         }
         Ok((install, platform))

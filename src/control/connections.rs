@@ -191,8 +191,12 @@ impl Control {
         record.hook_secret.as_ref().map(open).transpose()
     }
 
-    /// Puts a new signing secret into a record.
+    /// Puts a signing secret into a record; one that is there already leaves it as it is.
     pub fn set_hook_secret(&self, record: &mut ConnectionRecord, secret: &SecretString) -> Result<(), ControlError> {
+        let known = self.hook_secret(record)?;
+        if known.is_some_and(|known| known.expose_secret() == secret.expose_secret()) {
+            return Ok(());
+        }
         record.hook_secret = Some(self.vault.seal(&record.key(), secret.expose_secret())?);
         Ok(())
     }

@@ -1,7 +1,9 @@
 //! Authorizations that are under way: what a browser that comes back must match.
 
 use super::{Control, ControlError, random_text};
+use kit::token::Grant;
 use model::{SourceId, Time, WorkspaceId};
+use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -39,6 +41,28 @@ struct State {
     /// Hash of what the browser's cookie holds.
     session: Vec<u8>,
     until: i64,
+    /// What the platform's server posted meanwhile.
+    #[serde(default)]
+    posted: Option<PostedKey>,
+}
+
+/// A key that waits for the browser to come back.
+#[derive(Serialize, Deserialize)]
+struct PostedKey {
+    /// Sealed.
+    access: String,
+    scopes: Option<Vec<String>>,
+}
+
+/// An authorization that came to its end. Its `Debug` shows no secret.
+#[derive(Debug)]
+pub struct Ended {
+    /// The connection.
+    pub r#for: For,
+    /// The account that it was begun with.
+    pub account: String,
+    /// What the platform's server posted meanwhile.
+    pub posted: Option<Grant>,
 }
 
 /// What a browser is sent to the platform with.
@@ -86,19 +110,34 @@ impl Control {
             account: account.to_owned(),
             session: Sha256::digest(begun.session.as_bytes()).to_vec(),
             until: now.plus_micros(STATE_MICROS).0,
+            posted: None,
         };
         self.put(&hashed(STATES, &begun.state), &state)?;
         Ok(begun)
     }
 
-    /// Takes the authorization of a state, once: its connection and account. `None` when there is no such state,
-    /// when it is too old, or when another browser or another connector began it.
+    /// Keeps what a platform's server posted for a state until its browser comes back; of several the newest. False
+    /// when there is no such state, or when it is too old.
+    pub fn keep_posted(&self, state: &str, connector: &str, grant: &Grant, now: Time) -> Result<bool, ControlError> {
+        let key = hashed(STATES, state);
+        let Some(mut found) = self.get::<State>(&key)? else { return Ok(false) };
+        if found.connector != connector || found.until <= now.0 {
+            return Ok(false);
+        }
+        let access = self.vault.seal(&key, grant.access.expose_secret())?;
+        found.posted = Some(PostedKey { access, scopes: grant.scopes.clone() });
+        self.put(&key, &found)?;
+        Ok(true)
+    }
+
+    /// Takes the authorization of a state, once. `None` when there is no such state, when it is too old, or when
+    /// another browser or another connection began it.
     pub fn end_authorization(
         &self,
         state: &str,
         (connector, session): (&str, &str),
         now: Time,
-    ) -> Result<Option<(For, String)>, ControlError> {
+    ) -> Result<Option<Ended>, ControlError> {
         let key = hashed(STATES, state);
         let Some(found) = self.get::<State>(&key)? else { return Ok(None) };
         let same = Sha256::digest(session.as_bytes()).ct_eq(&found.session);
@@ -107,7 +146,17 @@ impl Control {
             return Ok(None);
         }
         self.remove(&key)?;
-        Ok((found.until > now.0).then_some((found.r#for, found.account)))
+        if found.until <= now.0 {
+            return Ok(None);
+        }
+        let posted = found.posted.map(|posted| self.open_posted(&key, posted)).transpose()?;
+        Ok(Some(Ended { r#for: found.r#for, account: found.account, posted }))
+    }
+
+    fn open_posted(&self, key: &str, posted: PostedKey) -> Result<Grant, ControlError> {
+        let access = SecretString::from(self.vault.unseal(key, &posted.access)?);
+        let (expires_in, refresh, refresh_expires_in, extra) = (None, None, None, serde_json::Map::new());
+        Ok(Grant { access, expires_in, refresh, refresh_expires_in, scopes: posted.scopes, extra })
     }
 
     fn drop_old<T: DeserializeOwned>(&self, prefix: &str, now: Time, until: fn(&T) -> i64) -> Result<(), ControlError> {
@@ -143,7 +192,8 @@ mod tests {
         let begun = begin();
         let other = begin();
         let end = |state: &str, connector: &str, session: &str, now: Time| {
-            control.end_authorization(state, (connector, session), now).unwrap()
+            let ended = control.end_authorization(state, (connector, session), now).unwrap();
+            ended.map(|ended| (ended.r#for, ended.account))
         };
         assert_eq!(end(&begun.state, "shopify", &other.session, now), None, "another browser");
         assert_eq!(end(&begun.state, "hubspot", &begun.session, now), None, "another platform");
@@ -152,6 +202,33 @@ mod tests {
         assert_eq!(end(&begun.state, "shopify", &begun.session, now), right, "and it is not spent by those");
         assert_eq!(end(&begun.state, "shopify", &begun.session, now), None, "once");
         assert_eq!(end(&other.state, "shopify", &other.session, Time(STATE_MICROS)), None, "too late");
+    }
+
+    #[test]
+    fn what_is_posted_waits_sealed_for_the_browser_that_began() {
+        let (_dir, control) = control();
+        let wanted = For { workspace: "w".into(), id: "shop".into() };
+        let begun = control.begin_authorization(&wanted, ("store", "a.example"), Time(0)).unwrap();
+        let grant = |key: &str| Grant {
+            access: key.into(),
+            expires_in: None,
+            refresh: None,
+            refresh_expires_in: None,
+            scopes: Some(vec!["read".to_owned()]),
+            extra: serde_json::Map::new(),
+        };
+        let post = |state: &str, connector: &str, key: &str, at: i64| {
+            control.keep_posted(state, connector, &grant(key), Time(at)).unwrap()
+        };
+        assert!(!post("forged", "store", "k", 0) && !post(&begun.state, "shopify", "k", 0));
+        assert!(!post(&begun.state, "store", "k", STATE_MICROS), "too late");
+        assert!(post(&begun.state, "store", "first", 1) && post(&begun.state, "store", "second", 2));
+        let kept = control.get::<State>(&hashed(STATES, &begun.state)).unwrap().unwrap().posted.unwrap();
+        assert!(!kept.access.contains("second"), "sealed");
+        let ended = control.end_authorization(&begun.state, ("store", &begun.session), Time(3)).unwrap().unwrap();
+        let posted = ended.posted.unwrap();
+        assert_eq!((posted.access.expose_secret(), posted.scopes), ("second", Some(vec!["read".to_owned()])));
+        assert!(!post(&begun.state, "store", "k", 4), "it is over");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The authorization-code flow: sends a browser to a platform, and judges what comes back.
 
 use crate::connections::{ConnectError, Connections};
-use crate::control::pending::{Begun, For};
+use crate::control::pending::{Begun, Ended, For};
 use crate::control::rotation::now;
 use crate::control::{ConnectionRecord, Way};
 use kit::failure::Failure;
@@ -103,15 +103,29 @@ pub(super) async fn finish(
         install.callback(&platform, query, now().0 / 1_000_000).map_err(ConnectError::Platform)?;
     let session = session(&state).ok_or(ConnectError::OtherBrowser)?;
     let ended = connections.control().end_authorization(&state, (connector, &session), now())?;
-    let (wanted, account) = ended.ok_or(ConnectError::OtherBrowser)?;
+    let Ended { r#for: wanted, account, posted } = ended.ok_or(ConnectError::OtherBrowser)?;
     if came.as_ref().is_some_and(|came| *came != account) {
         return Err(ConnectError::OtherAccount);
     }
     let redirect = redirect_uri(&platform, connector);
     let begun = AuthorizeRequest { account: &account, redirect_uri: &redirect, state: &state };
-    let grant = install.exchange(&platform, &code, &begun).await;
+    let grant = match posted {
+        Some(grant) => Ok(grant),
+        None => install.exchange(&platform, &code, &begun).await,
+    };
     connections.granted(&wanted, &account, &grant.map_err(ConnectError::Platform)?).await?;
     Ok(wanted.id)
+}
+
+/// Keeps what a platform's server posted until the browser that it is for comes back.
+pub(super) fn post(connections: &Connections, connector: &str, body: &[u8]) -> Result<(), ConnectError> {
+    let (install, platform) = connections.installer(connector)?;
+    let posted = install.posted(&platform, body).ok_or(ConnectError::NoSuchThing)?;
+    let posted = posted.map_err(ConnectError::Platform)?;
+    match connections.control().keep_posted(&posted.state, connector, &posted.grant, now())? {
+        true => Ok(()),
+        false => Err(ConnectError::OtherBrowser),
+    }
 }
 
 /// What a merchant reads of an error.

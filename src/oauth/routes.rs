@@ -1,27 +1,33 @@
-//! The addresses that merchants' browsers come to.
+//! The addresses that merchants' browsers come to, and platforms' servers that hand a key over.
 
 use super::flow::{self, Departure, Invited};
 use super::page::{QUIET, escaped, page, said};
 use crate::connections::{ConnectError, Connections};
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Bytes of a query that is looked at.
 const QUERY_BYTES_MAX: usize = 8_192;
 /// How long a browser keeps the session of an authorization, seconds.
 const SESSION_S: u32 = 900;
+/// Bytes of what a platform's server posts.
+const POSTED_BYTES_MAX: usize = 16 << 10;
+/// How long it may take to come.
+const POSTED_WAIT: Duration = Duration::from_secs(20);
 
 /// The routes.
 pub fn router(connections: Arc<Connections>) -> Router {
     Router::new()
         .route("/connect/{invitation}", get(invitation))
         .route("/install/{connector}", get(arrival))
-        .route("/oauth/callback/{connector}", get(callback))
+        .route("/oauth/callback/{connector}", get(callback).post(posted))
         .with_state(connections)
 }
 
@@ -126,5 +132,20 @@ async fn callback(
             said(StatusCode::OK, "Connected", &text)
         }
         Err(error) => refused(&error),
+    }
+}
+
+/// 200 says that the key is kept; after anything else the platform drops it.
+async fn posted(State(connections): State<Arc<Connections>>, Path(connector): Path<String>, body: Body) -> Response {
+    let read = tokio::time::timeout(POSTED_WAIT, axum::body::to_bytes(body, POSTED_BYTES_MAX)).await;
+    let Ok(Ok(body)) = read else {
+        return (StatusCode::BAD_REQUEST, QUIET, "the body did not come, or it is too long\n").into_response();
+    };
+    match flow::post(&connections, &connector, &body) {
+        Ok(()) => (StatusCode::OK, QUIET).into_response(),
+        Err(error) => {
+            tracing::warn!(%error, connector, "what a platform's server posted is not taken");
+            (error.status(), QUIET, format!("{error}\n")).into_response()
+        }
     }
 }

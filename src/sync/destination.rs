@@ -74,6 +74,7 @@ mod tests {
                 allow_private: false,
                 connection: None,
                 settings: serde_json::Map::new(),
+                ..DestinationSetup::default()
             },
             settings: SyncSettings::default(),
         }

@@ -185,6 +185,7 @@ impl Bench {
             allow_private: true,
             connection: None,
             settings: serde_json::Map::new(),
+            ..DestinationSetup::default()
         };
         DestinationConfig { connector: "webhook".to_owned(), setup, settings }
     }

@@ -13,7 +13,8 @@ pub trait Double: Send + Sync {
     /// Where it listens, without a trailing slash.
     fn address(&self) -> String;
 
-    /// A connection whose calls go to `address` instead, with these tokens.
+    /// A connection whose calls go to `address` instead, with these tokens. Its limit should be far above what a task
+    /// needs (1,000 calls a second): a rate limiter's own clock can't be stopped.
     fn connection(&self, address: &str, tokens: Arc<dyn Tokens>) -> Connection;
 
     /// The list that batches go to, over a connection.

@@ -65,15 +65,28 @@ impl ApiClient {
         request: Request,
         sign: impl Fn(Request, &SecretString) -> Request,
     ) -> Result<Answer, Failure> {
+        self.send_judged(request, sign, |answer| answer.status == 401).await
+    }
+
+    /// As [`ApiClient::send`], for platforms that refuse a token in another way, or whose 401 says other things, too
+    /// (that the token may not do this): `refused` tells whether an answer says that the token itself is no good.
+    pub async fn send_judged(
+        &self,
+        request: Request,
+        sign: impl Fn(Request, &SecretString) -> Request,
+        refused: impl Fn(&Answer) -> bool,
+    ) -> Result<Answer, Failure> {
         let token = self.tokens.current().await?;
         let answer = self.attempt(request.clone(), &token, &sign).await?;
-        if answer.status != 401 {
+        if !refused(&answer) {
             return Ok(answer);
         }
-        let token = self.tokens.refused(&token, "the platform answered 401").await?;
+        let status = answer.status;
+        let token = self.tokens.refused(&token, &format!("the platform answered {status}")).await?;
         let answer = self.attempt(request, &token, &sign).await?;
-        if answer.status == 401 {
-            self.tokens.refused(&token, "the platform answered 401 to a token that is new").await?;
+        if refused(&answer) {
+            let why = format!("the platform answered {} to a token that is new", answer.status);
+            self.tokens.refused(&token, &why).await?;
         }
         Ok(answer)
     }

@@ -70,8 +70,12 @@ pub struct SyncRole {
 }
 
 /// What an operator gives to reach a destination. Its `Debug` shows no secret.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct DestinationSetup {
+    /// The workspace of the list: connectors whose destinations lie in one place keep workspaces apart by it.
+    pub workspace: String,
+    /// What the operator of the daemon set for the connector (`config.toml`), in its own words.
+    pub operator: serde_json::Map<String, serde_json::Value>,
     /// Where it is, for a connector whose destinations have an address of their own; else empty.
     pub address: String,
     /// Secrets of such a destination, the newest first: during a rotation the old one stays for a while.

@@ -14,6 +14,9 @@ pub enum Way {
     OAuth,
     /// A key that a person pastes.
     ApiKey,
+    /// The merchant agrees on the platform, whose server then posts a key of its own making to us before the browser
+    /// comes back. Our app is not registered there.
+    Grant,
 }
 
 /// Whether a refresh token may be used again when the answer to a refresh was lost.
@@ -52,12 +55,22 @@ pub struct AuthorizeRequest<'a> {
 /// What the browser came back with, after it was checked.
 #[derive(Clone, Debug)]
 pub struct Callback {
-    /// The code to exchange.
+    /// The code to exchange; empty where the platform's server posts what it grants ([`Way::Grant`]).
     pub code: SecretString,
     /// The state that came back: the caller compares it.
     pub state: String,
     /// The account that it is for, if the platform says.
     pub account: Option<String>,
+}
+
+/// What a platform's server posted. Nothing is signed: it counts once the browser that was sent there with this state
+/// has come back, and once the account has taken what was granted. Its `Debug` shows no secret.
+#[derive(Clone, Debug)]
+pub struct Posted {
+    /// The state that it is for: the caller compares it.
+    pub state: String,
+    /// What it grants.
+    pub grant: Grant,
 }
 
 /// Who a connection is to.
@@ -84,7 +97,8 @@ pub struct Registered {
     pub kept: usize,
     /// What the platform does not allow, with its reason.
     pub refused: Vec<String>,
-    /// The secret with which it signs what it sends to this connection, if it gave a new one.
+    /// The secret with which it signs what it sends to this connection: one that it gave, or one that we gave it.
+    /// `None` leaves the one that is kept.
     pub hook_secret: Option<SecretString>,
 }
 
@@ -97,7 +111,8 @@ pub trait Install: Send + Sync {
     /// The one spelling of an account's name that somebody typed. [`Failure::Refused`] says what was expected.
     fn account(&self, typed: &str) -> Result<String, Failure>;
 
-    /// Where the merchant's browser is sent. Needs `Way::OAuth`.
+    /// Where the merchant's browser is sent. Needs `Way::OAuth` or `Way::Grant`; of the latter the platform's server
+    /// posts to the `redirect_uri`, too.
     fn authorize(&self, platform: &Platform, request: &AuthorizeRequest<'_>) -> Result<Url, Failure>;
 
     /// Checks what the browser came back with: signature, age, spelling, double parameters. `now` is in
@@ -108,8 +123,15 @@ pub trait Install: Send + Sync {
     /// the account. `None` when the platform has no such thing.
     fn arrival(&self, platform: &Platform, query: &[(String, String)], now: i64) -> Option<Result<String, Failure>>;
 
-    /// Exchanges the code. `begun` is what the browser was sent there with; a proof of who began (PKCE) is made of
-    /// its state: see [`crate::oauth::proof`].
+    /// Reads what the platform's server posted to the `redirect_uri`. `None` when the platform has no such thing: all
+    /// but those with `Way::Grant`.
+    fn posted(&self, _platform: &Platform, _body: &[u8]) -> Option<Result<Posted, Failure>> {
+        None
+    }
+
+    /// Exchanges the code. With `Way::Grant` it is called only when nothing was posted: it says so.
+    /// `begun` is what the browser was sent there with; a proof of who began (PKCE) is made of its state: see
+    /// [`crate::oauth::proof`].
     async fn exchange(
         &self,
         platform: &Platform,

@@ -260,11 +260,8 @@ async fn rates_are_kept_and_a_wait_that_is_asked_for_is_told() {
 #[test]
 fn settings_that_are_none_are_refused() {
     let setup = |settings: Value| kit::connector::DestinationSetup {
-        address: String::new(),
-        secrets: Vec::new(),
-        allow_private: true,
-        connection: None,
         settings: settings.as_object().unwrap().clone(),
+        ..kit::connector::DestinationSetup::default()
     };
     let connect = segmentd_connector_klaviyo::CONNECTOR.sync.unwrap().connect;
     for settings in [json!({ "list": "Y6nRLr" }), json!({ "list": "a/b" })] {

@@ -119,6 +119,7 @@ mod tests {
             allow_private: true,
             connection: None,
             settings: settings.as_object().unwrap().clone(),
+            ..DestinationSetup::default()
         })
     }
 

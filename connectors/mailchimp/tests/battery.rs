@@ -48,6 +48,7 @@ impl Double for Played {
             allow_private: true,
             connection: Some(Arc::new(connection)),
             settings: json!({ "audience": LIST, "tag": "vip" }).as_object().unwrap().clone(),
+            ..DestinationSetup::default()
         };
         (CONNECTOR.sync.unwrap().connect)(&setup).ok()
     }

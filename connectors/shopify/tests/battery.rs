@@ -170,6 +170,7 @@ impl Double for Played {
             allow_private: true,
             connection: Some(Arc::new(connection)),
             settings: json!({ "tag": TAG }).as_object().unwrap().clone(),
+            ..DestinationSetup::default()
         };
         (CONNECTOR.sync.unwrap().connect)(&setup).ok()
     }

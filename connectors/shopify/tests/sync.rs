@@ -81,6 +81,7 @@ fn setup(connection: Option<Connection>, settings: Value) -> DestinationSetup {
         allow_private: true,
         connection: connection.map(Arc::new),
         settings: settings.as_object().unwrap().clone(),
+        ..DestinationSetup::default()
     }
 }
 

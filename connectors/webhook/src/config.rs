@@ -20,8 +20,7 @@ impl WebhookConfig {
     /// Reads secrets from their text.
     pub fn new(url: &str, secrets: &[String], allow_private: bool) -> Result<WebhookConfig, Failure> {
         let secrets = secrets.iter().map(|text| text.as_str().into()).collect();
-        let settings = serde_json::Map::new();
-        let setup = DestinationSetup { address: url.to_owned(), secrets, allow_private, connection: None, settings };
+        let setup = DestinationSetup { address: url.to_owned(), secrets, allow_private, ..DestinationSetup::default() };
         WebhookConfig::read(&setup)
     }
 

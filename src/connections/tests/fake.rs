@@ -222,6 +222,7 @@ impl Parts {
             connectors: FAKES,
             public_url: "http://127.0.0.1:1".to_owned(),
             addresses: FAKES.iter().map(|fake| (fake.name.to_owned(), "http://127.0.0.1:1".to_owned())).collect(),
+            connector_settings: BTreeMap::new(),
             allow_private: true,
             exports_dir: dir.join("exports"),
         };

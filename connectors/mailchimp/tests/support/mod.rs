@@ -209,6 +209,7 @@ impl World {
             allow_private: true,
             connection: Some(Arc::new(self.connection(json!({})))),
             settings,
+            ..DestinationSetup::default()
         };
         (CONNECTOR.sync.unwrap().connect)(&setup)
     }
