@@ -156,7 +156,7 @@ fn a_customer_says_who_they_are_and_consent_only_as_the_merchant_set_it() {
 fn pings_and_copies_of_the_store_are_told_apart() {
     let judge = |pairs: &[(&str, &str)], body: &str| {
         let headers = headers(pairs);
-        let delivery = Delivery { headers: &headers, query: None, body: body.as_bytes() };
+        let delivery = Delivery { headers: &headers, url: "", query: None, body: body.as_bytes() };
         let (source, details, settings) =
             (SourceId::from("shop"), map(json!({"home": "https://shop.example"})), map(json!({})));
         let (account, region, received) = ("shop.example", None, time("2026-11-24T10:00:00Z"));

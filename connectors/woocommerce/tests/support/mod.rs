@@ -71,7 +71,7 @@ pub fn read_with(topic: &str, body: &str, settings: Value) -> Result<Received, R
     let received = time("2026-11-24T10:00:00Z");
     let (account, region) = ("shop.example", Some("MX"));
     let receiver = Receiver { source: &source, account, region, details: &details, settings: &settings, received };
-    receive().read(&Delivery { headers: &headers, query: None, body: body.as_bytes() }, &receiver)
+    receive().read(&Delivery { headers: &headers, url: "", query: None, body: body.as_bytes() }, &receiver)
 }
 
 pub fn read(topic: &str, body: &Value) -> Facts {
