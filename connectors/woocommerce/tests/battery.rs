@@ -85,7 +85,7 @@ fn sign(sample: &Sample, _now: i64, secret: &SecretString) -> Signed {
         ("x-wc-webhook-source", "https://shop.example/"),
         ("x-wc-webhook-delivery-id", "d1"),
     ]);
-    Signed { headers, query: None }
+    Signed { headers, ..Signed::default() }
 }
 
 fn receives() -> Receives<'static> {
