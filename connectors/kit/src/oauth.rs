@@ -52,8 +52,8 @@ pub struct Server {
     pub body: BodyStyle,
 }
 
-/// What binds a code to whoever began the authorization (PKCE, RFC 7636), made of the authorization's state and the app's
-/// newest secret: nothing has to be kept in between, and nobody who sees the browser can make it.
+/// What binds a code to whoever began the authorization (PKCE, RFC 7636), made of the authorization's state and the
+/// app's newest secret: nothing has to be kept in between, and nobody who sees the browser can make it.
 pub struct Proof {
     /// Goes with the browser as `code_challenge`, of the method `S256`.
     pub challenge: String,

@@ -81,12 +81,8 @@ mod tests {
 
     fn read(settings: Value) -> Result<ListConfig, Failure> {
         ListConfig::read(&DestinationSetup {
-            address: String::new(),
-            secrets: Vec::new(),
-            allow_private: true,
-            connection: None,
             settings: settings.as_object().unwrap().clone(),
-            ..kit::connector::DestinationSetup::default()
+            ..DestinationSetup::default()
         })
     }
 

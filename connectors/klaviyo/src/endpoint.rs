@@ -84,7 +84,7 @@ impl Lane {
     }
 
     /// The gap between two calls. The setting `rate_percent` says how much of the documented rates is ours: all but one
-    /// percent, which is left for windows that are not ours; less where other programs call with the same account's keys.
+    /// percent, which is left for windows that are not ours; less where other programs use keys of the same account.
     pub(crate) fn gap(self, platform: &Platform) -> Duration {
         let asked = platform.settings.get("rate_percent").and_then(serde_json::Value::as_u64);
         let percent = asked.unwrap_or(RATE_PERCENT).clamp(1, 100_000);

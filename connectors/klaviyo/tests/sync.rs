@@ -94,7 +94,7 @@ async fn a_batch_that_failed_amid_goes_on_where_it_was() {
     let old = world.sim.add_profile(profile("old@x.mx"));
     world.sim.put_member(LIST, &old);
     let list = world.list(json!({}));
-    // The import is begun, the look-up is done, and the removal is lost after it was done; then a look at the job fails.
+    // The import is begun, the look-up is done, the removal is lost after it was done; then a look at the job fails.
     let script = [Fault::None, Fault::None, Fault::LostAnswer, Fault::None, Fault::Unavailable].into();
     world.sim.set_faults(Faults { script, ..Faults::default() });
     let one = batch("b1", &["a@x.mx"], &["old@x.mx"]);
@@ -260,10 +260,6 @@ async fn rates_are_kept_and_a_wait_that_is_asked_for_is_told() {
 #[test]
 fn settings_that_are_none_are_refused() {
     let setup = |settings: Value| kit::connector::DestinationSetup {
-        address: String::new(),
-        secrets: Vec::new(),
-        allow_private: true,
-        connection: None,
         settings: settings.as_object().unwrap().clone(),
         ..kit::connector::DestinationSetup::default()
     };

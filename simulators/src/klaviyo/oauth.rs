@@ -62,7 +62,8 @@ fn authorize(shared: &Shared, text: &str) -> Reply {
                 200,
                 &format!(
                     "<h1>Log in to connect</h1><p>An application asks for access to {}.</p><p>\
-                     <a href=\"?{link}&amp;sim_approve=1\">Allow</a> <a href=\"?{link}&amp;sim_approve=0\">Deny</a></p>",
+                     <a href=\"?{link}&amp;sim_approve=1\">Allow</a> \
+                     <a href=\"?{link}&amp;sim_approve=0\">Deny</a></p>",
                     shared.options.account_name
                 ),
             );

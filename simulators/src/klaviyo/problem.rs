@@ -20,7 +20,8 @@ impl Problem {
             json!({ "parameter": pointer })
         };
         let id = format!("4f0d0000-0000-4000-8000-{:012}", status);
-        let error = json!({ "id": id, "status": status, "code": code, "title": title, "detail": detail, "source": source,
+        let error = json!({ "id": id, "status": status, "code": code, "title": title, "detail": detail,
+            "source": source,
             "links": {}, "meta": {} });
         Problem { status, errors: vec![error], retry_after: None }
     }

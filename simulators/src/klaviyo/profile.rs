@@ -7,6 +7,8 @@ use serde_json::{Map, Value, json};
 /// A profile to begin with.
 #[derive(Clone, Default, Debug)]
 pub struct NewProfile {
+    /// Its id; empty for any.
+    pub id: String,
     /// Its address; empty for none.
     pub email: String,
     /// Its number in E.164; empty for none.
@@ -150,13 +152,13 @@ impl World {
             suppressed: new.suppressed,
             ..Profile::default()
         };
-        self.insert(profile)
+        self.insert(profile, Some(new.id).filter(|id| !id.is_empty()))
     }
 
-    fn insert(&mut self, mut profile: Profile) -> String {
+    fn insert(&mut self, mut profile: Profile, id: Option<String>) -> String {
         self.numbers += 1;
         profile.number = self.numbers;
-        let id = format!("01GDDKASAP{:016X}", self.numbers);
+        let id = id.unwrap_or_else(|| format!("01GDDKASAP{:016X}", self.numbers));
         for key in [&profile.email, &profile.phone, &profile.external].into_iter().flatten() {
             self.index.insert(key.clone(), id.clone());
         }
@@ -216,7 +218,7 @@ impl World {
         let is_new = known.is_none();
         let id = match known {
             Some(id) => id,
-            None => self.insert(Profile { consent: "NEVER_SUBSCRIBED".to_owned(), ..Profile::default() }),
+            None => self.insert(Profile { consent: "NEVER_SUBSCRIBED".to_owned(), ..Profile::default() }, None),
         };
         let Some(found) = self.profiles.get_mut(&id) else { return Ok((id, is_new)) };
         for (name, value) in attributes {

@@ -1,5 +1,5 @@
-//! What is remembered of a list for as long as the process runs. It spares calls; after a restart whatever was under way
-//! is done again, which changes nothing that is done already.
+//! What is remembered of a list for as long as the process runs. It spares calls; after a restart whatever was under
+//! way is done again, which changes nothing that is done already.
 
 use super::READ_LAG_S;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};

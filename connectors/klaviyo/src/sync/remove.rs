@@ -39,8 +39,8 @@ impl KlaviyoList {
         Ok(())
     }
 
-    /// The ids of profiles, those that are remembered and those that are looked up. Whoever has no profile is in no list;
-    /// but one that was imported a moment ago may only not show yet.
+    /// The ids of profiles, those that are remembered and those that are looked up. Whoever has no profile is in no
+    /// list; but one that was imported a moment ago may only not show yet.
     async fn resolve<'c>(&self, identifiers: &[&'c str], remembered: bool) -> Result<Vec<Known<'c>>, Failure> {
         let (mut known, mut unknown) = (Vec::new(), Vec::new());
         {

@@ -111,15 +111,7 @@ impl World {
 pub fn destination(connection: Connection, more: Value) -> Result<Arc<dyn Destination>, Failure> {
     let mut settings = json!({ "list": LIST }).as_object().unwrap().clone();
     settings.extend(more.as_object().unwrap().clone());
-    let (address, secrets) = (String::new(), Vec::new());
-    let setup = DestinationSetup {
-        address,
-        secrets,
-        allow_private: true,
-        connection: Some(Arc::new(connection)),
-        settings,
-        ..DestinationSetup::default()
-    };
+    let setup = DestinationSetup { connection: Some(Arc::new(connection)), settings, ..DestinationSetup::default() };
     (CONNECTOR.sync.unwrap().connect)(&setup)
 }
 
