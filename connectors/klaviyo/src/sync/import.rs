@@ -55,7 +55,7 @@ impl KlaviyoList {
                 Err(Denied::TooLarge(_)) if part.len() > 1 => waiting.extend(halves(part)),
                 Err(denied) => {
                     if matches!(denied, Denied::Other(Failure::Retry { .. } | Failure::PlatformChanged(_))) {
-                        self.memory().unanswered = Some(Unanswered { profiles: part.len(), since: begun });
+                        self.memory().unanswered = Some(Unanswered { profiles: Some(part.len()), since: begun });
                     }
                     return Err(denied.into());
                 }
@@ -97,14 +97,19 @@ impl KlaviyoList {
         vec![left]
     }
 
-    /// An import whose answer was lost may be under way: one that ends after what comes next would undo it. Nothing
-    /// tells ours from another of the same size, so each of those is waited for, not for ever.
+    /// An import whose answer was lost, or of before a restart, may be under way: one that ends after what comes next
+    /// would undo it. Nothing here tells ours from another of the same size, so each of those is waited for, not for
+    /// ever.
     pub(super) async fn await_unanswered(&self) -> Result<(), Failure> {
         let Some(lost) = self.memory().unanswered else { return Ok(()) };
         if lost.since.elapsed() < UNANSWERED_MAX {
             let running = self.api().running_jobs().await?;
-            if running.iter().any(|job| job.total_count == lost.profiles as u64) {
-                let why = "an import whose answer was lost may be under way";
+            let may_be = |size: u64| lost.profiles.is_none_or(|sent| size == sent as u64);
+            if running.iter().any(|job| may_be(job.total_count)) {
+                let why = match lost.profiles {
+                    Some(_) => "an import whose answer was lost may be under way",
+                    None => "an import that was begun before may be under way",
+                };
                 return Err(Failure::retry(why, Some(REST)));
             }
         }

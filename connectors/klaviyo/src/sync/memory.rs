@@ -1,5 +1,5 @@
-//! What is remembered of a list for as long as the process runs. It spares calls; after a restart whatever was under
-//! way is done again, which changes nothing that is done already.
+//! What is remembered of a list for as long as the process runs. It spares calls; after a restart whatever was under way
+//! is done again. An import that was begun before may still end, which [`Memory::suspect_earlier`] minds.
 
 use super::READ_LAG_S;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -33,10 +33,11 @@ pub(super) struct Progress {
     pub(super) refused: BTreeMap<String, String>,
 }
 
-/// An import whose answer was lost: it may be under way.
+/// An import whose answer was lost, or of before a restart: it may be under way.
 #[derive(Clone, Copy)]
 pub(super) struct Unanswered {
-    pub(super) profiles: usize,
+    /// How many were sent; `None` when that is not known.
+    pub(super) profiles: Option<usize>,
     pub(super) since: Instant,
 }
 
@@ -44,6 +45,8 @@ pub(super) struct Unanswered {
 pub(super) struct Memory {
     pub(super) progress: Progress,
     pub(super) unanswered: Option<Unanswered>,
+    /// Whether imports of before are minded already.
+    earlier: bool,
     /// How long the last import took.
     pub(super) takes: Duration,
     ids: HashMap<Box<str>, Box<str>>,
@@ -55,11 +58,20 @@ impl Default for Memory {
     fn default() -> Memory {
         let (progress, unanswered, takes) = (Progress::default(), None, FIRST_LOOK);
         let (ids, fresh, order) = (HashMap::new(), HashMap::new(), VecDeque::new());
-        Memory { progress, unanswered, takes, ids, fresh, order }
+        Memory { progress, unanswered, earlier: false, takes, ids, fresh, order }
     }
 }
 
 impl Memory {
+    /// Before the first removals: an import that was begun before all this was forgotten may be under way, and would
+    /// bring back who is taken out now.
+    pub(super) fn suspect_earlier(&mut self, now: Instant) {
+        if !self.earlier {
+            self.earlier = true;
+            self.unanswered = Some(Unanswered { profiles: None, since: now });
+        }
+    }
+
     /// The id of a profile, if it is remembered.
     pub(super) fn id(&self, identifier: &str) -> Option<String> {
         self.ids.get(identifier).map(|id| String::from(&**id))

@@ -8,6 +8,7 @@ use crate::denied::Denied;
 use kit::failure::Failure;
 use kit::sync::{Batch, Change, Refusal};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use tokio::time::Instant;
 
 /// What is in a part, for whoever asks whether it was sent already.
 pub(super) fn digest<'a>(side: &str, identifiers: impl Iterator<Item = &'a str>) -> u64 {
@@ -19,8 +20,8 @@ pub(super) fn digest<'a>(side: &str, identifiers: impl Iterator<Item = &'a str>)
 
 impl KlaviyoList {
     pub(super) async fn push_batch(&self, batch: &Batch) -> Result<Vec<Refusal>, Failure> {
-        self.begin_batch(&batch.id).await?;
         let (adds, removes): (Vec<&Change>, Vec<&Change>) = batch.changes.iter().partition(|change| change.member);
+        self.begin_batch(&batch.id, !removes.is_empty()).await?;
         self.begin_imports(&adds).await?;
         self.remove(&removes).await?;
         self.end_imports().await?;
@@ -30,7 +31,7 @@ impl KlaviyoList {
     }
 
     /// What a batch that was given up has begun ends first: an import that ends later would undo what comes after it.
-    async fn begin_batch(&self, id: &str) -> Result<(), Failure> {
+    async fn begin_batch(&self, id: &str, removes: bool) -> Result<(), Failure> {
         let (same, left) = {
             let progress = &self.memory().progress;
             (progress.batch == id, progress.running.clone())
@@ -40,6 +41,9 @@ impl KlaviyoList {
         }
         for running in left {
             self.ended(&running).await?;
+        }
+        if removes {
+            self.memory().suspect_earlier(Instant::now());
         }
         // One whose answer was lost, too.
         self.await_unanswered().await?;
