@@ -1,5 +1,5 @@
-//! What is remembered of a list for as long as the process runs. It spares calls; after a restart whatever was under way
-//! is done again. An import that was begun before may still end, which [`Memory::suspect_earlier`] minds.
+//! What is remembered of a list for as long as the process runs. It spares calls; after a restart whatever was under
+//! way is done again. An import that was begun before may still end, which [`Memory::suspect_earlier`] minds.
 
 use super::READ_LAG_S;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
