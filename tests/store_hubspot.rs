@@ -150,8 +150,8 @@ async fn a_list_equals_the_customers_whatever_fails() {
     let exchanges = crm.sim.exchanges();
     assert!(exchanges.iter().any(|one| one.faulted), "nothing failed");
     let limited = exchanges.iter().filter(|one| one.status == 429 && !one.faulted).count();
-    // On a busy machine searches that were spread may arrive together, a few of so few calls.
-    assert!(limited <= 2 + exchanges.len() / 50, "{limited} of {} were over the limit", exchanges.len());
+    // On a busy machine searches that were spread may arrive together.
+    assert!(limited * 50 <= exchanges.len(), "{limited} of {} were over the limit", exchanges.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -241,6 +241,7 @@ async fn a_rotated_secret_signs_beside_the_old_one_until_the_overlap_is_over() {
         shop.buy([last]).await;
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+    shop.status(|status| status["failures"].as_u64() > Some(0)).await;
     assert!(shop.receiver.stats().bad_signature > 0, "the old secret still signs");
     shop.receiver.set_secrets(&[new]).unwrap();
     shop.holds(1..=last).await;

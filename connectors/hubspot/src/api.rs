@@ -4,7 +4,7 @@ use crate::wire::{
     Batch, BatchRead, Changed, Contacts, GdprDelete, List, Members, Membership, Memberships, Named, NewList, OneList,
     Problem, Record, Records, Search, TokenInfo, Upsert, Upserts,
 };
-use kit::api::bearer;
+use kit::api::{ApiClient, bearer};
 use kit::failure::Failure;
 use kit::http::{Answer, Request};
 use kit::platform::{Connection, Platform};
@@ -94,14 +94,19 @@ impl Api<'_> {
         Ok(url.to_string())
     }
 
-    async fn send(
+    async fn send(&self, request: Request, sign: impl Fn(Request, &SecretString) -> Request) -> Result<Answer, Denied> {
+        self.send_by(&self.0.api, request, sign).await
+    }
+
+    async fn send_by(
         &self,
+        client: &ApiClient,
         mut request: Request,
         sign: impl Fn(Request, &SecretString) -> Request,
     ) -> Result<Answer, Denied> {
         request.timeout = TIMEOUT;
         request.answer_bytes_max = ANSWER_BYTES_MAX;
-        let answer = self.0.api.send(request, sign).await?;
+        let answer = client.send(request, sign).await?;
         if let Some(wait) = spent(&answer) {
             self.0.api.pace().block_for(wait);
         }
@@ -166,13 +171,9 @@ impl Api<'_> {
 
     /// `POST /crm/v3/objects/contacts/search`
     pub(crate) async fn search(&self, search: &Search<'_>) -> Result<Contacts, Denied> {
-        let lane = self.0.api.lane("search", SEARCH_GAP);
-        lane.turn().await;
-        let answer = self.write(Method::POST, &["crm", "v3", "objects", "contacts", "search"], search).await;
-        if let Err(Denied::Other(Failure::Retry { after: Some(wait), .. })) = &answer {
-            lane.block_for(*wait);
-        }
-        answer
+        let url = self.url(&["crm", "v3", "objects", "contacts", "search"], &[])?;
+        let searches = self.0.api.in_lane("search", SEARCH_GAP);
+        Ok(self.send_by(&searches, Request::json(Method::POST, url, search)?, bearer).await?.json()?)
     }
 
     /// `POST /crm/v3/objects/contacts/batch/read`: those who are there.

@@ -50,7 +50,7 @@ impl Double for Played {
     fn connection(&self, address: &str, tokens: Arc<dyn Tokens>) -> Connection {
         let limits = Limits { calls_per_second: 1_000, ..CONNECTOR.limits };
         let connection = self.world.connection_at(address, tokens, limits);
-        connection.api.lane("search", Duration::from_millis(1));
+        let _ = connection.api.in_lane("search", Duration::from_millis(1));
         connection
     }
 

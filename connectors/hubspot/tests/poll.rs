@@ -43,7 +43,7 @@ async fn changes_are_found_beyond_the_window_and_within_one_millisecond() {
     world.sim.add(PORTAL, &[("email", "last@x.mx")]);
     let connection = world.connection();
     // The pace of searches is held elsewhere.
-    connection.api.lane("search", Duration::from_millis(1));
+    let _ = connection.api.in_lane("search", Duration::from_millis(1));
     let mut kept = Kept::default();
     let place = kept.place(since);
     role().poll(&connection, "contacts", &place, &mut kept).await.unwrap();

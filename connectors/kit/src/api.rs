@@ -19,6 +19,8 @@ pub struct ApiClient {
     tokens: Arc<dyn Tokens>,
     pace: Arc<Pace>,
     at_once: Arc<Semaphore>,
+    /// The lane that calls of this clone are in.
+    lane: Option<Arc<Pace>>,
     lanes: Arc<Mutex<BTreeMap<&'static str, Arc<Pace>>>>,
 }
 
@@ -33,19 +35,23 @@ impl ApiClient {
     pub fn new(http: HttpClient, tokens: Arc<dyn Tokens>, limits: Limits) -> ApiClient {
         let pace = Arc::new(Pace::new(limits.calls_per_second));
         let at_once = Arc::new(Semaphore::new(limits.calls_at_once.max(1)));
-        ApiClient { http, tokens, pace, at_once, lanes: Arc::default() }
+        ApiClient { http, tokens, pace, at_once, lane: None, lanes: Arc::default() }
     }
 
-    /// The pace of some of the connection's calls that the platform counts apart, besides the connection's own: take
-    /// a turn before such a call is sent. The first who asks for a lane sets its gap.
-    pub fn lane(&self, name: &'static str, gap: Duration) -> Arc<Pace> {
+    /// The client for some of the connection's calls that the platform counts apart. Each of them takes a turn of the
+    /// lane, too, as the last thing before it is sent, and a wait that is asked for in answer to it holds the lane
+    /// alone. The first who asks for a lane sets its gap.
+    #[must_use]
+    pub fn in_lane(&self, name: &'static str, gap: Duration) -> ApiClient {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(lanes.entry(name).or_insert_with(|| Arc::new(Pace::every(gap))))
+        let lane = Arc::clone(lanes.entry(name).or_insert_with(|| Arc::new(Pace::every(gap))));
+        drop(lanes);
+        ApiClient { lane: Some(lane), ..self.clone() }
     }
 
-    /// The connection's pace: what an answer says of the platform's limits goes here.
+    /// The pace of the lane, else that of the connection: what an answer says of the platform's limits goes here.
     pub fn pace(&self) -> &Pace {
-        &self.pace
+        self.lane.as_ref().unwrap_or(&self.pace)
     }
 
     /// The client without a token, for addresses that carry their own right (signed files).
@@ -100,11 +106,15 @@ impl ApiClient {
         let closed = |_| Failure::retry("the connection is closing", None);
         let _turn = self.at_once.acquire().await.map_err(closed)?;
         self.pace.turn().await;
+        if let Some(lane) = &self.lane {
+            // Last, or what is waited for after it would bring calls that were spread together again.
+            lane.turn().await;
+        }
         let answer = self.http.send(sign(request, &token.value)).await?;
         if answer.status == 429
             && let Some(wait) = answer.retry_after
         {
-            self.pace.block_for(wait);
+            self.pace().block_for(wait);
         }
         Ok(answer)
     }

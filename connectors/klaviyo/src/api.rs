@@ -53,13 +53,11 @@ impl<'a> Api<'a> {
         let seconds = platform.settings.get("timeout_s").and_then(serde_json::Value::as_u64);
         request.timeout = seconds.map_or(TIMEOUT, |seconds| Duration::from_secs(seconds.max(1)));
         request.answer_bytes_max = ANSWER_BYTES_MAX;
-        let lane = lane.map(|lane| self.connection.api.lane(lane.name(), lane.gap(platform)));
-        if let Some(lane) = &lane {
-            lane.turn().await;
-        }
-        let answer = self.connection.api.send(request, authorize).await?;
-        if let (Some(lane), Some(wait)) = (lane, exhausted(&answer)) {
-            lane.block_for(wait);
+        let Some(lane) = lane else { return classify(self.connection.api.send(request, authorize).await?) };
+        let api = self.connection.api.in_lane(lane.name(), lane.gap(platform));
+        let answer = api.send(request, authorize).await?;
+        if let Some(wait) = exhausted(&answer) {
+            api.pace().block_for(wait);
         }
         classify(answer)
     }
