@@ -49,14 +49,16 @@ fn decide(
     let unreadable = |what| StoreError::Unreadable { what, why: "its bytes mean nothing".to_owned() };
     let broken = || unreadable("person");
     let stored = StoredPerson::read(body("person", bytes)?).ok_or_else(broken)?;
-    let mut glance = survey.begin(no, stored).ok_or_else(broken)?;
+    let mut closed = Vec::new();
     for id in stored.chunks().ok_or_else(broken)? {
         // A chunk that is gone was written anew meanwhile: its person changed, and is looked at again.
         let Some(bytes) = people.chunk(id)? else { return Ok(()) };
-        let chunk = StoredChunk::read(body("chunk of history", &bytes)?);
-        chunk.and_then(|chunk| survey.add(&mut glance, &chunk)).ok_or_else(|| unreadable("chunk of history"))?;
+        closed.push(bytes);
     }
-    survey.decide(glance, part).ok_or_else(broken)
+    let chunk =
+        |bytes| StoredChunk::read(body("chunk of history", bytes)?).ok_or_else(|| unreadable("chunk of history"));
+    let chunks = closed.iter().map(|bytes| chunk(bytes)).collect::<Result<Vec<_>, StoreError>>()?;
+    survey.decide(no, stored, &chunks, part).ok_or_else(broken)
 }
 
 /// Why no more parts come.

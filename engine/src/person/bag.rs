@@ -50,6 +50,17 @@ impl Bag {
         Bag(SmallVec::from_slice(bytes))
     }
 
+    /// From stored bytes, what stands under some names.
+    pub(crate) fn of_names(bytes: &[u8], wanted: impl Fn(u32) -> bool) -> Bag {
+        let mut out = SmallVec::new();
+        for (number, payload) in entries(bytes).filter(|(number, _)| wanted(*number)) {
+            put_number(u64::from(number), &mut out);
+            put_number(payload.len() as u64, &mut out);
+            out.extend_from_slice(payload);
+        }
+        Bag(out)
+    }
+
     /// The bytes to store.
     pub fn bytes(&self) -> &[u8] {
         &self.0

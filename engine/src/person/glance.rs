@@ -4,7 +4,7 @@ use crate::eval::reach::Reach;
 use crate::person::Node;
 use crate::person::Person;
 use crate::person::bag::{Bag, numbers_in};
-use crate::person::fact::{Anchors, Fact};
+use crate::person::fact::{Anchors, Fact, share};
 use crate::person::names::Names;
 use crate::person::orders::Words;
 use crate::person::small_map::SmallMap;
@@ -79,6 +79,11 @@ impl Needs {
         }
     }
 
+    /// The same but for what happened.
+    pub(crate) fn of_characteristics(&self) -> Needs {
+        Needs { every_event: false, events: BTreeSet::new(), orders: false, carts: false, ..self.clone() }
+    }
+
     fn fact(&self, fact: &StoredFact<'_>, words: &Words) -> bool {
         self.everything
             || self.activity(fact.name, fact.order.is_some(), words)
@@ -114,45 +119,36 @@ fn asks_who(node: &PlanNode) -> bool {
     }
 }
 
-/// A stored person that is being looked at.
-#[derive(Debug)]
-pub struct Glance<'a> {
-    person: Person,
-    stored: StoredPerson<'a>,
-    first_seen: Option<i64>,
-}
-
-impl<'a> Glance<'a> {
-    /// Begins with a person's identities. `None`: they can't be read.
-    pub(crate) fn begin(no: PersonNo, stored: StoredPerson<'a>, needs: &Needs) -> Option<Glance<'a>> {
-        let mut person = Person { no, ..Person::default() };
-        if needs.identities {
-            let node = |identity: Identity| (identity.key(), Node { identity, links: SmallMap::default() });
-            person.nodes = stored.identities()?.into_iter().map(node).collect();
-        }
-        Some(Glance { person, stored, first_seen: None })
+/// Shows a stored person, of whom all closed chunks are there in their order, as far as it is needed. `None`: it can't
+/// be read.
+pub(crate) fn glance(
+    no: PersonNo,
+    stored: StoredPerson<'_>,
+    chunks: &[StoredChunk<'_>],
+    needs: &Needs,
+    words: &Words,
+) -> Option<Person> {
+    let mut person = Person { no, ..Person::default() };
+    if needs.identities {
+        let node = |identity: Identity| (identity.key(), Node { identity, links: SmallMap::default() });
+        person.nodes = stored.identities()?.into_iter().map(node).collect();
     }
-
-    /// Adds what is needed of a chunk. `None`: it can't be read.
-    pub(crate) fn add(&mut self, chunk: &StoredChunk<'_>, needs: &Needs, words: &Words) -> Option<()> {
+    let (mut first_seen, mut anchors) = (None, None);
+    for chunk in chunks.iter().chain([&stored.tail()]) {
         chunk.each(|fact| {
             // Facts whose anchor is not there can't be placed and are left out, as they are when they are loaded.
-            let Some(anchors) = chunk.anchor(fact.anchor).zip(chunk.anchor(fact.own_anchor)) else { return };
-            self.first_seen = Some(self.first_seen.map_or(fact.time, |first| first.min(fact.time)));
+            let Some((anchor, own)) = chunk.anchor(fact.anchor).zip(chunk.anchor(fact.own_anchor)) else { return };
+            first_seen = Some(first_seen.map_or(fact.time, |first: i64| first.min(fact.time)));
             if needs.fact(fact, words) {
-                self.person.facts.push(copied(fact, anchors));
+                let shared = share(anchors.as_ref(), Anchors { anchor, own });
+                person.facts.push(copied(fact, Arc::clone(&shared), needs));
+                anchors = Some(shared);
             }
-        })
+        })?;
     }
-
-    /// Adds what is not in a chunk yet, and shows the person, as far as it is needed. `None`: it can't be read.
-    pub(crate) fn finish(mut self, needs: &Needs, words: &Words) -> Option<(Person, StoredPerson<'a>)> {
-        self.add(&self.stored.tail(), needs, words)?;
-        let mut person = self.person;
-        person.index(words);
-        person.first_seen = self.first_seen.map(Time);
-        Some((person, self.stored))
-    }
+    person.index(words);
+    person.first_seen = first_seen.map(Time);
+    Some(person)
 }
 
 /// The key in a stored person's id: of its smallest strong identity.
@@ -162,13 +158,15 @@ pub(crate) fn id_of(stored: &StoredPerson<'_>) -> Option<IdentityKey> {
     strong.into_iter().min_by_key(Identity::canonical).map(|identity| identity.key())
 }
 
-fn copied(fact: &StoredFact<'_>, (anchor, own): (IdentityKey, IdentityKey)) -> Fact {
-    let anchors = Arc::new(Anchors { anchor, own });
+fn copied(fact: &StoredFact<'_>, anchors: Arc<Anchors>, needs: &Needs) -> Fact {
     let mut copy = Fact::new(anchors, (fact.message, fact.source), fact.name, Time(fact.time));
     copy.received = Time(fact.time.wrapping_add(fact.delay));
     copy.properties = Bag::from_bytes(fact.properties);
     if !fact.traits.is_empty() {
-        copy.set_traits(Bag::from_bytes(fact.traits));
+        copy.set_traits(match needs.everything {
+            true => Bag::from_bytes(fact.traits),
+            false => Bag::of_names(fact.traits, |name| needs.traits.contains(&name)),
+        });
     }
     if fact.has_consent() {
         copy.set_consent(fact.consent().into_boxed_slice());

@@ -230,9 +230,11 @@ impl Person {
             self.note(place, words);
         }
         let facts = &self.facts;
-        for places in self.by_name.values_mut() {
+        let key = |named: &Named| (named.time, facts.get(named.place as usize).map(|fact| fact.message));
+        // Most came in order.
+        for places in self.by_name.values_mut().filter(|places| !places.iter().is_sorted_by_key(key)) {
             let mut sorted: Vec<Named> = places.iter().copied().collect();
-            sorted.sort_by_key(|named| (named.time, facts.get(named.place as usize).map(|fact| fact.message)));
+            sorted.sort_by_key(key);
             *places = sorted.into_iter().collect();
         }
         self.count_orders(words);

@@ -9,6 +9,7 @@ mod checkpoint;
 mod connect;
 mod consented;
 mod define;
+mod early;
 mod erase;
 mod evaluate;
 mod event;

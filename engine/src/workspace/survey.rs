@@ -5,11 +5,13 @@
 //! Whom the storage does not hold as they were is in the survey itself; who changes later is noted
 //! by the workspace, which looks at them again when it takes the parts.
 
+use super::early::{Characteristics, may_be_decided};
 use super::{Settings, Workspace};
+use crate::eval::subject::Subject;
 use crate::eval::{Memo, Outcome, Tri, evaluate_bounded};
 use crate::person::Person;
 use crate::person::consent::Foreign;
-use crate::person::glance::{Glance, Needs, id_of};
+use crate::person::glance::{Needs, glance, id_of};
 use crate::person::names::Names;
 use crate::person::orders::Words;
 use crate::person::view::{Context, Held, View};
@@ -19,12 +21,16 @@ use crate::stored::{StoredChunk, StoredPerson};
 use model::{Channel, IdentityKey, SegmentId, Source, Time};
 use roaring::RoaringBitmap;
 use rust_decimal::Decimal;
+use smallvec::SmallVec;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 /// Versions that one survey looks at: more wait for the next.
 pub(super) const VERSIONS_MAX: usize = 256;
+
+/// Of each definition.
+type Answers = SmallVec<[Outcome; 4]>;
 
 /// A definition that a survey asks about.
 pub(super) struct Asked {
@@ -45,6 +51,8 @@ pub struct Survey {
     steps_max: u64,
     pub(super) asked: Vec<Asked>,
     needs: Needs,
+    /// What characteristics may decide is asked of them first.
+    early: Option<Needs>,
     settings: Settings,
     zone: jiff::tz::TimeZone,
     names: Names,
@@ -181,23 +189,31 @@ impl Survey {
         Part { people, found, ..Part::default() }
     }
 
-    /// Begins to look at a person of the storage. `None`, here and further on: the bytes can't be read.
-    pub fn begin<'a>(&self, no: PersonNo, stored: StoredPerson<'a>) -> Option<Glance<'a>> {
-        Glance::begin(no, stored, &self.needs)
-    }
-
-    /// Goes on with a chunk: every one in their order.
-    pub fn add(&self, glance: &mut Glance<'_>, chunk: &StoredChunk<'_>) -> Option<()> {
-        glance.add(chunk, &self.needs, &self.words)
-    }
-
-    /// Decides about a person all of whose chunks were seen.
-    pub fn decide(&self, glance: Glance<'_>, part: &mut Part) -> Option<()> {
-        let (person, stored) = glance.finish(&self.needs, &self.words)?;
-        if self.decide_person(&person, part)
+    /// Decides about a person of the storage, of whom all closed chunks are there, in their order. `None`: the bytes
+    /// can't be read.
+    pub fn decide(
+        &self,
+        no: PersonNo,
+        stored: StoredPerson<'_>,
+        chunks: &[StoredChunk<'_>],
+        part: &mut Part,
+    ) -> Option<()> {
+        let look = |needs: &Needs| glance(no, stored, chunks, needs, &self.words);
+        let early = match &self.early {
+            Some(needs) => self.answers_early(&look(needs)?),
+            None => None,
+        };
+        let answers = match early {
+            Some(answers) => answers,
+            None => match self.answers(&look(&self.needs)?) {
+                Some(answers) => answers,
+                None => return Some(()),
+            },
+        };
+        if self.note(no, answers, part)
             && let Some(key) = id_of(&stored)
         {
-            part.ids.push((person.no, key));
+            part.ids.push((no, key));
         }
         Some(())
     }
@@ -208,6 +224,12 @@ impl Survey {
             if self.everyone.contains(*no) {
                 self.decide_person(person, part);
             }
+        }
+    }
+
+    fn decide_person(&self, person: &Person, part: &mut Part) {
+        if let Some(answers) = self.answers(person) {
+            self.note(person.no, answers, part);
         }
     }
 
@@ -236,8 +258,31 @@ impl Survey {
         }
     }
 
-    /// Decides about a person; whether a version that is built changes something for them.
-    fn decide_person(&self, person: &Person, part: &mut Part) -> bool {
+    /// What is answered for a person; `None` when only the workspace can tell.
+    fn answers(&self, person: &Person) -> Option<Answers> {
+        let answers = self.with_view(person, |view| self.evaluate(view))?;
+        // Whether a definition costs too much is for the workspace to say.
+        answers.into_iter().collect()
+    }
+
+    /// The same of somebody of whom nothing but characteristics is at hand; `None` when more is asked, too.
+    fn answers_early(&self, person: &Person) -> Option<Answers> {
+        let answers = self.with_view(person, |view| {
+            let subject = Characteristics::of(view);
+            let answers = self.evaluate(&subject);
+            (!subject.was_asked_more()).then_some(answers)
+        })?;
+        answers?.into_iter().collect()
+    }
+
+    fn evaluate(&self, subject: &dyn Subject) -> SmallVec<[Option<Outcome>; 4]> {
+        let mut memo = Memo::default();
+        let asked = self.asked.iter();
+        asked.map(|asked| evaluate_bounded(self.steps_max, &asked.plan, subject, self.now, &mut memo)).collect()
+    }
+
+    /// Shows a person as they are now, unless their consent is what somebody else holds.
+    fn with_view<T>(&self, person: &Person, show: impl FnOnce(&View<'_>) -> T) -> Option<T> {
         let context = self.context();
         let is_foreign = |channel: Channel| match self.needs.everything {
             true => !person.foreign_addresses(channel, &context).is_empty(),
@@ -245,19 +290,18 @@ impl Survey {
         };
         // What somebody else holds only the workspace can look up.
         if self.needs.consent && [Channel::Email, Channel::Sms].into_iter().any(is_foreign) {
-            return false;
+            return None;
         }
         let stable_id = person.stable_id();
         let stable_id = stable_id.as_deref().unwrap_or_default();
-        let view = View { person, context, now: self.now, foreign: Foreign::NONE, stable_id };
-        let mut memo = Memo::default();
-        let answers =
-            self.asked.iter().map(|asked| evaluate_bounded(self.steps_max, &asked.plan, &view, self.now, &mut memo));
-        // Whether a definition costs too much is for the workspace to say.
-        let Some(answers) = answers.collect::<Option<Vec<Outcome>>>() else { return false };
-        part.note(person.no, answers.into_iter());
+        Some(show(&View { person, context, now: self.now, foreign: Foreign::NONE, stable_id }))
+    }
+
+    /// Notes answers; whether a version that is built changes something for the person.
+    fn note(&self, no: PersonNo, answers: Answers, part: &mut Part) -> bool {
+        part.note(no, answers.into_iter());
         let changes = |(asked, (matches, _)): (&Asked, &(RoaringBitmap, RoaringBitmap))| {
-            asked.bitmap != 0 && matches.contains(person.no) != asked.before.contains(person.no)
+            asked.bitmap != 0 && matches.contains(no) != asked.before.contains(no)
         };
         self.asked.iter().zip(&part.found).any(changes)
     }
@@ -416,6 +460,8 @@ impl<S: Storage> Workspace<S> {
 
     pub(super) fn survey(&mut self, asked: Vec<Asked>, keeps: bool) -> Survey {
         let needs = Needs::of(asked.iter().map(|asked| &asked.plan), &self.names);
+        let early = !needs.everything && asked.iter().all(|asked| may_be_decided(&asked.plan.root));
+        let early = early.then(|| needs.of_characteristics());
         let held = asked.iter().flat_map(|asked| &asked.plan.touched_by().held);
         let members = |id: &String| Some((id.clone(), self.segments.members(&id.as_str().into())?));
         let held = held.filter_map(members).collect();
@@ -427,6 +473,7 @@ impl<S: Storage> Workspace<S> {
             steps_max: self.steps_max,
             asked,
             needs,
+            early,
             settings: self.settings.clone(),
             zone: self.zone.clone(),
             names: self.names.clone(),

@@ -19,15 +19,13 @@ pub fn look(memory: &Memory, survey: &Survey, people: Range<PersonNo>) -> Part {
     for no in people.filter(|no| survey.wants(*no)) {
         let Some(bytes) = memory.person_bytes(no) else { continue };
         let stored = StoredPerson::read(&bytes).expect("what was written can be read");
-        let mut glance = survey.begin(no, stored).expect("what was written can be read");
-        let whole = stored.chunks().expect("what was written can be read").iter().all(|id| {
-            let Some(bytes) = memory.chunk_bytes(*id) else { return false };
-            let chunk = StoredChunk::read(&bytes).expect("what was written can be read");
-            survey.add(&mut glance, &chunk).is_some()
-        });
-        if whole {
-            survey.decide(glance, &mut part).expect("what was written can be read");
-        }
+        let ids = stored.chunks().expect("what was written can be read");
+        let closed: Option<Vec<Vec<u8>>> = ids.iter().map(|id| memory.chunk_bytes(*id)).collect();
+        // A chunk that is gone was written anew meanwhile.
+        let Some(closed) = closed else { continue };
+        let chunk = |bytes| StoredChunk::read(bytes).expect("what was written can be read");
+        let chunks: Vec<StoredChunk<'_>> = closed.iter().map(|bytes| chunk(bytes)).collect();
+        survey.decide(no, stored, &chunks, &mut part).expect("what was written can be read");
     }
     survey.decide_unwritten(&mut part);
     part
