@@ -194,6 +194,12 @@ async fn what_is_lost_is_found_and_what_is_disabled_is_mended() {
     world.holds(emails(0..3)).await;
     world.store.set_status(order, "cancelled");
     world.holds(emails(0..2)).await;
+    // It is taken up again, and cancelled again.
+    for (status, held) in [("processing", 3), ("cancelled", 2)] {
+        world.store.advance(5);
+        world.store.set_status(order, status);
+        world.holds(emails(0..held)).await;
+    }
 
     // Deliveries fail until the store disables the webhook: it is found and put in force again.
     world.store.set_faults(Faults { deliveries_fail: 1000, ..Faults::default() });

@@ -213,6 +213,15 @@ fn an_order_counts_from_its_first_completion_with_its_newest_properties() {
     s.event("web", "Order Cancelled", "user:web:z", json!({"order_id": "1"}));
     expect(&s, json!({"event": "Order Completed"}), "2026-01-11T00:00:00Z", "");
     expect(&s, json!({"event": "Order Cancelled", "count": {"is": 2}}), "2026-01-11T00:00:00Z", "user:web:a");
+    s.event("web", "Order Updated", "user:web:a", json!({"order_id": "1", "total": 70, "cancelled": false}));
+    expect(&s, json!({"event": "Order Completed"}), "2026-01-11T00:00:00Z", "");
+    s.at("2026-01-11T00:00:01Z");
+    s.event("web", "Order Updated", "user:web:a", json!({"order_id": "1", "total": 70, "cancelled": "false"}));
+    expect(&s, json!({"event": "Order Completed"}), "2026-01-11T00:00:01Z", "");
+    s.event("web", "Order Updated", "user:web:a", json!({"order_id": "1", "total": 70, "cancelled": false}));
+    expect(&s, json!({"event": "Order Completed"}), "2026-01-11T00:00:01Z", "user:web:a");
+    s.at("2026-01-11T00:00:02Z").event("web", "Order Cancelled", "user:web:a", json!({"order_id": "1"}));
+    expect(&s, json!({"event": "Order Completed"}), "2026-01-11T00:00:02Z", "");
 }
 
 #[test]

@@ -31,7 +31,8 @@ pub(crate) fn order_only(id: &str) -> Map {
 
 /// An order that is there no more, of which nothing else is known.
 pub(crate) fn gone(context: &Context<'_>, id: &str) -> Event {
-    let said = (format!("order:{id}:gone"), context.received);
+    // It may come back and go again: each time is told.
+    let said = (format!("order:{id}:gone:{}", context.received), context.received);
     context.activity(ORDER_CANCELLED, said, &[context.nobody(id)], order_only(id))
 }
 
@@ -139,7 +140,7 @@ impl Order {
             let whose = if identities.is_empty() { &nobody[..] } else { identities };
             return Some(context.activity(
                 ORDER_CANCELLED,
-                (format!("order:{id}:cancelled"), modified),
+                (format!("order:{id}:cancelled:{modified}"), modified),
                 whose,
                 order_only(id),
             ));
@@ -183,6 +184,10 @@ impl Order {
             self.coupon_lines.iter().filter_map(|coupon| coupon.code.as_deref()).map(Value::text).collect();
         if !codes.is_empty() {
             properties.insert("discount_codes".to_owned(), Value::List(codes));
+        }
+        // One that was cancelled or lay in the trash may be taken up again.
+        if !self.is_over() {
+            properties.insert("cancelled".to_owned(), Value::Bool(false));
         }
         properties.insert("products".to_owned(), Value::List(self.line_items.iter().map(Line::value).collect()));
         properties

@@ -61,7 +61,9 @@ fn statuses_are_money_or_none() {
     for status in ["pending", "on-hold", "processing", "wc-custom"] {
         let said = events(json!({"status": status, "date_paid_gmt": null}));
         assert!(named(&said, ORDER_COMPLETED).is_empty(), "{status}");
-        assert_eq!(named(&said, ORDER_UPDATED)[0].properties.get("received").cloned(), number("0"), "{status}");
+        let update = &named(&said, ORDER_UPDATED)[0].properties;
+        assert_eq!(update.get("received").cloned(), number("0"), "{status}");
+        assert_eq!(update.get("cancelled"), Some(&Value::Bool(false)), "it may have been before: {status}");
     }
     let brought_over = events(json!({"status": "completed", "date_paid_gmt": null}));
     assert_eq!(named(&brought_over, ORDER_COMPLETED)[0].time, time("2026-03-22T22:28:02Z"));
@@ -69,6 +71,7 @@ fn statuses_are_money_or_none() {
         let said = events(json!({"status": status}));
         let cancelled = named(&said, ORDER_CANCELLED)[0];
         assert_eq!(cancelled.properties.get("order_id"), Some(&Value::text("9")), "{status}");
+        assert_eq!(named(&said, ORDER_UPDATED)[0].properties.get("cancelled"), None, "{status}");
         let unpaid = events(json!({"status": status, "date_paid_gmt": null}));
         let given_up = named(&unpaid, ORDER_CANCELLED)[0];
         assert_eq!(given_up.properties.get("order_id"), None, "it may be paid yet: {status}");

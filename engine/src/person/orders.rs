@@ -41,6 +41,7 @@ pub struct Words {
     refund_id: u32,
     tax: u32,
     shipping: u32,
+    is_cancelled: u32,
 }
 
 impl Words {
@@ -65,6 +66,7 @@ impl Words {
             cart_id: number("cart_id"),
             tax: number("tax"),
             shipping: number("shipping"),
+            is_cancelled: number("cancelled"),
         }
     }
 
@@ -170,6 +172,10 @@ impl Person {
 
     /// Works out the counted orders anew.
     pub(crate) fn count_orders(&mut self, words: &Words) {
+        self.counted = Tree::default();
+        if self.orders.is_empty() {
+            return;
+        }
         let mut counted: Vec<Counted> = Vec::new();
         let mut orders: Vec<OrderFacts> = self.orders.iter().cloned().collect();
         for order in &mut orders {
@@ -202,11 +208,14 @@ impl Person {
 /// The order that its facts make, if it counts. Depends on the set of facts only.
 fn fold(key: OrderKey, facts: &[(u32, &Fact)], words: &Words) -> Option<Counted> {
     let named = |name: u32| facts.iter().filter(move |(_, fact)| fact.name == Some(name));
-    if named(words.cancelled).next().is_some() {
+    let versions = named(words.completed).chain(named(words.updated));
+    let stands = |fact: &Fact| fact.properties.get(words.is_cancelled) == Some(Value::Bool(false));
+    // A platform that takes a cancelled order up again says so: what is said at the same instant does not outweigh it.
+    let taken_up = versions.clone().filter(|(_, fact)| stands(fact)).map(|(_, fact)| fact.time).max();
+    if named(words.cancelled).any(|(_, fact)| taken_up.is_none_or(|taken_up| fact.time >= taken_up)) {
         return None;
     }
     let time = named(words.completed).map(|(_, fact)| fact.time).min()?;
-    let versions = named(words.completed).chain(named(words.updated));
     let rank = |fact: &Fact| (says_what(fact, words), fact.time);
     let (shown, newest) = versions.max_by_key(|(_, fact)| (rank(fact), message_id(fact)))?;
     let mut refunds: BTreeMap<String, &Fact> = BTreeMap::new();

@@ -108,7 +108,10 @@ fn refunded(facts: &[&Event], received: Decimal, without: Without) -> Decimal {
 fn counted(facts: &[&Event], by_platform: bool, without: Without) -> Option<Order> {
     let named = |name: &'static str| facts.iter().filter(move |fact| activity(fact) == Some(name));
     let first = named(names::ORDER_COMPLETED).min_by_key(|fact| fact.time)?;
-    if named(names::ORDER_CANCELLED).next().is_some() {
+    let said = named(names::ORDER_COMPLETED).chain(named(names::ORDER_UPDATED));
+    let not_cancelled = said.filter(|fact| fact.properties.get("cancelled") == Some(&Value::Bool(false)));
+    let not_cancelled = not_cancelled.map(|fact| fact.time).max();
+    if named(names::ORDER_CANCELLED).map(|fact| fact.time).max().is_some_and(|end| Some(end) >= not_cancelled) {
         return None;
     }
     let versions = named(names::ORDER_COMPLETED).chain(named(names::ORDER_UPDATED));

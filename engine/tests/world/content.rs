@@ -48,8 +48,9 @@ pub fn order(dice: &mut Dice) -> Json {
     let part =
         |dice: &mut Dice| if dice.chance(75) { Json::Null } else { dice.one(&[json!(4), json!("1.5"), json!(-1)]) };
     let (tax, shipping) = (part(dice), part(dice));
+    let cancelled = if dice.chance(70) { Json::Null } else { dice.one(&[json!(false), json!(true), json!("false")]) };
     json!({"order_id": id, "tax": tax, "shipping": shipping, "total": total, "revenue": revenue, "currency": currency, "refund_id": refund,
-        "products": products, "received": received})
+        "products": products, "received": received, "cancelled": cancelled})
 }
 
 /// Of a completion that says only when.
