@@ -3,7 +3,11 @@
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+/// Daemons that this process started: each has a folder of its own.
+static STARTED: AtomicU64 = AtomicU64::new(0);
 
 /// A running daemon.
 pub struct Daemon {
@@ -20,7 +24,8 @@ pub struct Daemon {
 impl Daemon {
     /// Starts the binary in a new folder of this name, with these further sections of its settings.
     pub async fn start(binary: &Path, name: &str, sections: &str) -> Result<Daemon, String> {
-        let dir = std::env::temp_dir().join(format!("segmentd-{name}-{}", std::process::id()));
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let dir = std::env::temp_dir().join(format!("segmentd-{name}-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&dir).map_err(|why| format!("{}: {why}", dir.display()))?;
         let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let port = free.map_err(|why| why.to_string())?.port();

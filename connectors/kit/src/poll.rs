@@ -49,6 +49,18 @@ pub trait Sink: Send {
     async fn put(&mut self, page: Page) -> Result<(), Failure>;
 }
 
+/// Hands a page over, and makes the next call while that page becomes durable. What the call brings is good only once
+/// the page is kept; an error of either ends the reading.
+pub async fn put_ahead<T, E: From<Failure>>(
+    sink: &mut dyn Sink,
+    page: Page,
+    next: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let (kept, next) = futures_util::future::join(sink.put(page), next).await;
+    kept?;
+    next
+}
+
 /// Where a stream stands.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Place {
