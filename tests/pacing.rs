@@ -1,15 +1,18 @@
 //! What platforms allow is used and hardly exceeded, lists take few calls, and accounts share fairly: the measures of
 //! `measure`, small, through the real binary.
 
-use segmentd_simulators::measure::{self, List, Listed, Shared, Walk, Walked};
+use segmentd_simulators::measure::{self, List, Listed, Shared, Walk, Walked, Wanted};
 use std::path::PathBuf;
+
+/// Tests share the machine: a call that comes late may cost a second.
+const WANTED: Wanted = Wanted { used_percent: 70.0, rejected: 2 };
 
 fn segmentd() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_segmentd"))
 }
 
 async fn walks(platform: Walked, records: u64) {
-    let walk = Walk { segmentd: segmentd(), platform, records, calls_per_second: 10 };
+    let walk = Walk { segmentd: segmentd(), platform, records, calls_per_second: 10, again: false, wanted: WANTED };
     measure::walk(walk).await.unwrap();
 }
 
@@ -39,5 +42,6 @@ async fn a_list_that_is_imported_is_replaced_with_the_fewest_calls() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_to_one_account_share_what_it_allows_and_cost_another_nothing() {
-    measure::shared(Shared { segmentd: segmentd(), seconds: 6 }).await.unwrap();
+    let shared = Shared { segmentd: segmentd(), seconds: 6, wanted: WANTED, unfair_percent: 20.0 };
+    measure::shared(shared).await.unwrap();
 }

@@ -6,6 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+/// An answer may take so long: a list of many members that follows another segment keeps its shard busy.
+const ANSWER_MAX: Duration = Duration::from_secs(300);
 /// Daemons that this process started: each has a folder of its own.
 static STARTED: AtomicU64 = AtomicU64::new(0);
 
@@ -39,7 +41,7 @@ impl Daemon {
         let log = std::fs::File::create(dir.join("log")).map_err(|why| why.to_string())?;
         let child = Command::new(binary).arg("--config").arg(&config).stdout(Stdio::null()).stderr(log).spawn();
         let child = child.map_err(|why| format!("{}: {why}", binary.display()))?;
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).no_proxy().build();
+        let client = reqwest::Client::builder().timeout(ANSWER_MAX).no_proxy().build();
         let client = client.map_err(|why| why.to_string())?;
         let url = format!("http://127.0.0.1:{port}");
         let mut daemon = Daemon { url, key: String::new(), dir, child, client };

@@ -316,8 +316,8 @@ fn classify(answer: Answer) -> Result<Answer, Denied> {
 fn window(policy: &str) -> Duration {
     match policy {
         "DAILY" => DAY_LOOK,
-        "SECONDLY" => ONE_SECOND,
-        _ => TEN_SECONDS,
+        "TEN_SECONDLY_ROLLING" => TEN_SECONDS,
+        _ => ONE_SECOND,
     }
 }
 

@@ -32,8 +32,8 @@ impl Backoff {
     }
 }
 
-/// How long one call is tried before whoever made it hears that it failed: what it belongs to, a batch of many calls say,
-/// need not be begun anew for it. For calls that may be made twice.
+/// How long one call is tried before whoever made it hears that it failed: what it belongs to, a batch of many calls
+/// say, need not be begun anew for it. For calls that may be made twice.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Patience {
     /// Tries in all.

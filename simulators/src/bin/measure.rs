@@ -1,7 +1,7 @@
 //! Measures connections: `measure hooks`, `measure backfill`, `measure list`, `measure walk`, `measure shared`.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use segmentd_simulators::measure::{self, Backfill, Hooks, List, Listed, Shared, Walk, Walked};
+use segmentd_simulators::measure::{self, Backfill, Hooks, List, Listed, Shared, Walk, Walked, Wanted};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -70,6 +70,9 @@ enum What {
         /// Calls a second that the host of a WooCommerce store lets through.
         #[arg(long, default_value_t = 10)]
         calls_per_second: u32,
+        /// Walks through changed contacts once more, for the memory that this takes.
+        #[arg(long)]
+        again: bool,
     },
     /// Two connections to one HubSpot account beside one to another: shares of what the accounts allow.
     Shared {
@@ -116,14 +119,18 @@ async fn main() -> ExitCode {
             };
             measure::list(List { segmentd: binary.segmentd, platform, members }).await
         }
-        What::Walk { binary, platform, records, calls_per_second } => {
+        What::Walk { binary, platform, records, calls_per_second, again } => {
             let platform = match platform {
                 WalkPlatform::Hubspot => Walked::Hubspot,
                 WalkPlatform::Woocommerce => Walked::Woocommerce,
             };
-            measure::walk(Walk { segmentd: binary.segmentd, platform, records, calls_per_second }).await
+            let (segmentd, wanted) = (binary.segmentd, Wanted::STRICT);
+            measure::walk(Walk { segmentd, platform, records, calls_per_second, again, wanted }).await
         }
-        What::Shared { binary, seconds } => measure::shared(Shared { segmentd: binary.segmentd, seconds }).await,
+        What::Shared { binary, seconds } => {
+            let (segmentd, wanted) = (binary.segmentd, Wanted::STRICT);
+            measure::shared(Shared { segmentd, seconds, wanted, unfair_percent: 4.0 }).await
+        }
         What::Bare => measure::bare().await,
     };
     match measured {

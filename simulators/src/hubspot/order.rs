@@ -1,4 +1,4 @@
-//! An account's contacts in the order of their last change, so that a search among a million of them is found by halving.
+//! An account's contacts in the order of their last change: a search among a million of them is answered by halving.
 
 use std::cmp::Reverse;
 

@@ -1,6 +1,7 @@
 //! Measurements of connections: the real daemon with a fresh store on loopback, beside a simulated platform.
 
 mod account;
+mod allowed;
 mod backfill;
 mod bare;
 mod connect;
@@ -12,6 +13,7 @@ mod resident;
 mod shared;
 mod walk;
 
+pub use allowed::Wanted;
 pub use backfill::{Backfill, backfill};
 pub use bare::serve as bare;
 pub use hooks::{Hooks, hooks};

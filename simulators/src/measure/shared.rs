@@ -2,6 +2,7 @@
 //! changed contacts by search, and somebody else uses up part of the first account's limit.
 
 use super::account::{self, Account, ID};
+use super::allowed::Wanted;
 use crate::daemon::Daemon;
 use crate::hubspot::{self, HubspotSim, Properties, SCOPES};
 use serde_json::json;
@@ -16,9 +17,6 @@ const CONTACTS_A_SECOND: u64 = 1_100;
 const READY_MAX: Duration = Duration::from_secs(60);
 /// The stranger's searches are so far apart.
 const STRANGER_GAP: Duration = Duration::from_millis(700);
-/// What one of two may have more than the other, percent of both.
-const UNFAIR_PERCENT_MAX: f64 = 4.0;
-const USED_PERCENT_MIN: f64 = 95.0;
 
 /// What to measure.
 pub struct Shared {
@@ -26,13 +24,19 @@ pub struct Shared {
     pub segmentd: PathBuf,
     /// How long each part goes on.
     pub seconds: u64,
+    /// What is asked of it.
+    pub wanted: Wanted,
+    /// What one of two connections may have more than the other, percent of both.
+    pub unfair_percent: f64,
 }
 
 struct Bench {
-    daemon: Daemon,
+    _daemon: Daemon,
     sim: HubspotSim,
     /// Of the connections, in their order.
     tokens: Vec<String>,
+    wanted: Wanted,
+    unfair_percent: f64,
 }
 
 /// Measures, and prints what it found; an error if an account's limit is not shared fairly, or one account's trouble
@@ -89,7 +93,7 @@ impl Bench {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        Ok(Bench { daemon, sim, tokens })
+        Ok(Bench { _daemon: daemon, sim, tokens, wanted: options.wanted, unfair_percent: options.unfair_percent })
     }
 
     fn searches(&self) -> Vec<u64> {
@@ -122,25 +126,22 @@ impl Bench {
     }
 
     fn judge(&self, [one, two, three]: [f64; 3], span: Duration) -> Result<(), String> {
-        let allowed = SEARCHES * span.as_secs_f64();
-        let used = 100.0 * (one + two) / allowed;
-        println!("  the first account used {used:.1} % of what it allows, the other {:.1} %", 100.0 * three / allowed);
-        if used < USED_PERCENT_MIN {
-            return Err(format!("{used:.1} % of what the first account allows"));
-        }
+        let used = 100.0 * (one + two) / (SEARCHES * span.as_secs_f64());
+        println!("  of what the first account allows {used:.1} % were used");
+        self.wanted.judge_use(used)?;
+        let counters = self.sim.counters();
+        self.wanted.judge_rejections(counters.searches.values().sum(), counters.limited.values().sum())?;
         self.judge_disturbed([one, two, three], span)
     }
 
     fn judge_disturbed(&self, [one, two, three]: [f64; 3], span: Duration) -> Result<(), String> {
         let other = 100.0 * three / (SEARCHES * span.as_secs_f64());
+        println!("  of what the other account allows {other:.1} % were used");
         // A search more or less is a matter of when one looks.
         let unfair = 100.0 * ((one - two).abs() - 2.0).max(0.0) / (one + two).max(1.0);
-        if unfair > UNFAIR_PERCENT_MAX {
+        if unfair > self.unfair_percent {
             return Err(format!("{one} and {two} searches are no fair shares"));
         }
-        match other >= USED_PERCENT_MIN {
-            true => Ok(()),
-            false => Err(format!("the other account got {other:.1} % of what it allows; daemon {}", self.daemon.pid())),
-        }
+        self.wanted.judge_use(other).map_err(|why| format!("the other account: {why}"))
     }
 }

@@ -132,9 +132,17 @@ impl Bench {
             for first in (0..self.members).step_by(PEOPLE_A_BATCH as usize) {
                 let numbers = first..(first + PEOPLE_A_BATCH).min(self.members);
                 let calls: Vec<Value> = numbers.flat_map(|number| says(team, number)).collect();
-                let request = client.post(format!("{}/v1/batch", self.daemon.url)).basic_auth(&key, Some(""));
-                let answer = request.json(&json!({"batch": calls})).send().await.map_err(|why| why.to_string())?;
-                answer.error_for_status().map_err(|why| why.to_string())?;
+                let body = json!({"batch": calls});
+                loop {
+                    let request = client.post(format!("{}/v1/batch", self.daemon.url)).basic_auth(&key, Some(""));
+                    let answer = request.json(&body).send().await.map_err(|why| why.to_string())?;
+                    // It is pushed back where the daemon can't keep up.
+                    if answer.status() != reqwest::StatusCode::TOO_MANY_REQUESTS {
+                        answer.error_for_status().map_err(|why| why.to_string())?;
+                        break;
+                    }
+                    tokio::time::sleep(LOOK_EVERY).await;
+                }
             }
         }
         let team = |team: &str| (format!("team-{team}"), json!({"property": "team", "is": team}));
