@@ -51,6 +51,11 @@ bench:
 	target/release/measure hooks
 	target/release/measure list
 	target/release/measure backfill
+	target/release/measure shared
+	target/release/measure list --platform klaviyo --members 20000
+	target/release/measure list --platform hubspot --members 5000
+	target/release/measure walk --platform woocommerce --records 50000
+	target/release/measure walk --platform hubspot --records 50000
 
 # segmentd beside PostgreSQL, DuckDB and differential-dataflow (benches/compare/README.md). What is not there is left out:
 # PostgreSQL comes with Debian's postgresql, DuckDB is installed from PyPI.

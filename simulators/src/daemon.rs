@@ -3,7 +3,13 @@
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+/// An answer may take so long: a list of many members that follows another segment keeps its shard busy.
+const ANSWER_MAX: Duration = Duration::from_secs(300);
+/// Daemons that this process started: each has a folder of its own.
+static STARTED: AtomicU64 = AtomicU64::new(0);
 
 /// A running daemon.
 pub struct Daemon {
@@ -20,7 +26,8 @@ pub struct Daemon {
 impl Daemon {
     /// Starts the binary in a new folder of this name, with these further sections of its settings.
     pub async fn start(binary: &Path, name: &str, sections: &str) -> Result<Daemon, String> {
-        let dir = std::env::temp_dir().join(format!("segmentd-{name}-{}", std::process::id()));
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let dir = std::env::temp_dir().join(format!("segmentd-{name}-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&dir).map_err(|why| format!("{}: {why}", dir.display()))?;
         let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let port = free.map_err(|why| why.to_string())?.port();
@@ -34,7 +41,7 @@ impl Daemon {
         let log = std::fs::File::create(dir.join("log")).map_err(|why| why.to_string())?;
         let child = Command::new(binary).arg("--config").arg(&config).stdout(Stdio::null()).stderr(log).spawn();
         let child = child.map_err(|why| format!("{}: {why}", binary.display()))?;
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).no_proxy().build();
+        let client = reqwest::Client::builder().timeout(ANSWER_MAX).no_proxy().build();
         let client = client.map_err(|why| why.to_string())?;
         let url = format!("http://127.0.0.1:{port}");
         let mut daemon = Daemon { url, key: String::new(), dir, child, client };

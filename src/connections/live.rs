@@ -80,6 +80,7 @@ impl Live {
         let http = HttpClient::new(platform.allow_private)
             .map_err(|why| ControlError::Store(StoreError::Unreadable { what: "HTTP client", why: why.to_string() }))?;
         let api = ApiClient::new(http, Arc::clone(&tokens) as Arc<dyn Tokens>, connector.limits);
+        let api = connections.paced(&record, api);
         let connection = RwLock::new(Arc::new(seen(&connections.control, &record, platform, api)?));
         let wake = Notify::new();
         let (record, living) = (Mutex::new(record), Mutex::new(false));
@@ -118,7 +119,7 @@ impl Live {
         let record = self.record();
         let platform = connections.platform(self.connector.name)?;
         self.tokens.set_platform(Arc::clone(&platform), &record.account);
-        let api = self.connection().api.clone();
+        let api = connections.paced(&record, self.connection().api.clone());
         let connection = Arc::new(seen(&connections.control, &record, platform, api)?);
         let before = {
             let mut now = self.connection.write().unwrap_or_else(PoisonError::into_inner);

@@ -10,6 +10,7 @@ mod life;
 mod lists;
 mod live;
 mod lookup;
+mod quotas;
 mod reading;
 mod steps;
 mod watch;
@@ -66,6 +67,7 @@ pub struct Connections {
     live: RwLock<BTreeMap<Place, Arc<Live>>>,
     index: RwLock<Arc<Index>>,
     reading: reading::Reading,
+    quotas: quotas::Quotas,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -88,6 +90,7 @@ impl Connections {
             live: RwLock::default(),
             index: RwLock::default(),
             reading: reading::Reading::default(),
+            quotas: quotas::Quotas::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         });

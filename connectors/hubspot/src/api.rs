@@ -5,6 +5,7 @@ use crate::wire::{
     Problem, Record, Records, Search, TokenInfo, Upsert, Upserts,
 };
 use kit::api::{ApiClient, bearer};
+use kit::backoff::Patience;
 use kit::failure::Failure;
 use kit::http::{Answer, Request};
 use kit::platform::{Connection, Platform};
@@ -32,8 +33,9 @@ const ANSWER_BYTES_MAX: usize = 8 << 20;
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// Searches are counted apart, 5 a second for the account; a little slower, for the network is not even.
 const SEARCH_GAP: Duration = Duration::from_millis(206);
-/// Limits of ten seconds, of one, and of the day, when the platform names only the policy.
-const TEN_SECONDS: Duration = Duration::from_secs(10);
+/// Limits of ten seconds, of one, and of the day, when the platform names only the policy. The window of ten seconds
+/// rolls and gives back evenly: after a quarter of it there is something to go on with.
+const TEN_SECONDS: Duration = Duration::from_millis(2_500);
 const ONE_SECOND: Duration = Duration::from_secs(1);
 /// The day ends by the account's own clock, which is not known: look again each quarter of an hour.
 const DAY_LOOK: Duration = Duration::from_secs(900);
@@ -98,6 +100,8 @@ impl Api<'_> {
         self.send_by(&self.0.api, request, sign).await
     }
 
+    /// Sends, and once more what failed for a reason that may have passed: none of the calls does harm when it is made
+    /// twice.
     async fn send_by(
         &self,
         client: &ApiClient,
@@ -106,6 +110,21 @@ impl Api<'_> {
     ) -> Result<Answer, Denied> {
         request.timeout = TIMEOUT;
         request.answer_bytes_max = ANSWER_BYTES_MAX;
+        let mut tried = 1;
+        loop {
+            match self.send_once(client, request.clone(), &sign).await {
+                Err(Denied::Other(failure)) if Patience::USUAL.again(tried, &failure).await => tried += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn send_once(
+        &self,
+        client: &ApiClient,
+        request: Request,
+        sign: impl Fn(Request, &SecretString) -> Request,
+    ) -> Result<Answer, Denied> {
         let answer = client.send(request, sign).await?;
         if let Some(wait) = spent(&answer) {
             self.0.api.pace().block_for(wait);
@@ -113,7 +132,9 @@ impl Api<'_> {
         let limited = answer.status == 429;
         let outcome = classify(answer);
         if let (true, Err(Denied::Other(Failure::Retry { after: Some(wait), .. }))) = (limited, &outcome) {
-            self.0.api.pace().block_for(*wait);
+            // A day's limit is that of all calls.
+            let held = if *wait >= DAY_LOOK { &self.0.api } else { client };
+            held.pace().block_for(*wait);
         }
         outcome
     }
@@ -295,8 +316,8 @@ fn classify(answer: Answer) -> Result<Answer, Denied> {
 fn window(policy: &str) -> Duration {
     match policy {
         "DAILY" => DAY_LOOK,
-        "SECONDLY" => ONE_SECOND,
-        _ => TEN_SECONDS,
+        "TEN_SECONDLY_ROLLING" => TEN_SECONDS,
+        _ => ONE_SECOND,
     }
 }
 

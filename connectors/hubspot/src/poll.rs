@@ -10,7 +10,7 @@ use crate::fetch;
 use crate::wire::{Contact, Contacts, Filter, FilterGroup, Search, next};
 use kit::failure::Failure;
 use kit::platform::Connection;
-use kit::poll::{Page, Place, Poll, Progress, Sink, Stream};
+use kit::poll::{Page, Place, Poll, Progress, Sink, Stream, put_ahead};
 use kit::receive::{Facts, Pointer};
 use model::Time;
 use serde::{Deserialize, Serialize};
@@ -42,23 +42,34 @@ struct Past {
 }
 
 /// Up to where changes are read.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 struct Mark {
     /// Time of the newest change that was seen, microseconds.
     newest: i64,
     /// Polls since that found nothing newer.
     quiet: u32,
+    /// Where a walk was that has not ended.
+    #[serde(default)]
+    walk: Option<Walk>,
 }
 
 impl Mark {
-    fn begin(&self) -> i64 {
+    fn begin(&self) -> Walk {
         let overlap = if self.quiet < QUIET_POLLS { OVERLAP_MICROS } else { MICROS_A_MS };
-        self.newest.saturating_sub(overlap)
+        let since = self.newest.saturating_sub(overlap).max(0).div_euclid(MICROS_A_MS);
+        self.walk.clone().unwrap_or(Walk::Since(since))
+    }
+
+    /// Notes where the walk goes on. Times that the index may be late for yet are walked through again from the
+    /// beginning.
+    fn goes_on(&mut self, walk: &Walk, now: Time) {
+        let complete = walk.millis().saturating_mul(MICROS_A_MS) < now.0.saturating_sub(OVERLAP_MICROS);
+        self.walk = complete.then(|| walk.clone());
     }
 }
 
 /// Where a walk through changes is.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 enum Walk {
     /// Changes from this millisecond on.
     Since(i64),
@@ -67,6 +78,12 @@ enum Walk {
 }
 
 impl Walk {
+    fn millis(&self) -> i64 {
+        match self {
+            Walk::Since(millis) | Walk::Within(millis, _) => *millis,
+        }
+    }
+
     fn search<'a>(&self, properties: &'a [&'a str]) -> Search<'a> {
         let filter = |property_name, operator, value| Filter { property_name, operator, value };
         let (filters, sort) = match self {
@@ -153,28 +170,28 @@ impl Poll for HubspotPoll {
         let api = Api(connection);
         let mut past: Past = kept(place).unwrap_or_default();
         let mut restarted = false;
+        let properties = Reading::of(connection, sink.now()).properties();
+        let mut answer = api.contacts(past.after.as_deref(), &properties).await;
         for _ in 0..PAGES_MAX {
-            let reading = Reading::of(connection, sink.now());
-            let answer = match api.contacts(past.after.as_deref(), &reading.properties()).await {
+            let read = match answer {
                 // The place is no longer taken: from the beginning, once.
                 Err(Denied::Invalid(_)) if past.after.is_some() && !restarted => {
                     (past, restarted) = (Past::default(), true);
+                    answer = api.contacts(None, &properties).await;
                     continue;
                 }
-                answer => answer?,
+                read => read?,
             };
-            let facts = all_facts(&reading, &answer.results);
-            let after = next(answer.paging);
+            let facts = all_facts(&Reading::of(connection, sink.now()), &read.results);
+            let after = next(read.paging);
             if after.is_some() && after == past.after {
                 return Err(Failure::PlatformChanged("a page of contacts does not go on".to_owned()));
             }
-            let ended = after.is_none();
-            past = Past { after, done: past.done + answer.results.len() as u64 };
-            let progress = Progress { done: past.done, total: ended.then_some(past.done) };
-            sink.put(page(facts, &past, Some(progress))).await?;
-            if ended {
-                return Ok(());
-            }
+            past = Past { after, done: past.done + read.results.len() as u64 };
+            let total = past.after.is_none().then_some(past.done);
+            let page = page(facts, &past, Some(Progress { done: past.done, total }));
+            let Some(after) = past.after.clone() else { return sink.put(page).await };
+            answer = put_ahead(sink, page, api.contacts(Some(&after), &properties)).await;
         }
         Err(Failure::retry("there are more contacts than one reading takes", None))
     }
@@ -187,26 +204,28 @@ impl Poll for HubspotPoll {
         sink: &mut dyn Sink,
     ) -> Result<(), Failure> {
         let api = Api(connection);
-        let before: Mark = kept(place).unwrap_or(Mark { newest: place.since.0, quiet: 0 });
-        let mut mark = before;
-        let mut walk = Walk::Since(before.begin().max(0).div_euclid(MICROS_A_MS));
+        let start = Mark { newest: place.since.0, quiet: 0, walk: None };
+        let mut mark: Mark = kept(place).unwrap_or(start);
+        let (before, mut walk) = (mark.newest, mark.begin());
+        let properties = Reading::of(connection, sink.now()).properties();
+        let mut answer = api.search(&walk.search(&properties)).await?;
         for _ in 0..PAGES_MAX {
-            let reading = Reading::of(connection, sink.now());
-            let properties = reading.properties();
-            let answer = api.search(&walk.search(&properties)).await?;
             let newest = answer.results.iter().filter(|one| is_id(&one.id)).filter_map(updated).max();
             if let Some(newest) = newest.filter(|newest| newest.0 > mark.newest) {
-                mark = Mark { newest: newest.0, quiet: 0 };
+                (mark.newest, mark.quiet) = (newest.0, 0);
             }
-            let next = walk.next(&answer)?;
-            if next.is_none() && mark == before {
-                mark.quiet = mark.quiet.saturating_add(1);
-            }
-            sink.put(page(all_facts(&reading, &answer.results), &mark, None)).await?;
-            match next {
-                Some(next) => walk = next,
-                None => return Ok(()),
-            }
+            let facts = all_facts(&Reading::of(connection, sink.now()), &answer.results);
+            let Some(next) = walk.next(&answer)? else {
+                mark.walk = None;
+                if mark.newest == before {
+                    mark.quiet = mark.quiet.saturating_add(1);
+                }
+                return sink.put(page(facts, &mark, None)).await;
+            };
+            walk = next;
+            mark.goes_on(&walk, sink.now());
+            let page = page(facts, &mark, None);
+            answer = put_ahead(sink, page, api.search(&walk.search(&properties))).await?;
         }
         Ok(())
     }
@@ -249,7 +268,17 @@ mod tests {
 
     #[test]
     fn nothing_late_is_waited_for_for_ever() {
-        let mark = |quiet| Mark { newest: OVERLAP_MICROS * 2, quiet }.begin();
+        let mark = |quiet| Mark { newest: OVERLAP_MICROS * 2, quiet, walk: None }.begin().millis() * MICROS_A_MS;
         assert_eq!((mark(0), mark(QUIET_POLLS)), (OVERLAP_MICROS, OVERLAP_MICROS * 2 - MICROS_A_MS));
+    }
+
+    #[test]
+    fn a_walk_that_was_cut_goes_on_where_it_was_unless_something_may_show_late() {
+        let mut mark: Mark = serde_json::from_str(r#"{"newest":5000000,"quiet":0}"#).unwrap();
+        mark.goes_on(&Walk::Within(4_000, 7), Time(4_000_001 + OVERLAP_MICROS));
+        let again: Mark = serde_json::from_str(&serde_json::to_string(&mark).unwrap()).unwrap();
+        assert_eq!(again.begin(), Walk::Within(4_000, 7));
+        mark.goes_on(&Walk::Since(4_000), Time(4_000_000 + OVERLAP_MICROS));
+        assert_eq!(mark.begin(), Walk::Since(0));
     }
 }

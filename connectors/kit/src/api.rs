@@ -4,24 +4,30 @@ use crate::connector::Limits;
 use crate::failure::Failure;
 use crate::http::{Answer, HttpClient, Request};
 use crate::pace::Pace;
+use crate::quota::Quota;
 use crate::token::{Token, Tokens};
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// The line of a connection's calls, of one kind: its first one alone stands in line with other connections.
+type Line = Arc<tokio::sync::Mutex<()>>;
 
 /// The client of one connection; clones share pace and token. Its `Debug` shows no secret.
 #[derive(Clone)]
 pub struct ApiClient {
     http: HttpClient,
     tokens: Arc<dyn Tokens>,
-    pace: Arc<Pace>,
+    quota: Arc<Quota>,
     at_once: Arc<Semaphore>,
     /// The lane that calls of this clone are in.
     lane: Option<Arc<Pace>>,
-    lanes: Arc<Mutex<BTreeMap<&'static str, Arc<Pace>>>>,
+    line: Line,
+    /// Lines of the lanes.
+    lines: Arc<Mutex<BTreeMap<&'static str, Line>>>,
 }
 
 impl fmt::Debug for ApiClient {
@@ -31,11 +37,22 @@ impl fmt::Debug for ApiClient {
 }
 
 impl ApiClient {
-    /// A client for one connection.
+    /// A client for one connection, which shares its account's quota with nobody yet.
     pub fn new(http: HttpClient, tokens: Arc<dyn Tokens>, limits: Limits) -> ApiClient {
-        let pace = Arc::new(Pace::new(limits.calls_per_second));
         let at_once = Arc::new(Semaphore::new(limits.calls_at_once.max(1)));
-        ApiClient { http, tokens, pace, at_once, lane: None, lanes: Arc::default() }
+        let (quota, line, lines) = (Quota::new(limits), Line::default(), Arc::default());
+        ApiClient { http, tokens, quota, at_once, lane: None, line, lines }
+    }
+
+    /// The quota that its calls count with.
+    pub fn quota(&self) -> &Arc<Quota> {
+        &self.quota
+    }
+
+    /// The same client, whose calls count with those of others who share the quota.
+    #[must_use]
+    pub fn sharing(&self, quota: Arc<Quota>) -> ApiClient {
+        ApiClient { quota, lane: None, ..self.clone() }
     }
 
     /// The client for some of the connection's calls that the platform counts apart. Each of them takes a turn of the
@@ -43,15 +60,13 @@ impl ApiClient {
     /// alone. The first who asks for a lane sets its gap.
     #[must_use]
     pub fn in_lane(&self, name: &'static str, gap: Duration) -> ApiClient {
-        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        let lane = Arc::clone(lanes.entry(name).or_insert_with(|| Arc::new(Pace::every(gap))));
-        drop(lanes);
-        ApiClient { lane: Some(lane), ..self.clone() }
+        let line = Arc::clone(self.lines.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default());
+        ApiClient { lane: Some(self.quota.lane(name, gap)), line, ..self.clone() }
     }
 
-    /// The pace of the lane, else that of the connection: what an answer says of the platform's limits goes here.
+    /// The pace of the lane, else that of the account: what an answer says of the platform's limits goes here.
     pub fn pace(&self) -> &Pace {
-        self.lane.as_ref().unwrap_or(&self.pace)
+        self.lane.as_ref().unwrap_or_else(|| self.quota.pace())
     }
 
     /// The client without a token, for addresses that carry their own right (signed files).
@@ -103,13 +118,7 @@ impl ApiClient {
         token: &Token,
         sign: &impl Fn(Request, &SecretString) -> Request,
     ) -> Result<Answer, Failure> {
-        let closed = |_| Failure::retry("the connection is closing", None);
-        let _turn = self.at_once.acquire().await.map_err(closed)?;
-        self.pace.turn().await;
-        if let Some(lane) = &self.lane {
-            // Last, or what is waited for after it would bring calls that were spread together again.
-            lane.turn().await;
-        }
+        let _turn = self.turn().await?;
         let answer = self.http.send(sign(request, &token.value)).await?;
         if answer.status == 429
             && let Some(wait) = answer.retry_after
@@ -117,6 +126,21 @@ impl ApiClient {
             self.pace().block_for(wait);
         }
         Ok(answer)
+    }
+
+    /// Waits for a call's turn: behind the connection's own calls first, then, as one of them, among others who share
+    /// the quota. While nothing may be sent it takes no place from calls of other lanes.
+    async fn turn(&self) -> Result<SemaphorePermit<'_>, Failure> {
+        let _first = self.line.lock().await;
+        self.pace().open().await;
+        let closed = |_| Failure::retry("the connection is closing", None);
+        let place = self.at_once.acquire().await.map_err(closed)?;
+        self.quota.pace().turn().await;
+        if let Some(lane) = &self.lane {
+            // Last, or what is waited for after it would bring calls that were spread together again.
+            lane.turn().await;
+        }
+        Ok(place)
     }
 }
 

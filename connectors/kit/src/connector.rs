@@ -17,7 +17,7 @@ use std::sync::Arc;
 pub struct Connector {
     /// Stable name, as in connections, in definitions of lists and in the API.
     pub name: &'static str,
-    /// How hard a connection may use the platform.
+    /// How hard an account may be used.
     pub limits: Limits,
     /// Sets connections up and takes them down.
     pub install: Option<&'static dyn Install>,
@@ -29,12 +29,12 @@ pub struct Connector {
     pub sync: Option<SyncRole>,
 }
 
-/// How hard one connection may use its platform.
+/// How hard one account may be used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
-    /// Calls a second at most, whatever an operator sets.
+    /// Calls a second at most, whatever an operator sets, of all connections to the account together.
     pub calls_per_second: u32,
-    /// Calls at the same time at most.
+    /// Calls of one connection at the same time at most.
     pub calls_at_once: usize,
 }
 

@@ -18,6 +18,7 @@ pub mod oauth;
 pub mod pace;
 pub mod platform;
 pub mod poll;
+pub mod quota;
 pub mod receive;
 pub mod signature;
 pub mod standard_webhooks;

@@ -49,6 +49,18 @@ pub trait Sink: Send {
     async fn put(&mut self, page: Page) -> Result<(), Failure>;
 }
 
+/// Hands a page over, and makes the next call while that page becomes durable. What the call brings is good only once
+/// the page is kept; an error of either ends the reading.
+pub async fn put_ahead<T, E: From<Failure>>(
+    sink: &mut dyn Sink,
+    page: Page,
+    next: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let (kept, next) = futures_util::future::join(sink.put(page), next).await;
+    kept?;
+    next
+}
+
 /// Where a stream stands.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Place {
@@ -90,4 +102,49 @@ pub trait Poll: Send + Sync {
 
     /// How many pointers one [`Poll::fetch`] takes.
     fn fetch_max(&self) -> usize;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use tokio::sync::Notify;
+
+    /// Keeps a page only once the next call has begun.
+    struct Late {
+        called: Arc<Notify>,
+        kept: Vec<String>,
+        fails: bool,
+    }
+
+    #[async_trait::async_trait]
+    impl Sink for Late {
+        fn now(&self) -> Time {
+            Time(0)
+        }
+
+        async fn put(&mut self, page: Page) -> Result<(), Failure> {
+            self.called.notified().await;
+            if self.fails {
+                return Err(Failure::retry("the disk is full", None));
+            }
+            self.kept.push(page.cursor);
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn the_next_call_is_made_while_a_page_becomes_durable_and_counts_only_with_it() {
+        for fails in [false, true] {
+            let called = Arc::new(Notify::new());
+            let mut sink = Late { called: Arc::clone(&called), kept: Vec::new(), fails };
+            let page = Page { cursor: "1".to_owned(), ..Page::default() };
+            let next = put_ahead(&mut sink, page, async {
+                called.notify_one();
+                Ok::<_, Failure>("2")
+            });
+            assert_eq!(next.await.is_err(), fails);
+            assert_eq!(sink.kept.len(), usize::from(!fails));
+        }
+    }
 }

@@ -27,7 +27,8 @@ pub(super) struct Contact {
     pub modified: i64,
     pub archived: bool,
     pub merged: Vec<u64>,
-    /// Versions by the instant of their writing: what a search sees is the newest that is old enough.
+    /// Versions by the instant of their writing: what a search sees is the newest that is old enough. None are kept
+    /// where searches are not late.
     versions: Vec<(i64, Option<(Properties, i64)>)>,
 }
 
@@ -53,7 +54,6 @@ impl Contact {
         let mut contact =
             Contact { id, properties, created: at, modified: at, archived: false, merged: vec![], versions: vec![] };
         contact.fold();
-        contact.written();
         contact
     }
 
@@ -64,8 +64,11 @@ impl Contact {
         }
     }
 
-    /// The index hears of it.
-    pub fn written(&mut self) {
+    /// An index that is late hears of it.
+    pub fn written(&mut self, late: bool) {
+        if !late {
+            return;
+        }
         let seen = (!self.archived).then(|| (self.properties.clone(), self.modified));
         self.versions.push((now(), seen));
         if self.versions.len() > 20 {
@@ -75,6 +78,9 @@ impl Contact {
 
     /// What a search sees with this lag, and the time of its last change.
     pub fn seen(&self, lag: i64) -> Option<(&Properties, i64)> {
+        if lag == 0 {
+            return (!self.archived).then_some((&self.properties, self.modified));
+        }
         let old_enough = now() - lag;
         let version = self.versions.iter().rev().find(|(at, _)| *at <= old_enough)?;
         version.1.as_ref().map(|(properties, modified)| (properties, *modified))

@@ -156,7 +156,7 @@ fn upsert(world: &mut World, call: &Call<'_>) -> Outcome {
             }
             None => {
                 properties.insert("email".to_owned(), email);
-                world.add(call.portal, &properties, true)
+                world.add(call.portal, &properties)
             }
         };
         let asked = ["email".to_owned()];

@@ -27,7 +27,7 @@ fn run(shared: &Shared, method: &str, path: &[&str], body: &[u8]) -> Result<Valu
     match (method, path) {
         ("POST", ["portals", portal, "contacts"]) => {
             let (portal, contacts) = (number(portal)?, read::<Vec<Properties>>(body)?);
-            let ids: Vec<u64> = contacts.iter().map(|one| world.add(portal, one, true)).collect();
+            let ids: Vec<u64> = contacts.iter().map(|one| world.add(portal, one)).collect();
             Ok(json!(ids))
         }
         ("GET", ["portals", portal, "contacts"]) => Ok(json!(world.views(number(portal)?))),

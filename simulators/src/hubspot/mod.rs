@@ -24,18 +24,21 @@
 mod contact;
 mod contacts;
 mod control;
+mod counters;
 mod exchange;
 mod faults;
 mod hooks;
 mod limits;
 mod lists;
 mod oauth;
+mod order;
 mod problem;
 mod search;
 mod server;
 mod world;
 
 pub use contact::{ContactView, Properties};
+pub use counters::{Calls, Counters};
 pub use exchange::Exchange;
 pub use faults::{Fault, Faults};
 pub use hooks::Attempt;
@@ -165,16 +168,20 @@ impl HubspotSim {
 
     /// A contact comes to be; its number. Webhooks are told.
     pub fn add(&self, portal: u64, properties: &[(&str, &str)]) -> u64 {
-        self.shared.world().add(portal, &owned(properties), true)
+        self.shared.world().add(portal, &owned(properties))
     }
 
     /// Contacts that were there before, all of one millisecond; no webhook is told.
     pub fn import(&self, portal: u64, contacts: &[Properties]) -> Vec<u64> {
         let mut world = self.shared.world();
-        world.stand_still(true);
-        let ids = contacts.iter().map(|one| world.add(portal, one, false)).collect();
-        world.stand_still(false);
-        ids
+        let at = world.tick();
+        world.import(portal, contacts.iter().map(|one| (one.clone(), at)))
+    }
+
+    /// Contacts that were there before, each with the time of its last change, milliseconds since the epoch; no webhook
+    /// is told.
+    pub fn import_at(&self, portal: u64, contacts: impl Iterator<Item = (Properties, i64)>) -> Vec<u64> {
+        self.shared.world().import(portal, contacts)
     }
 
     /// A property takes a value; webhooks are told.
@@ -237,10 +244,16 @@ impl HubspotSim {
         self.shared.world().exchanges.iter().cloned().collect()
     }
 
-    /// Forgets them, and the attempts of deliveries.
+    /// How often what was called since the start or the last reset.
+    pub fn counters(&self) -> Counters {
+        self.shared.world().counters.clone()
+    }
+
+    /// Forgets requests, their counts, and the attempts of deliveries.
     pub fn reset(&self) {
         let mut world = self.shared.world();
         world.exchanges.clear();
+        world.counters = Counters::default();
         world.attempts.clear();
     }
 

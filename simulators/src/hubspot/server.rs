@@ -135,6 +135,8 @@ pub(super) async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> R
         faulted: fault != Fault::None,
     };
     let mut world = shared.world();
+    let succeeded = fault == Fault::None && (200..300).contains(&status);
+    world.counters.count(&exchange.method, &path, succeeded);
     world.exchanges.push_back(exchange);
     while world.exchanges.len() > shared.options.exchanges_max {
         world.exchanges.pop_front();
@@ -213,12 +215,22 @@ fn admit(shared: &Shared, headers: &HeaderMap, searches: bool) -> Result<(Token,
         return Err(Problem::new(401, "EXPIRED_AUTHENTICATION", why));
     }
     let limits = &shared.options.limits;
-    if searches {
-        world.calls.search(token.portal, limits).map_err(Problem::limit)?;
-        return Ok((token, None));
+    let admitted = match searches {
+        true => world.calls.search(token.portal, limits).map(|()| None),
+        false => world.calls.call(token.portal, token.expires.is_none(), limits).map(Some),
+    };
+    match admitted {
+        Ok(left) => {
+            if searches {
+                *world.counters.searches.entry(text.to_owned()).or_default() += 1;
+            }
+            Ok((token, left))
+        }
+        Err(policy) => {
+            *world.counters.limited.entry(policy).or_default() += 1;
+            Err(Problem::limit(policy))
+        }
     }
-    let left = world.calls.call(token.portal, token.expires.is_none(), limits).map_err(Problem::limit)?;
-    Ok((token, Some(left)))
 }
 
 fn limits(shared: &Shared, reply: &mut Reply, left: Left) {

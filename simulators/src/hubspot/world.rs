@@ -1,11 +1,13 @@
 //! Everything that the simulator knows.
 
 use super::contact::{Contact, ContactView, Properties, now};
+use super::counters::Counters;
 use super::exchange::Exchange;
 use super::faults::{Fates, Faults, Random};
 use super::hooks::{Attempt, Happening};
 use super::limits::Calls;
 use super::lists::List;
+use super::order::Order;
 use super::{SCOPES, SimOptions};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
@@ -24,6 +26,7 @@ pub(super) struct Token {
 #[derive(Default)]
 pub(super) struct Portal {
     pub contacts: BTreeMap<u64, Contact>,
+    pub order: Order,
     /// By addresses, further ones too.
     pub by_email: HashMap<String, u64>,
     pub merged: BTreeMap<u64, u64>,
@@ -45,13 +48,15 @@ pub(super) struct World {
     pub random: Random,
     pub exchanges: VecDeque<Exchange>,
     pub attempts: Vec<Attempt>,
+    pub counters: Counters,
+    /// Whether searches are late.
+    late: bool,
     outbox: UnboundedSender<Happening>,
     next_contact: u64,
     next_list: u64,
     next_event: u64,
     stands_at: Option<i64>,
     last_time: i64,
-    still: bool,
 }
 
 impl World {
@@ -68,13 +73,14 @@ impl World {
             random: Random(7),
             exchanges: VecDeque::new(),
             attempts: Vec::new(),
+            counters: Counters::default(),
+            late: !options.search_lag.is_zero(),
             outbox,
             next_contact: 501,
             next_list: 42,
             next_event: 3_816_279_340,
             stands_at: options.stands_at,
             last_time: 0,
-            still: false,
         }
     }
 
@@ -82,17 +88,11 @@ impl World {
         *self = World::new(options, self.outbox.clone());
     }
 
-    /// A time later than all before, unless it stands still.
+    /// A time later than all before.
     pub fn tick(&mut self) -> i64 {
         let now = self.stands_at.unwrap_or_else(now);
-        self.last_time = if self.still { self.last_time } else { now.max(self.last_time + 1) };
+        self.last_time = now.max(self.last_time + 1);
         self.last_time
-    }
-
-    pub fn stand_still(&mut self, still: bool) {
-        self.still = false;
-        self.tick();
-        self.still = still;
     }
 
     pub fn portal(&mut self, portal: u64) -> &mut Portal {
@@ -108,30 +108,49 @@ impl World {
         let _ = self.outbox.send(Happening { event: self.next_event, portal, what, contact, at, more });
     }
 
-    pub fn add(&mut self, portal: u64, properties: &Properties, told: bool) -> u64 {
-        let (at, id) = (self.tick(), self.next_contact);
+    pub fn add(&mut self, portal: u64, properties: &Properties) -> u64 {
+        let at = self.tick();
+        let id = self.place(portal, properties.clone(), at);
+        self.portal(portal).order.put(at, id);
+        self.tell(portal, "contact.creation", id, at, serde_json::json!({}));
+        id
+    }
+
+    fn place(&mut self, portal: u64, properties: Properties, at: i64) -> u64 {
+        let (id, late) = (self.next_contact, self.late);
         self.next_contact += 1;
-        let contact = Contact::new(id, properties.clone(), at);
+        let mut contact = Contact::new(id, properties, at);
+        contact.written(late);
         let place = self.portal(portal);
         if !contact.email().is_empty() {
             place.by_email.insert(contact.email().to_owned(), id);
         }
         place.contacts.insert(id, contact);
-        if told {
-            self.tell(portal, "contact.creation", id, at, serde_json::json!({}));
-        }
         id
     }
 
+    /// Contacts that were there before, each with the time of its last change.
+    pub fn import(&mut self, portal: u64, contacts: impl Iterator<Item = (Properties, i64)>) -> Vec<u64> {
+        let placed: Vec<(i64, u64)> =
+            contacts.map(|(properties, at)| (at, self.place(portal, properties, at))).collect();
+        self.last_time = placed.iter().map(|(at, _)| *at).max().unwrap_or_default().max(self.last_time);
+        self.portal(portal).order.put_all(placed.iter().copied());
+        placed.into_iter().map(|(_, id)| id).collect()
+    }
+
     pub fn change(&mut self, portal: u64, id: u64, properties: &Properties) {
-        let at = self.tick();
+        let (at, late) = (self.tick(), self.late);
         let place = self.portal(portal);
         let Some(contact) = place.contacts.get_mut(&id) else { return };
         place.by_email.remove(contact.email());
         contact.properties.extend(properties.clone());
+        place.order.take(contact.modified, id);
         contact.modified = at;
+        if !contact.archived {
+            place.order.put(at, id);
+        }
         contact.fold();
-        contact.written();
+        contact.written(late);
         if !contact.email().is_empty() {
             place.by_email.insert(contact.email().to_owned(), id);
         }
@@ -149,12 +168,13 @@ impl World {
 
     /// Whether there was such a contact.
     pub fn archive(&mut self, portal: u64, id: u64) -> bool {
-        let at = self.tick();
+        let (at, late) = (self.tick(), self.late);
         let place = self.portal(portal);
         let Some(contact) = place.contacts.get_mut(&id).filter(|contact| !contact.archived) else { return false };
         contact.archived = true;
+        place.order.take(contact.modified, id);
         contact.modified = at;
-        contact.written();
+        contact.written(late);
         place.by_email.retain(|_, other| *other != id);
         self.leave_lists(portal, id);
         self.tell(portal, "contact.deletion", id, at, serde_json::json!({}));
@@ -162,12 +182,14 @@ impl World {
     }
 
     pub fn restore(&mut self, portal: u64, id: u64) {
-        let at = self.tick();
+        let (at, late) = (self.tick(), self.late);
         let place = self.portal(portal);
         let Some(contact) = place.contacts.get_mut(&id) else { return };
         contact.archived = false;
+        place.order.take(contact.modified, id);
         contact.modified = at;
-        contact.written();
+        place.order.put(at, id);
+        contact.written(late);
         place.by_email.insert(contact.email().to_owned(), id);
         self.tell(portal, "contact.restore", id, at, serde_json::json!({}));
     }
@@ -176,6 +198,7 @@ impl World {
         let at = self.tick();
         let place = self.portal(portal);
         let Some(contact) = place.contacts.remove(&id) else { return };
+        place.order.take(contact.modified, id);
         place.by_email.retain(|_, other| *other != id);
         place.blocked.insert(contact.email().to_owned());
         self.leave_lists(portal, id);
@@ -183,9 +206,10 @@ impl World {
     }
 
     pub fn merge(&mut self, portal: u64, kept: u64, gone: u64) {
-        let at = self.tick();
+        let (at, late) = (self.tick(), self.late);
         let place = self.portal(portal);
         let Some(lost) = place.contacts.remove(&gone) else { return };
+        place.order.take(lost.modified, gone);
         let Some(contact) = place.contacts.get_mut(&kept) else { return };
         let more = contact.properties.entry("hs_additional_emails".to_owned()).or_default();
         for address in [lost.email()].into_iter().filter(|address| !address.is_empty()) {
@@ -194,8 +218,12 @@ impl World {
         }
         contact.merged.push(gone);
         contact.merged.extend(lost.merged);
+        place.order.take(contact.modified, kept);
         contact.modified = at;
-        contact.written();
+        if !contact.archived {
+            place.order.put(at, kept);
+        }
+        contact.written(late);
         place.merged.insert(gone, kept);
         for list in place.lists.values_mut() {
             if list.members.remove(&gone).is_some() {

@@ -6,7 +6,7 @@ use super::query::{Query, address};
 use super::world::World;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tokio::time::Instant;
 
 /// Profiles of one call of relationships.
@@ -132,12 +132,15 @@ impl World {
         let fields = query.fields("fields[profile]", &FIELDS)?;
         let (size, after, now) = (query.size(20, 100)?, query.cursor()?, Instant::now());
         let filter = query.filter(&["email", "phone_number"])?;
-        let wanted: Option<Vec<&String>> = filter
-            .as_ref()
-            .map(|filter| filter.values.iter().filter_map(|one| self.index.get(&one.to_lowercase())).collect());
-        let fits =
-            |joined: &Joined| joined.shows <= now && wanted.as_ref().is_none_or(|wanted| wanted.contains(&&joined.id));
-        let mut found = list.joined.range(after + 1..).filter(|(_, joined)| fits(joined));
+        let wanted: Option<BTreeSet<u64>> = filter.as_ref().map(|filter| {
+            let ids = filter.values.iter().filter_map(|one| self.index.get(&one.to_lowercase()));
+            ids.filter_map(|id| list.places.get(id).copied()).collect()
+        });
+        let all: Box<dyn Iterator<Item = (&u64, &Joined)>> = match &wanted {
+            Some(wanted) => Box::new(wanted.range(after + 1..).filter_map(|place| list.joined.get_key_value(place))),
+            None => Box::new(list.joined.range(after + 1..)),
+        };
+        let mut found = all.filter(|(_, joined)| joined.shows <= now);
         let page: Vec<(&u64, &Joined)> = found.by_ref().take(size).collect();
         let next = found.next().and_then(|_| page.last().map(|(place, _)| **place));
         let show = |(_, joined): &(&u64, &Joined)| match ids_only {

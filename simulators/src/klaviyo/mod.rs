@@ -28,7 +28,7 @@ pub use world::CallView;
 
 use hyper_util::rt::TokioIo;
 use server::Shared;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,6 +58,8 @@ pub struct SimOptions {
     pub read_lag: Duration,
     /// Whether the documented rates are enforced.
     pub limits: bool,
+    /// Calls that are kept with what was answered; later ones are only counted.
+    pub calls_max: usize,
 }
 
 impl Default for SimOptions {
@@ -73,6 +75,7 @@ impl Default for SimOptions {
             job_step: Duration::from_millis(20),
             read_lag: Duration::ZERO,
             limits: true,
+            calls_max: 20_000,
         }
     }
 }
@@ -210,6 +213,19 @@ impl KlaviyoSim {
     /// The calls since the start or the last look, as they came, with what was answered.
     pub fn take_calls(&self) -> Vec<CallView> {
         std::mem::take(&mut self.shared.world().calls)
+    }
+
+    /// Calls that were done and answered, and those that were not, by operation, since the start or
+    /// [`KlaviyoSim::forget_counts`].
+    pub fn counts(&self) -> BTreeMap<&'static str, (u64, u64)> {
+        self.shared.world().counts.clone()
+    }
+
+    /// Counts anew from here on; what calls were like is forgotten, too.
+    pub fn forget_counts(&self) {
+        let mut world = self.shared.world();
+        world.counts.clear();
+        world.calls.clear();
     }
 
     /// What calls did, or would have done, that they must not: consents that would change, rates that were exceeded.

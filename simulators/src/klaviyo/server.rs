@@ -86,6 +86,8 @@ fn call(
     let mut world = shared.world();
     let fault = world.faults.draw();
     world.faulted += usize::from(fault != Fault::None);
+    let name = route::find(method, path, &query).map_or("unknown", |operation| operation.name);
+    world.counts.entry(name).or_default().1 += 1;
     let (outcome, left) = match fault {
         Fault::TooMany(seconds) => (Err(Problem::throttled(seconds)), None),
         Fault::Internal => (Err(Problem::internal()), None),
@@ -98,6 +100,10 @@ fn call(
         Ok((status, answer)) => (status, answer.map(|answer| answer.to_string()).unwrap_or_default(), None),
         Err(problem) => (problem.status, problem.body().to_string(), problem.retry_after),
     };
+    if fault == Fault::None && (200..300).contains(&status) {
+        let counts = world.counts.entry(name).or_default();
+        *counts = (counts.0 + 1, counts.1 - 1);
+    }
     let text = |name: &http::HeaderName, value: &http::HeaderValue| {
         (name.as_str().to_owned(), value.to_str().unwrap_or_default().to_owned())
     };

@@ -9,9 +9,6 @@ use super::profile::Profile;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tokio::time::Instant;
 
-/// Calls that are kept.
-const CALLS_MAX: usize = 20_000;
-
 /// A call of the API as it came, and what was answered.
 #[derive(Clone, Debug)]
 pub struct CallView {
@@ -66,6 +63,8 @@ pub(super) struct World {
     pub faults: Faults,
     pub limits: Limits,
     pub calls: Vec<CallView>,
+    /// Calls that were done and answered, and those that were not, by operation.
+    pub counts: BTreeMap<&'static str, (u64, u64)>,
     pub violations: Vec<String>,
     pub throttled: usize,
     pub faulted: usize,
@@ -92,6 +91,7 @@ impl World {
             faults: Faults::default(),
             limits: Limits::new(),
             calls: Vec::new(),
+            counts: BTreeMap::new(),
             violations: Vec::new(),
             throttled: 0,
             faulted: 0,
@@ -105,7 +105,7 @@ impl World {
     }
 
     pub fn note(&mut self, call: CallView) {
-        if self.calls.len() < CALLS_MAX {
+        if self.calls.len() < self.options.calls_max {
             self.calls.push(call);
         }
     }

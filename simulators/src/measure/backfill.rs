@@ -92,11 +92,11 @@ pub async fn backfill(options: Backfill) -> Result<(), String> {
     connect::shop(&daemon, &base).await?;
     connect::until_read(&daemon, READ_WAIT_MAX, |_| {}).await?;
     let (wall, events) = (began.elapsed().as_secs_f64(), applied(&daemon).await? - before);
-    let (first, median, most) = resident.end();
+    let resident = resident.end();
     let things = options.orders + options.customers;
     println!("read by bulk operations, durable and applied: {wall:.1} s from the merchant's yes to lists let go");
     println!("  {things} things ({:.0}/s), {events} events ({:.0}/s)", things as f64 / wall, events as f64 / wall);
-    println!("  resident memory of the daemon: {first} MiB at first, {median} MiB in the middle, {most} MiB at most");
+    println!("  {resident}");
     judge(&daemon, &bought).await?;
     println!("  disk: {} MiB", disk_mib(&daemon.dir));
     Ok(())

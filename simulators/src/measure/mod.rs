@@ -1,5 +1,7 @@
 //! Measurements of connections: the real daemon with a fresh store on loopback, beside a simulated platform.
 
+mod account;
+mod allowed;
 mod backfill;
 mod bare;
 mod connect;
@@ -8,11 +10,16 @@ mod hooks;
 mod list;
 mod load;
 mod resident;
+mod shared;
+mod walk;
 
+pub use allowed::Wanted;
 pub use backfill::{Backfill, backfill};
 pub use bare::serve as bare;
 pub use hooks::{Hooks, hooks};
-pub use list::{List, list};
+pub use list::{List, Listed, list};
+pub use shared::{Shared, shared};
+pub use walk::{Walk, Walked, walk};
 
 use crate::daemon::Daemon;
 use serde_json::Value;

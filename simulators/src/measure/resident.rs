@@ -1,10 +1,25 @@
 //! The memory that a process holds, looked at once a second.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
 const EVERY: Duration = Duration::from_secs(1);
+
+/// Resident memory over a while, MiB.
+pub(super) struct Seen {
+    first: u64,
+    median: u64,
+    most: u64,
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Seen { first, median, most } = self;
+        write!(f, "resident memory of the daemon: {first} MiB at first, {median} MiB in the middle, {most} MiB at most")
+    }
+}
 
 /// A watch over a process.
 pub(super) struct Resident {
@@ -33,14 +48,14 @@ impl Resident {
         Resident { samples, watching }
     }
 
-    /// What was seen, MiB: the first, the median, the most.
-    pub(super) fn end(self) -> (u64, u64, u64) {
+    /// What was seen.
+    pub(super) fn end(self) -> Seen {
         self.watching.abort();
         let samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let first = samples.first().copied().unwrap_or_default();
         let mut sorted = samples;
         sorted.sort_unstable();
         let median = sorted.get(sorted.len() / 2).copied().unwrap_or_default();
-        (first, median, sorted.last().copied().unwrap_or_default())
+        Seen { first, median, most: sorted.last().copied().unwrap_or_default() }
     }
 }

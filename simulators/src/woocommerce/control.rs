@@ -14,19 +14,22 @@ use std::time::{Duration, Instant};
 
 /// Tells of an order that was saved, as the plugin does.
 fn saved(shop: &mut Shop, id: u64) {
-    let Some(order) = shop.orders.get_mut(&id) else { return };
     // A draft of a checkout is told of when it is saved again, and is no order yet.
-    let first = !order.told && !order.is_draft();
-    order.told |= first;
+    let first = shop.orders.edit(id, |order| {
+        let first = !order.told && !order.is_draft();
+        order.told |= first;
+        first
+    });
+    let Some(first) = first else { return };
     tell(shop, if first { "order.created" } else { "order.updated" }, id);
 }
 
 fn change(shop: &mut Shop, id: u64, act: impl FnOnce(&mut Order, i64)) {
     let now = shop.now();
-    if let Some(order) = shop.orders.get_mut(&id) {
+    shop.orders.edit(id, |order| {
         act(order, now);
         order.modified = now;
-    }
+    });
     saved(shop, id);
 }
 
@@ -86,7 +89,7 @@ impl Store {
     pub fn delete_customer(&self, id: u64) {
         self.does(|shop| {
             shop.customers.remove(&id);
-            shop.orders.values_mut().filter(|order| order.customer == id).for_each(|order| order.customer = 0);
+            shop.orders.orphan(id);
             tell(shop, "customer.deleted", id);
         });
     }
@@ -95,13 +98,24 @@ impl Store {
     pub fn place(&self, new: NewOrder) -> u64 {
         self.does(|shop| {
             let order = Order::place(shop, new);
-            let id = order.id;
-            shop.orders.insert(id, order);
-            if !shop.orders[&id].is_draft() {
+            let (id, draft) = (order.id, order.is_draft());
+            shop.orders.put(order);
+            if !draft {
                 saved(shop, id);
             }
             id
         })
+    }
+
+    /// Orders of before, each with the time when it was placed, seconds since the epoch; nobody is told.
+    pub fn import(&self, orders: impl Iterator<Item = (NewOrder, i64)>) {
+        self.with(|shop| {
+            for (new, at) in orders {
+                let mut order = Order::place_at(shop, new, at);
+                order.told = true;
+                shop.orders.put(order);
+            }
+        });
     }
 
     /// Sets an order's status.
@@ -127,9 +141,11 @@ impl Store {
     pub fn trash(&self, id: u64) {
         self.does(|shop| {
             let now = shop.now();
-            if let Some(order) = shop.orders.get_mut(&id) {
+            let trashed = shop.orders.edit(id, |order| {
                 order.before_trash = std::mem::replace(&mut order.status, "trash".to_owned());
                 order.modified = now;
+            });
+            if trashed.is_some() {
                 tell(shop, "order.deleted", id);
             }
         });
@@ -139,9 +155,11 @@ impl Store {
     pub fn restore(&self, id: u64) {
         self.does(|shop| {
             let now = shop.now();
-            if let Some(order) = shop.orders.get_mut(&id) {
+            let restored = shop.orders.edit(id, |order| {
                 order.status = std::mem::take(&mut order.before_trash);
                 order.modified = now;
+            });
+            if restored.is_some() {
                 tell(shop, "order.restored", id);
             }
         });
@@ -150,7 +168,7 @@ impl Store {
     /// Deletes an order for good.
     pub fn delete(&self, id: u64) {
         self.does(|shop| {
-            shop.orders.remove(&id);
+            shop.orders.remove(id);
             tell(shop, "order.deleted", id);
         });
     }

@@ -37,7 +37,7 @@ pub(super) fn address(fields: &[(&str, &str)]) -> Value {
 impl Customer {
     pub(super) fn shown(&self, shop: &Shop) -> Value {
         let hours = shop.options.offset_hours;
-        let paying = shop.orders.values().any(|order| order.customer == self.id && order.paid.is_some());
+        let paying = shop.orders.has_paid(self.id);
         let billing = [
             ("first_name", self.first_name.as_str()),
             ("phone", &self.phone),

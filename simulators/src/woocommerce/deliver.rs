@@ -112,7 +112,7 @@ fn payload(shop: &Shop, resource: &str, event: &str, thing: u64) -> Option<Value
         return Some(json!({"id": thing}));
     }
     match resource {
-        "order" => shop.orders.get(&thing).map(|order| order.shown(shop)),
+        "order" => shop.orders.get(thing).map(|order| order.shown(shop)),
         _ => shop.customers.get(&thing).map(|customer| customer.shown(shop)),
     }
 }

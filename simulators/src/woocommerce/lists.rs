@@ -1,5 +1,6 @@
 //! Lists with their filters, orders and pages.
 
+use super::orders::Order;
 use super::problem::{Reply, invalid, refusal};
 use super::query::{Query, bound, order_by, paging, text};
 use super::world::Shop;
@@ -22,8 +23,12 @@ const STATUSES: [&str; 10] = [
 
 /// A page of what was found, written with its headers.
 fn page<T>(query: &Query, found: Vec<T>, descending: bool, shown: impl Fn(&T) -> Value) -> Result<Reply, Reply> {
-    let paging = paging(query, descending)?;
-    let total = found.len();
+    let (paging, total) = (paging(query, descending)?, found.len());
+    written(query, (paging.size, total), found.iter().skip(paging.offset).take(paging.size).map(shown))
+}
+
+/// Things of one page, written with their headers.
+fn written(query: &Query, (size, total): (usize, usize), things: impl Iterator<Item = Value>) -> Result<Reply, Reply> {
     let fields: Vec<&str> = text(query, "_fields").split(',').filter(|name| !name.is_empty()).collect();
     let only = |thing: Value| match thing {
         Value::Object(all) if !fields.is_empty() => {
@@ -33,8 +38,8 @@ fn page<T>(query: &Query, found: Vec<T>, descending: bool, shown: impl Fn(&T) ->
         }
         other => other,
     };
-    let rows = found.iter().skip(paging.offset).take(paging.size).map(|thing| only(shown(thing))).collect();
-    let pages = total.div_ceil(paging.size);
+    let rows = things.map(only).collect();
+    let pages = total.div_ceil(size);
     let reply = Reply::json(200, Value::Array(rows));
     Ok(reply.with("x-wp-total", total.to_string()).with("x-wp-totalpages", pages.to_string()))
 }
@@ -63,10 +68,18 @@ pub(super) fn orders(shop: &Shop, query: &Query) -> Result<Reply, Reply> {
     // A parameter that a version does not know is not seen.
     let modified = |name| if old { Ok(None) } else { bound(query, name, hours) };
     let (changed_after, changed_before) = (modified("modified_after")?, modified("modified_before")?);
-    let descending = paging(query, true)?.descending;
+    let paging = paging(query, true)?;
+    let plain = after.or(before).or(changed_before).is_none() && statuses == ["any"];
+    if plain && by == "modified" && !paging.descending {
+        let ids = shop.orders.changed_after(changed_after);
+        let (total, ids) = (ids.len(), ids.skip(paging.offset).take(paging.size));
+        let shown: Vec<&Order> = ids.filter_map(|id| shop.orders.get(id)).collect();
+        crashes(shop, shown.iter().copied())?;
+        return written(query, (paging.size, total), shown.into_iter().map(|order| order.shown(shop)));
+    }
     let mut found: Vec<_> = shop
         .orders
-        .values()
+        .all()
         .filter(|order| {
             let any = statuses.contains(&"any") && order.status != "trash" && !order.is_draft();
             any || statuses.contains(&order.status.as_str())
@@ -75,17 +88,21 @@ pub(super) fn orders(shop: &Shop, query: &Query) -> Result<Reply, Reply> {
         .filter(|order| changed_after.is_none_or(|at| order.modified > at))
         .filter(|order| changed_before.is_none_or(|at| order.modified < at))
         .collect();
-    in_order(&mut found, descending, |one, other| match by {
+    in_order(&mut found, paging.descending, |one, other| match by {
         "modified" => (one.modified, one.id).cmp(&(other.modified, other.id)),
         "date" => (one.created, one.id).cmp(&(other.created, other.id)),
         _ => one.id.cmp(&other.id),
     });
-    let paging = paging(query, true)?;
-    let mut shown = found.iter().skip(paging.offset).take(paging.size);
-    if shop.faults.poisoned_order.is_some_and(|bad| shown.any(|order| order.id == bad)) {
-        return Err(crash());
-    }
+    crashes(shop, found.iter().skip(paging.offset).take(paging.size).copied())?;
     page(query, found, true, |order| order.shown(shop))
+}
+
+/// A plugin dies of one order, if it is among these.
+fn crashes<'o>(shop: &Shop, mut shown: impl Iterator<Item = &'o Order>) -> Result<(), Reply> {
+    match shop.faults.poisoned_order.is_some_and(|bad| shown.any(|order| order.id == bad)) {
+        true => Err(crash()),
+        false => Ok(()),
+    }
 }
 
 /// What WordPress says when a plugin dies.
@@ -97,7 +114,7 @@ pub(super) fn refunds(shop: &Shop, query: &Query) -> Result<Reply, Reply> {
     let by = order_by(query, &["date", "id", "include"], "date")?;
     let after = bound(query, "after", shop.options.offset_hours)?;
     let descending = paging(query, true)?.descending;
-    let all = shop.orders.values().flat_map(|order| order.refunds.iter().map(move |refund| (order, refund)));
+    let all = shop.orders.all().flat_map(|order| order.refunds.iter().map(move |refund| (order, refund)));
     let mut found: Vec<_> = all.filter(|(_, refund)| after.is_none_or(|at| refund.created > at)).collect();
     in_order(&mut found, descending, |(_, one), (_, other)| match by {
         "date" => (one.created, one.id).cmp(&(other.created, other.id)),
@@ -107,7 +124,7 @@ pub(super) fn refunds(shop: &Shop, query: &Query) -> Result<Reply, Reply> {
 }
 
 pub(super) fn refunds_of(shop: &Shop, id: u64, query: &Query) -> Result<Reply, Reply> {
-    let order = shop.orders.get(&id);
+    let order = shop.orders.get(id);
     let order = order.ok_or_else(|| refusal(404, "woocommerce_rest_invalid_order_id", "Invalid order ID."))?;
     let mut found: Vec<_> = order.refunds.iter().collect();
     found.reverse();

@@ -17,6 +17,7 @@ mod query;
 mod random;
 mod rest;
 mod server;
+mod shelf;
 mod time;
 mod world;
 

@@ -97,7 +97,12 @@ fn number(amount: Decimal) -> Value {
 
 impl Order {
     pub(super) fn place(shop: &mut Shop, new: NewOrder) -> Order {
-        let (id, now) = (shop.id(), shop.now());
+        let now = shop.now();
+        Order::place_at(shop, new, now)
+    }
+
+    pub(super) fn place_at(shop: &mut Shop, new: NewOrder, now: i64) -> Order {
+        let id = shop.id();
         let status = if new.status.is_empty() { "processing".to_owned() } else { new.status };
         let currency = if new.currency.is_empty() { shop.options.currency.clone() } else { new.currency };
         let mut order = Order {

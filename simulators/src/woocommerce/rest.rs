@@ -49,7 +49,7 @@ pub(super) fn answer(shop: &mut Shop, method: &str, route: &str, query: &Query, 
     match (method, parts.as_slice()) {
         ("GET", ["orders"]) => plain(lists::orders(shop, query)?),
         ("GET", ["orders", id]) => {
-            let order = shop.orders.get(&number(id)?);
+            let order = shop.orders.get(number(id)?);
             if order.is_some_and(|order| shop.faults.poisoned_order == Some(order.id)) {
                 return Err(lists::crash());
             }

@@ -5,8 +5,8 @@ use super::deliver::Delivered;
 use super::faults::Faults;
 use super::hooks::Hook;
 use super::options::{SimOptions, StoreOptions};
-use super::orders::Order;
 use super::random::Random;
+use super::shelf::Orders;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -66,7 +66,7 @@ pub(super) struct Shop {
     pub(super) nonces: BTreeSet<(String, String)>,
     /// Nonces of consent pages.
     pub(super) consents: BTreeSet<String>,
-    pub(super) orders: BTreeMap<u64, Order>,
+    pub(super) orders: Orders,
     pub(super) customers: BTreeMap<u64, Customer>,
     pub(super) hooks: BTreeMap<u64, Hook>,
     pub(super) next_id: u64,
@@ -92,7 +92,7 @@ impl Shop {
             keys: Vec::new(),
             nonces: BTreeSet::new(),
             consents: BTreeSet::new(),
-            orders: BTreeMap::new(),
+            orders: Orders::default(),
             customers: BTreeMap::new(),
             hooks: BTreeMap::new(),
             next_id: 100,

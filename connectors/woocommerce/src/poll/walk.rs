@@ -10,7 +10,7 @@ use crate::denied::Denied;
 use crate::fields::naive;
 use kit::failure::Failure;
 use kit::platform::Connection;
-use kit::poll::{Page, Place, Progress, Sink};
+use kit::poll::{Page, Place, Progress, Sink, put_ahead};
 use kit::receive::Facts;
 use model::Time;
 use std::collections::BTreeSet;
@@ -168,8 +168,8 @@ pub(super) async fn walk(
     let from = state.from(spec.overlap_s);
     let here = BTreeSet::new();
     let mut walk = Walk { from, offset: 0, size: PAGE_MAX, here, loose: false, moved: 0 };
+    let (mut listed, mut size) = next(spec, api, &mut walk).await?;
     for _ in 0..PAGES_MAX {
-        let (listed, size) = next(spec, api, &mut walk).await?;
         let context = Context::reading(connection, sink.now());
         let came = listed.rows.len();
         let rows: Vec<Row> = listed.rows.iter().filter_map(|raw| (spec.read)(raw.get(), &context)).collect();
@@ -182,6 +182,7 @@ pub(super) async fn walk(
         }
         if walk.is_torn(&rows) {
             walk.step_back()?;
+            (listed, size) = next(spec, api, &mut walk).await?;
             continue;
         }
         if walk.from.is_some_and(|from| rows.iter().any(|row| row.at < from.plus_micros(-MICROS))) {
@@ -194,10 +195,11 @@ pub(super) async fn walk(
         state.trim(spec.overlap_s);
         let done = state.total.map_or(state.done, |total| state.done.min(total));
         let progress = past.then_some(Progress { done, total: state.total });
-        sink.put(Page { facts, cursor: state.text(), progress }).await?;
+        let page = Page { facts, cursor: state.text(), progress };
         if came < size {
-            return Ok(());
+            return sink.put(page).await;
         }
+        (listed, size) = put_ahead(sink, page, next(spec, api, &mut walk)).await?;
     }
     Ok(())
 }
