@@ -3,9 +3,11 @@
 //! Answers without `token_type`, with scopes joined by commas or a lifetime as text, and servers that want JSON
 //! are common: the crate's own answer type refuses them.
 
+mod returned;
+
 use crate::failure::Failure;
 use crate::http::{Answer, HttpClient, Request};
-use crate::platform::App;
+use crate::platform::{App, Platform};
 use crate::signature::hmac_sha256;
 use crate::token::Grant;
 use base64::Engine;
@@ -28,6 +30,8 @@ use std::fmt;
 use std::pin::Pin;
 use std::time::Duration;
 
+pub use returned::{only, returned};
+
 /// How a server wants to be asked for tokens.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum BodyStyle {
@@ -37,6 +41,15 @@ pub enum BodyStyle {
     FormBasic,
     /// The same fields as a JSON object.
     Json,
+}
+
+/// Our app, for the steps of OAuth; `name` is the platform's for people.
+///
+/// # Errors
+/// [`Failure::Refused`] when its operator set none.
+pub fn app<'p>(platform: &'p Platform, name: &str) -> Result<&'p App, Failure> {
+    let absent = || Failure::Refused(format!("{name}'s OAuth needs an app: set its client id and secret"));
+    platform.app.as_ref().ok_or_else(absent)
 }
 
 /// An authorization server.
