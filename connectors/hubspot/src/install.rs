@@ -138,7 +138,12 @@ mod tests {
 
     #[test]
     fn browsers_are_sent_with_the_scopes() {
-        let request = AuthorizeRequest { account: "", redirect_uri: "https://a.mx/cb", state: "st" };
+        let request = AuthorizeRequest {
+            account: "",
+            redirect_uri: "https://a.mx/cb",
+            state: "st",
+            settings: &kit::install::NO_SETTINGS,
+        };
         let url = HubspotInstall.authorize(&platform(), &request).unwrap();
         assert!(url.as_str().starts_with("https://app.hubspot.com/oauth/authorize?"), "{url}");
         let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();

@@ -6,6 +6,7 @@ use crate::token::Grant;
 use reqwest::Url;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
+use std::sync::LazyLock;
 
 /// A way to connect.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,6 +42,9 @@ pub struct InstallCapabilities {
     pub refresh_reuse: RefreshReuse,
 }
 
+/// Of a connection for which nothing was set.
+pub static NO_SETTINGS: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
+
 /// What the merchant's browser is sent to the platform with.
 #[derive(Clone, Copy, Debug)]
 pub struct AuthorizeRequest<'a> {
@@ -50,6 +54,8 @@ pub struct AuthorizeRequest<'a> {
     pub redirect_uri: &'a str,
     /// Single use, bound to the browser's session and to the account.
     pub state: &'a str,
+    /// What the merchant set of the connection, in the connector's own words: the country of the account, say.
+    pub settings: &'a Map<String, Value>,
 }
 
 /// What the browser came back with, after it was checked.

@@ -263,8 +263,8 @@ impl Server {
         self.refresh_told(http, app, refresh, extra, &[]).await
     }
 
-    /// As [`Server::refresh`], for platforms that refuse in a form of their own: `dead` are the words of the answer's
-    /// `status`, `code` or `error_code` that say that only the merchant can help.
+    /// As [`Server::refresh`], for platforms that refuse in words or a form of their own: `dead` are the words of the
+    /// answer's `error`, `status`, `code` or `error_code` that say that only the merchant can help.
     pub async fn refresh_told(
         &self,
         http: &HttpClient,
@@ -350,7 +350,7 @@ async fn call(
     let (status, body) = match answer.status {
         // The crate takes 200 alone.
         200..=299 => (200, answer.body),
-        _ if refused && !is_error(&answer) => (answer.status, plain_refusal(&answer, dead)),
+        _ if refused && (!is_error(&answer) || says(&answer, dead)) => (answer.status, plain_refusal(&answer, dead)),
         _ if refused => (answer.status, answer.body),
         _ => match answer.success() {
             Err(failure) => return Err(Transport(failure)),
@@ -366,11 +366,16 @@ fn is_error(answer: &Answer) -> bool {
     serde_json::from_str::<Value>(&answer.body).is_ok_and(|value| value.get("error").is_some_and(Value::is_string))
 }
 
+/// Whether an answer says one of these words.
+fn says(answer: &Answer, words: &[&str]) -> bool {
+    let said = serde_json::from_str::<Value>(&answer.body).unwrap_or_default();
+    let is_among = |field| said.get(field).and_then(Value::as_str).is_some_and(|word| words.contains(&word));
+    ["error", "status", "code", "error_code"].into_iter().any(is_among)
+}
+
 /// A refusal in another form, put into the RFC's: 401 and the words of `dead` ask for authorization anew.
 fn plain_refusal(answer: &Answer, dead: &[&str]) -> String {
-    let said = serde_json::from_str::<Value>(&answer.body).unwrap_or_default();
-    let is_dead = |field| said.get(field).and_then(Value::as_str).is_some_and(|word| dead.contains(&word));
-    let dead = answer.status == 401 || ["status", "code", "error_code"].into_iter().any(is_dead);
+    let dead = answer.status == 401 || says(answer, dead);
     let error = if dead { "invalid_grant" } else { "invalid_request" };
     serde_json::json!({ "error": error, "error_description": format!("status {}", answer.status) }).to_string()
 }

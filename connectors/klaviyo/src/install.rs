@@ -168,7 +168,12 @@ mod tests {
 
     #[test]
     fn browsers_are_sent_with_a_challenge_that_follows_from_the_state() {
-        let request = |state| AuthorizeRequest { account: "", redirect_uri: "https://a.mx/cb", state };
+        let request = |state| AuthorizeRequest {
+            account: "",
+            redirect_uri: "https://a.mx/cb",
+            state,
+            settings: &kit::install::NO_SETTINGS,
+        };
         let challenge = |state: &'static str| {
             let url = KlaviyoInstall.authorize(&platform(), &request(state)).unwrap();
             assert!(url.as_str().starts_with("https://www.klaviyo.com/oauth/authorize?"), "{url}");

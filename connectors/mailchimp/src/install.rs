@@ -155,7 +155,12 @@ mod tests {
 
     #[test]
     fn browsers_are_sent_to_the_login_server_without_scopes() {
-        let request = AuthorizeRequest { account: "", redirect_uri: "https://a.mx/cb", state: "st" };
+        let request = AuthorizeRequest {
+            account: "",
+            redirect_uri: "https://a.mx/cb",
+            state: "st",
+            settings: &kit::install::NO_SETTINGS,
+        };
         let url = MailchimpInstall.authorize(&platform(), &request).unwrap();
         assert!(url.as_str().starts_with("https://login.mailchimp.com/oauth2/authorize?"), "{url}");
         let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
