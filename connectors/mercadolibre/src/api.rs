@@ -83,13 +83,17 @@ impl Api<'_> {
         self.send(request).await
     }
 
-    /// One thing; `None` when it is not there, or another's.
-    async fn one<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<Option<T>, Failure> {
+    /// One thing's answer; `None` when it is not there, or another's, or its number is none.
+    async fn seen(&self, path: &str, query: &[(&str, String)]) -> Result<Option<Answer>, Failure> {
         match self.get(path, query).await {
-            Ok(answer) => Ok(Some(answer.json()?)),
-            Err(Denied::Missing(_) | Denied::NotOurs(_)) => Ok(None),
+            Ok(answer) => Ok(Some(answer)),
+            Err(Denied::Missing(_) | Denied::NotOurs(_) | Denied::Invalid(_)) => Ok(None),
             Err(denied) => Err(denied.into()),
         }
+    }
+
+    async fn one<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<Option<T>, Failure> {
+        self.seen(path, query).await?.map(|answer| answer.json()).transpose()
     }
 
     /// `GET /users/me`: whose the token is.
@@ -99,14 +103,11 @@ impl Api<'_> {
 
     /// `GET /orders/{id}`
     pub(crate) async fn order(&self, id: &str) -> Result<Option<Order>, Failure> {
-        match self.get(&format!("/orders/{id}"), &[]).await {
-            Ok(answer) if lacks(&answer, &PARTS) => {
-                Err(Failure::retry("the platform can't show the whole order for now", None))
-            }
-            Ok(answer) => Ok(Some(answer.json()?)),
-            Err(Denied::Missing(_) | Denied::NotOurs(_)) => Ok(None),
-            Err(denied) => Err(denied.into()),
+        let Some(answer) = self.seen(&format!("/orders/{id}"), &[]).await? else { return Ok(None) };
+        if lacks(&answer, &PARTS) {
+            return Err(Failure::retry("the platform can't show the whole order for now", None));
         }
+        answer.json().map(Some)
     }
 
     /// `GET /packs/{id}`: the orders of a cart.

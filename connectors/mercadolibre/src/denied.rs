@@ -6,8 +6,9 @@ use serde::Deserialize;
 
 /// Characters of the platform's own words that are kept.
 const WORDS_MAX: usize = 200;
-/// Words of a refusal that is about one thing: it is another seller's.
-const OTHERS: [&str; 3] = ["not_owned_order", "caller.id.invalid", "caller.id.is.not.matched"];
+/// Words of a refusal that is about one thing: it is another seller's. So may the last one be, which also says that a
+/// permission is missing: searches are refused with it then, too, and that is told.
+const OTHERS: [&str; 4] = ["not_owned_order", "caller.id.invalid", "caller.id.is.not.matched", "forbidden"];
 /// Words of a 401 after which no other token helps: the app itself is blocked.
 const BLOCKED: [&str; 2] = ["unauthorized_scopes", "unauthorized_application"];
 
@@ -125,11 +126,11 @@ mod tests {
 
     #[test]
     fn what_is_anothers_is_told_from_what_the_app_may_not() {
-        assert!(matches!(classify(told(403, "not_owned_order")), Err(Denied::NotOurs(_))));
-        let policies = answer(403, r#"{"code":"PA_UNAUTHORIZED_RESULT_FROM_POLICIES","message":"m"}"#);
-        for denied in [told(403, "forbidden"), policies] {
-            assert!(matches!(classify(denied), Err(Denied::Other(Failure::Blocked(_)))));
+        for error in ["not_owned_order", "forbidden"] {
+            assert!(matches!(classify(told(403, error)), Err(Denied::NotOurs(_))), "{error}");
         }
+        let policies = answer(403, r#"{"code":"PA_UNAUTHORIZED_RESULT_FROM_POLICIES","message":"m"}"#);
+        assert!(matches!(classify(policies), Err(Denied::Other(Failure::Blocked(_)))));
         assert_eq!(
             classify(told(404, "order_not_found")),
             Err(Denied::Missing("m, order_not_found (status 404)".to_owned()))

@@ -51,9 +51,13 @@ impl Notification {
     pub(crate) fn pointer(&self) -> Option<Pointer> {
         let kind = TOPICS.iter().find(|(topic, _)| Some(*topic) == self.topic.as_deref()).map(|(_, kind)| *kind)?;
         let path = self.resource.as_deref()?.split(['?', '#']).next()?;
-        let parts = path.split('/').filter(|part| !part.is_empty());
+        let mut parts = path.split('/').filter(|part| !part.is_empty());
+        // The topic of claims tells of returns, too, whose numbers are others.
+        if kind == CLAIM && path.contains('/') && !parts.clone().any(|part| part == "claims") {
+            return None;
+        }
         // What follows the number (`/feedback`) belongs to the thing.
-        parts.rev().find(|part| is_id(part)).map(|id| pointer(kind, id))
+        parts.rfind(|part| is_id(part)).map(|id| pointer(kind, id))
     }
 }
 
@@ -76,7 +80,10 @@ mod tests {
         assert_eq!(points("post_purchase", "post-purchase/v1/claims/5108684499"), claim);
         assert_eq!(points("claims", "/v1/claims/5108684499"), claim);
         assert_eq!(points("payments", "/collections/7"), Some(("payment".to_owned(), "7".to_owned())));
-        for (topic, resource) in [("items", "/items/1"), ("orders_v2", "/orders/"), ("orders_v2", "../x"), ("", "/1")] {
+        let returned = ("post_purchase", "post-purchase/v2/returns/7");
+        for (topic, resource) in
+            [("items", "/items/1"), ("orders_v2", "/orders/"), ("orders_v2", "../x"), ("", "/1"), returned]
+        {
             assert_eq!(points(topic, resource), None, "{topic} {resource}");
         }
     }

@@ -150,6 +150,16 @@ async fn a_forged_pointer_costs_one_call_and_says_nothing() {
         let facts = world.fetch(kind, id).await;
         assert_eq!((facts.events.len(), facts.pointers.len(), world.sim.take_calls().len()), (0, 0, 1), "{kind}");
     }
+    // What is another seller's is refused, and says nothing either.
+    let mut options = SimOptions::default();
+    options.sellers.push(SellerOptions { id: 7, nickname: "OTHER".to_owned(), site: "MLM".to_owned() });
+    let world = World::with(options).await;
+    let theirs = world.sim.place(NewOrder { seller: 7, ..NewOrder::default() });
+    let claim = world.sim.claim(theirs);
+    for (kind, id) in [("order", theirs), ("claim", claim)] {
+        assert_eq!(world.fetch(kind, id).await.events, Vec::new(), "{kind}");
+    }
+    world.sim.take_calls();
     let strange = [kit::receive::Pointer { kind: "order".to_owned(), id: "../users/me".to_owned() }];
     let facts = support::poll().fetch(&world.connection(), &strange, support::now()).await.unwrap();
     assert_eq!((facts.events.len(), world.sim.take_calls().len()), (0, 0));
