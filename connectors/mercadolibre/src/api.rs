@@ -98,7 +98,7 @@ impl Api<'_> {
 
     /// `GET /users/me`: whose the token is.
     pub(crate) async fn me(&self) -> Result<User, Failure> {
-        Ok(self.get("/users/me", &[]).await?.json()?)
+        self.get("/users/me", &[]).await?.json()
     }
 
     /// `GET /orders/{id}`

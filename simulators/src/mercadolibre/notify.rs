@@ -55,10 +55,10 @@ fn body(world: &mut World, note: &Note, attempt: u32) -> Value {
     if note.topic == "post_purchase" {
         body["id"] = id.into();
         body["actions"] = json!(["claims_actions"]);
-    } else if number % 7 != 0 {
+    } else if !number.is_multiple_of(7) {
         body["_id"] = id.into();
     }
-    body[if number % 5 == 0 { "recieved" } else { "received" }] = utc(now).into();
+    body[if number.is_multiple_of(5) { "recieved" } else { "received" }] = utc(now).into();
     body
 }
 

@@ -96,7 +96,7 @@ pub(super) fn token(shared: &Shared, kind: &str, body: &[u8]) -> Answered {
     let user = match get("grant_type") {
         "authorization_code" => match exchange(&mut world, &form) {
             Ok(user) => user,
-            Err(refused) => return Answered::Now(refused),
+            Err(refused) => return Answered::Now(*refused),
         },
         "refresh_token" => {
             // Whatever comes of it, it was good once.
@@ -120,17 +120,19 @@ pub(super) fn token(shared: &Shared, kind: &str, body: &[u8]) -> Answered {
 }
 
 /// Whose a code is; it is good once, whatever comes of it.
-fn exchange(world: &mut World, form: &Query) -> Result<u64, Reply> {
+fn exchange(world: &mut World, form: &Query) -> Result<u64, Box<Reply>> {
     let get = |name: &str| form.get(name).unwrap_or_default();
-    let Some(code) = world.codes.remove(get("code")) else { return Err(dead()) };
+    let Some(code) = world.codes.remove(get("code")) else { return Err(Box::new(dead())) };
     if code.redirect_uri != get("redirect_uri") {
-        return Err(dead());
+        return Err(Box::new(dead()));
     }
     let verifier = form.get("code_verifier");
     let made = verifier.map(|verifier| URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes())));
     match &code.challenge {
-        Some(challenge) if made.as_ref() != Some(challenge) => Err(dead()),
-        None if world.options.pkce => Err(refuse("invalid_request", "code_verifier is a required parameter.")),
+        Some(challenge) if made.as_ref() != Some(challenge) => Err(Box::new(dead())),
+        None if world.options.pkce => {
+            Err(Box::new(refuse("invalid_request", "code_verifier is a required parameter.")))
+        }
         _ => Ok(code.user),
     }
 }

@@ -133,7 +133,7 @@ fn endpoint(path: &str) -> String {
 fn judge(world: &mut World, path: &str, query: &Query, headers: &HeaderMap) -> Result<Shown, Problem> {
     if !world.has_room(&endpoint(path)) {
         // Nobody knows in which form it comes.
-        let text = world.next() % 2 == 0;
+        let text = world.next().is_multiple_of(2);
         return Err(if text { Problem::text(429, "local_rate_limited") } else { Problem::throttled() });
     }
     let user = caller(world, headers)?;
