@@ -24,6 +24,7 @@ use segmentd::shard::clock::SimulatedClock;
 use segmentd::store::db::Db;
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio_util::task::TaskTracker;
@@ -150,6 +151,9 @@ impl Connections for Fakes {
             _ => None,
         }
     }
+    fn is_app_token(&self, _: &str, token: &str) -> bool {
+        token == "app-t0ken"
+    }
     fn app_secrets(&self, _: &str) -> Vec<SecretString> {
         vec!["app".to_owned().into()]
     }
@@ -169,6 +173,10 @@ impl Bench {
     }
 
     fn with(signed_by: SignedBy, pointers_max: usize, room: BodyRoom) -> Bench {
+        Bench::of((signed_by, &[]), pointers_max, room)
+    }
+
+    fn of((signed_by, senders): (SignedBy, &[IpAddr]), pointers_max: usize, room: BodyRoom) -> Bench {
         let (core, dir) = (Arc::new(FakeCore::default()), tempfile::tempdir().unwrap());
         let fake: &'static Fake = Box::leak(Box::new(Fake { signed_by, reads: AtomicUsize::new(0) }));
         let limits = Limits::USUAL;
@@ -187,6 +195,7 @@ impl Bench {
             metrics: Arc::new(HookMetrics::default()),
             aside: Arc::new(Aside::default()),
             alerts: Arc::new(Alerts::default()),
+            senders: Arc::new([("fake".to_owned(), senders.to_vec())].into()),
         };
         Bench { core, router: router(state.clone()), state, fake, dir }
     }
@@ -430,4 +439,42 @@ async fn what_a_delivery_shows_counts_as_delivered() {
         bench.state.inbox.completeness().figures(&scope, minutes(5)).unwrap().day,
         Share { found: 2, missed: 1 }
     );
+}
+
+#[tokio::test]
+async fn what_nobody_signs_comes_to_the_address_of_the_app_alone() {
+    let bench = Bench::new(SignedBy::Nobody);
+    let (body, account) = (r#"{"pointers": ["o1", "o1"]}"#, [("x-account", "acme")]);
+    let at = async |path: &str, account: &[(&str, &str)]| bench.send(Method::POST, path, account, body.into()).await.0;
+    assert_eq!(at("/hooks/fake/app-t0ken", &account).await, StatusCode::OK);
+    // Both workspaces that have connected the account read it; a storm is one of each.
+    assert_eq!(at("/hooks/fake/app-t0ken", &account).await, StatusCode::OK);
+    assert_eq!((bench.waiting("one", "a"), bench.waiting("two", "b")), ((1, 0), (1, 0)));
+    // An account that nobody has connected is nothing to tell the platform of.
+    assert_eq!(at("/hooks/fake/app-t0ken", &[("x-account", "other")]).await, StatusCode::OK);
+    // Neither without the secret, nor with that of a connection.
+    for path in ["/hooks/fake", "/hooks/fake/t0ken", "/hooks/fake/app-t0ke"] {
+        assert_eq!(at(path, &account).await, StatusCode::NOT_FOUND, "{path}");
+    }
+    assert_eq!((bench.count("accepted"), bench.count("unknown_account"), bench.count("unknown_address")), (2, 1, 3));
+    // Of a platform that signs, the app's address has no secret.
+    let bench = Bench::new(SignedBy::App);
+    assert_eq!(bench.send(Method::POST, "/hooks/fake/app-t0ken", &account, body.into()).await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn where_the_operator_names_senders_others_are_refused() {
+    let bench = Bench::of((SignedBy::Nobody, &["203.0.113.7".parse().unwrap()]), 100, BodyRoom::new(1 << 20));
+    for (peer, status) in [
+        ("203.0.113.7", StatusCode::OK),
+        ("::ffff:203.0.113.7", StatusCode::OK),
+        ("203.0.113.8", StatusCode::UNAUTHORIZED),
+        ("nonsense", StatusCode::UNAUTHORIZED),
+    ] {
+        let headers = [("x-account", "acme"), ("x-segmentd-peer", peer)];
+        let answer = bench.send(Method::POST, "/hooks/fake/app-t0ken", &headers, "{}".into()).await;
+        assert_eq!(answer.0, status, "{peer}");
+    }
+    let answer = bench.send(Method::POST, "/hooks/fake/app-t0ken", &[("x-account", "acme")], "{}".into()).await;
+    assert_eq!(answer.0, StatusCode::UNAUTHORIZED);
 }

@@ -77,6 +77,23 @@ async fn every_path_of_single_calls_takes_its_type_from_the_path() {
 }
 
 #[tokio::test]
+async fn a_server_names_customers_of_connections_and_a_browser_does_not() {
+    let named = json!([{"type": "meli", "id": 6427433, "collection": "users"}, {"type": "ga_client_id", "id": "x"},
+        {"type": "meli", "id": ""}, {"id": "7"}, "nonsense"]);
+    for field in ["externalIds", "externalId"] {
+        let body = json!({"userId": "u1", "traits": {"email": "ana@example.com"}, "context": {field: named}});
+        let event = call("/v1/identify", body.clone()).await;
+        let ids: Vec<String> = event.identities.iter().map(Identity::canonical).collect();
+        assert_eq!(ids, ["user:server:u1", "meli:6427433", "email:ana@example.com"], "{field}");
+        let bench = Bench::new();
+        let body = json!({"writeKey": "BROWSER", "userId": "u1", "context": {field: named}}).to_string();
+        assert_eq!(send(&bench, "/v1/identify", &[], body).await.status(), StatusCode::OK);
+        let ids: Vec<String> = bench.core.events()[0].identities.iter().map(Identity::canonical).collect();
+        assert_eq!(ids, ["user:web:u1"]);
+    }
+}
+
+#[tokio::test]
 async fn the_write_key_comes_by_header_then_body_then_query() {
     let track = |key: Option<&str>| json!({"userId": "u", "event": "E", "writeKey": key}).to_string();
     let basic = |text: &str| format!("Basic {}", STANDARD.encode(text));

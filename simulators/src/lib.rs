@@ -12,6 +12,7 @@ pub mod hubspot;
 pub mod klaviyo;
 pub mod mailchimp;
 pub mod measure;
+pub mod mercadolibre;
 pub mod receiver;
 pub mod shopify;
 pub mod woocommerce;

@@ -44,7 +44,8 @@ pub struct AppShown {
     pub redirect_url: String,
     /// The address of the app, for platforms that open it.
     pub app_url: String,
-    /// The address for webhooks that are set for all accounts at once.
+    /// The address for webhooks that are set for all accounts at once. Where the platform does not sign them it ends
+    /// with a secret.
     pub hook_url: String,
 }
 
@@ -53,7 +54,7 @@ fn shown(state: &AdminState, app: StoredApp) -> Result<AppShown, Problem> {
     Ok(AppShown {
         redirect_url: redirect_uri(&platform, &app.connector),
         app_url: format!("{}/install/{}", state.public_url, app.connector),
-        hook_url: format!("{}/hooks/{}", state.public_url, app.connector),
+        hook_url: state.connections.app_hook_url(&app.connector)?,
         secrets: app.secrets.len(),
         connector: app.connector,
         client_id: app.client_id,

@@ -150,6 +150,8 @@ pub struct ConnectionsConfig {
     pub addresses: BTreeMap<String, String>,
     /// By connector, in its own words.
     pub settings: BTreeMap<String, serde_json::Map<String, serde_json::Value>>,
+    /// By connector: where its deliveries come from.
+    pub senders: BTreeMap<String, Vec<IpAddr>>,
 }
 
 /// Where alerts are told.
@@ -295,9 +297,10 @@ impl Config {
                 return Err(wrong("addresses", why.to_owned()));
             }
         }
-        for connector in self.connections.settings.keys() {
+        let named = self.connections.settings.keys().map(|connector| ("settings", connector));
+        for (key, connector) in named.chain(self.connections.senders.keys().map(|connector| ("senders", connector))) {
             if crate::connectors::find(connector).is_none() {
-                return Err(wrong("settings", format!("there is no connector {connector:?}")));
+                return Err(wrong(key, format!("there is no connector {connector:?}")));
             }
         }
         Ok(())

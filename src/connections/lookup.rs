@@ -2,9 +2,11 @@
 
 use super::Connections;
 use crate::control::{ConnectionRecord, ControlError};
+use crate::intake::Customers;
 use crate::poll::{Connections as Lookup, Target};
 use kit::connector::Connector;
 use kit::receive::SignedBy;
+use model::{SourceId, WorkspaceId};
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -17,6 +19,8 @@ pub(super) struct Index {
     /// By the hash of the address: its time tells nothing of the address.
     tokens: BTreeMap<(String, [u8; 32]), Arc<Target>>,
     apps: BTreeMap<String, Vec<SecretString>>,
+    /// Addresses of apps whose deliveries nobody signs, by their hashes.
+    app_tokens: BTreeMap<String, [u8; 32]>,
 }
 
 impl Connections {
@@ -24,6 +28,9 @@ impl Connections {
     pub(super) fn reindex(&self) -> Result<(), ControlError> {
         let mut index = Index::default();
         for app in self.control.apps()? {
+            if let Some(token) = self.app_hook_token(&app.connector)? {
+                index.app_tokens.insert(app.connector.clone(), Sha256::digest(token.as_bytes()).into());
+            }
             index.apps.insert(app.connector, app.secrets);
         }
         for live in self.all() {
@@ -39,11 +46,24 @@ impl Connections {
         Ok(())
     }
 
+    /// The secret part of the address of an app's hooks, where nobody signs them.
+    fn app_hook_token(&self, connector: &str) -> Result<Option<String>, ControlError> {
+        let receive = Lookup::connector(self, connector).and_then(|connector| connector.receive);
+        let unsigned = receive.is_some_and(|receive| receive.signed_by() == SignedBy::Nobody);
+        unsigned.then(|| self.control.app_hook_token(connector)).transpose()
+    }
+
+    /// The address for webhooks that are set for all accounts at once.
+    pub fn app_hook_url(&self, connector: &str) -> Result<String, ControlError> {
+        let url = format!("{}/hooks/{connector}", self.settings.public_url);
+        Ok(self.app_hook_token(connector)?.map_or_else(|| url.clone(), |token| format!("{url}/{token}")))
+    }
+
     fn target(&self, record: &ConnectionRecord, connector: &Connector, index: &Index) -> Result<Target, ControlError> {
-        let by_app = connector.receive.is_none_or(|receive| receive.signed_by() == SignedBy::App);
-        let secrets = match by_app {
-            true => index.apps.get(&record.connector).cloned().unwrap_or_default(),
-            false => self.control.hook_secret(record)?.into_iter().collect(),
+        let secrets = match connector.receive.map_or(SignedBy::App, |receive| receive.signed_by()) {
+            SignedBy::App => index.apps.get(&record.connector).cloned().unwrap_or_default(),
+            SignedBy::Connection => self.control.hook_secret(record)?.into_iter().collect(),
+            SignedBy::Nobody => Vec::new(),
         };
         Ok(Target {
             workspace: record.workspace(),
@@ -63,6 +83,12 @@ impl Connections {
     }
 }
 
+impl Customers for Connections {
+    fn is_connection(&self, workspace: &WorkspaceId, source: &str) -> bool {
+        self.find(workspace, &SourceId::from(source)).is_ok()
+    }
+}
+
 impl Lookup for Connections {
     fn connector(&self, name: &str) -> Option<&'static Connector> {
         self.settings.connectors.iter().find(|connector| connector.name == name)
@@ -76,6 +102,11 @@ impl Lookup for Connections {
     fn by_token(&self, connector: &str, token: &str) -> Option<Arc<Target>> {
         let key = (connector.to_owned(), Sha256::digest(token.as_bytes()).into());
         self.index().tokens.get(&key).cloned()
+    }
+
+    fn is_app_token(&self, connector: &str, token: &str) -> bool {
+        let hashed: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+        self.index().app_tokens.get(connector) == Some(&hashed)
     }
 
     fn app_secrets(&self, connector: &str) -> Vec<SecretString> {

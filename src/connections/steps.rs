@@ -7,7 +7,6 @@ use crate::sync::Whose;
 use kit::backoff::{Backoff, random};
 use kit::failure::Failure;
 use kit::install::Install;
-use kit::receive::SignedBy;
 use model::{Command, OrderPolicy, Source, SourceKind};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -141,7 +140,7 @@ impl Connections {
     /// and the app has one address for all.
     fn is_shared(&self, live: &Live) -> bool {
         let record = live.record();
-        let by_app = live.connector.receive.is_some_and(|receive| receive.signed_by() == SignedBy::App);
+        let by_app = live.connector.receive.is_some_and(|receive| receive.signed_by().is_of_app());
         let mut others = self.of_account(&record.connector, &record.account).into_iter();
         by_app
             && others.any(|other| other.is_live() && (&other.workspace, &other.id) != (&record.workspace, &record.id))

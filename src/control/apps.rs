@@ -1,11 +1,14 @@
 //! Our apps on platforms: the ids and secrets that their operator got there.
 
-use super::{Control, ControlError};
+use super::{Control, ControlError, random_text};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 const PREFIX: &str = "app/";
+const HOOK_PREFIX: &str = "app-hook/";
+/// Characters of the part of an app's hook address that nobody can guess: about 190 bits.
+const HOOK_TOKEN_CHARS: usize = 32;
 
 #[derive(Serialize, Deserialize)]
 struct AppRecord {
@@ -61,6 +64,18 @@ impl Control {
     /// Forgets an app.
     pub fn delete_app(&self, connector: &str) -> Result<bool, ControlError> {
         self.remove(&key(connector))
+    }
+
+    /// The part of the address of an app's hooks that nobody can guess, where nobody signs them; made when it is asked
+    /// for first. It outlives the app's secrets: the address is set by hand on the platform.
+    pub fn app_hook_token(&self, connector: &str) -> Result<String, ControlError> {
+        let key = format!("{HOOK_PREFIX}{connector}");
+        if let Some(sealed) = self.get::<String>(&key)? {
+            return self.vault.unseal(&key, &sealed);
+        }
+        let token = random_text(HOOK_TOKEN_CHARS)?;
+        self.put(&key, &self.vault.seal(&key, &token)?)?;
+        Ok(token)
     }
 
     fn open_app(&self, record: AppRecord) -> Result<StoredApp, ControlError> {

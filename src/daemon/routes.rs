@@ -55,6 +55,7 @@ pub(super) fn routes(config: &Config, base: &Base) -> Result<(Router, ClickWorke
     let intake_routes = intake::router(IntakeState {
         core: Arc::clone(&core),
         keys: base.control.write_keys(),
+        customers: Arc::clone(&base.connections) as Arc<dyn intake::Customers>,
         enrich: Arc::clone(&base.enrich),
         limits: config.intake,
         room: Arc::clone(&room),
@@ -115,5 +116,6 @@ fn hook_routes(config: &Config, base: &Base, room: &Arc<BodyRoom>, metrics: Arc<
         metrics,
         aside: Arc::default(),
         alerts: Arc::clone(&base.alerts),
+        senders: Arc::new(config.connections.senders.clone()),
     })
 }

@@ -20,6 +20,12 @@ pub struct SourceEntry {
     pub region: Option<String>,
 }
 
+/// Tells whose customers a server may name.
+pub trait Customers: Send + Sync {
+    /// Whether a source of the workspace is a connection to a platform, by whose ids its customers are known.
+    fn is_connection(&self, workspace: &WorkspaceId, source: &str) -> bool;
+}
+
 /// Finds sources by write key.
 pub trait WriteKeys: Send + Sync {
     /// The source of a key.

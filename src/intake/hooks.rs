@@ -8,7 +8,8 @@
 //!   it again for hours would help nobody. What the law asks of a connection that is known is taken all the same;
 //! - rightly signed, but unreadable: 200, kept aside with an alert: it would be no better the next time, and the poll
 //!   brings what it said;
-//! - not signed with any of our secrets, or its parts contradict each other: 401;
+//! - not signed with any of our secrets, from an address that is none of the platform's where the operator named those,
+//!   or its parts contradict each other: 401;
 //! - no such connector, or an address that no connection has: 404;
 //! - too large: 413; the body did not come: 408;
 //! - the log or the store can't take it now: 503 with `Retry-After`.
@@ -21,18 +22,21 @@ mod taking;
 use super::body::{self, BodyError};
 use super::{BodyRoom, IntakeLimits};
 use crate::alerts::Alerts;
+use crate::ops::PEER_ADDRESS;
 use crate::poll::{Connections, Inbox};
 use crate::shard::api::Core;
 use crate::shard::clock::Clock;
 use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::http::header::RETRY_AFTER;
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use kit::connector::Connector;
 use kit::receive::Delivery;
 use seen::Seen;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 use taking::Taking;
@@ -66,6 +70,8 @@ pub struct HookState {
     pub aside: Arc<Aside>,
     /// What needs a person.
     pub alerts: Arc<Alerts>,
+    /// Addresses from which alone deliveries of a connector are taken, where the operator named some.
+    pub senders: Arc<BTreeMap<String, Vec<IpAddr>>>,
 }
 
 /// What a delivery came to.
@@ -182,8 +188,18 @@ impl Hooks {
         outcome.answer()
     }
 
+    /// Whether a delivery may come from where it comes from.
+    fn is_sender(&self, connector: &str, headers: &HeaderMap) -> bool {
+        let Some(named) = self.state.senders.get(connector).filter(|named| !named.is_empty()) else { return true };
+        let peer = headers.get(PEER_ADDRESS).and_then(|peer| peer.to_str().ok()).and_then(|peer| peer.parse().ok());
+        peer.is_some_and(|peer: IpAddr| named.contains(&peer.to_canonical()))
+    }
+
     async fn take(&self, connector: &'static Connector, token: Option<&str>, request: Request) -> Outcome {
         let (head, body) = request.into_parts();
+        if !self.is_sender(connector.name, &head.headers) {
+            return Outcome::Untrusted;
+        }
         let mut room = self.state.room.enter();
         let body = match body::read(body, &self.state.limits, &mut room).await {
             Ok(body) => body,

@@ -28,7 +28,7 @@ mod traits;
 mod values;
 mod wire;
 
-pub use auth::{SourceEntry, WriteKeys};
+pub use auth::{Customers, SourceEntry, WriteKeys};
 pub use metrics::IntakeMetrics;
 pub use refusals::{Refusals, RefusedEvent};
 pub use room::BodyRoom;

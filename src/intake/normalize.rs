@@ -1,6 +1,6 @@
 //! From a call to a normalized event.
 
-use super::auth::SourceEntry;
+use super::auth::{Customers, SourceEntry};
 use super::correct::{doubt, event_time, instant};
 use super::wire::{Call, Context};
 use super::{IntakeLimits, commerce, consent, traits};
@@ -17,6 +17,7 @@ const ID_BYTES_MAX: usize = 512;
 pub(super) struct Envelope<'a> {
     pub(super) source: &'a SourceEntry,
     pub(super) limits: &'a IntakeLimits,
+    pub(super) customers: &'a dyn Customers,
     pub(super) enrich: &'a Enrich,
     pub(super) received: Time,
     /// `sentAt` of the batch.
@@ -43,6 +44,7 @@ pub(super) fn event(mut call: Call<'_>, kind: &str, envelope: &Envelope<'_>) -> 
     let activity = activity_name(&call, kind, envelope.limits)?;
     let mut context = call.context.take().map(|context| *context).unwrap_or_default();
     let mut identities = ids(&call, context.device_token.as_ref(), source)?;
+    external(&context, envelope, &mut identities)?;
     let own = std::mem::take(&mut call.traits);
     let mut found = std::mem::take(&mut context.traits);
     let of_group = if kind == "group" { Some(own) } else { merge_traits(&mut found, own) };
@@ -139,6 +141,23 @@ fn ids(call: &Call<'_>, token: Option<&Cow<'_, str>>, source: &str) -> Result<Ve
     let token = id(token)?;
     identities.extend(token.map(|token| Identity::scoped(IdentityKind::Device, source, &token)));
     Ok(identities)
+}
+
+/// Customers of connections that a server names beside the person: a marketplace keeps their addresses to itself, and
+/// the merchant knows them from elsewhere. A browser is not believed: it would join whom it likes.
+fn external(
+    context: &Context<'_>,
+    envelope: &Envelope<'_>,
+    identities: &mut Vec<Identity>,
+) -> Result<(), &'static str> {
+    let SourceEntry { workspace, source, .. } = envelope.source;
+    for (of, customer) in &context.external_ids {
+        if source.kind == SourceKind::Server && envelope.customers.is_connection(workspace, of) {
+            let customer = id(Some(&Cow::Borrowed(customer)))?;
+            identities.extend(customer.map(|customer| Identity::scoped(IdentityKind::Platform, of, &customer)));
+        }
+    }
+    Ok(())
 }
 
 /// The canonical name of an activity; `None` for calls that only change a profile.

@@ -123,6 +123,7 @@ impl<'a> Taking<'a> {
         let envelope = Envelope {
             source,
             limits: &state.limits,
+            customers: state.customers.as_ref(),
             enrich: &state.enrich,
             received: state.clock.now(),
             sent: None,

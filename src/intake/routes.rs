@@ -1,7 +1,7 @@
 //! The routes of both dialects.
 
 use super::answer::{Refused, gif, success};
-use super::auth::{WriteKeys, basic};
+use super::auth::{Customers, WriteKeys, basic};
 use super::cors::{allow_origin, cors, preflight};
 use super::query::{parameters, pixel_call, pixel_data};
 use super::receive::Request;
@@ -26,6 +26,8 @@ pub struct IntakeState {
     pub core: Arc<dyn Core>,
     /// Who may send.
     pub keys: Arc<dyn WriteKeys>,
+    /// Whose customers servers may name.
+    pub customers: Arc<dyn Customers>,
     /// Device and place.
     pub enrich: Arc<Enrich>,
     /// Bounds.

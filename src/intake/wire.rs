@@ -6,8 +6,8 @@ use super::values::{Stop, Values, scalar};
 use model::Map;
 use std::borrow::Cow;
 
-/// Pairs of a `merge` call that are looked at.
-const MERGE_PAIRS_MAX: usize = 8;
+/// Pairs of a `merge` call, or ids of elsewhere, that are looked at.
+const PAIRS_MAX: usize = 8;
 /// What we are called among a call's `integrations`.
 const OUR_NAME: &str = "segmentd";
 
@@ -53,6 +53,8 @@ pub(super) struct Context<'a> {
     pub(super) device_token: Text<'a>,
     pub(super) device_maker: Text<'a>,
     pub(super) os_name: Text<'a>,
+    /// Ids by which others know the person: pairs of whose they are and the id.
+    pub(super) external_ids: Vec<(String, String)>,
 }
 
 /// A whole batch.
@@ -162,7 +164,7 @@ impl<'a> Call<'a> {
                     return Ok(());
                 }
                 "mergeProperties" => {
-                    call.merge = merge_pairs(json)?;
+                    call.merge = pairs(json, "value")?;
                     return Ok(());
                 }
                 _ => return Ok(json.skip()?),
@@ -185,6 +187,8 @@ impl<'a> Context<'a> {
                 "ip" => context.ip = scalar(json)?,
                 "userAgent" => context.user_agent = scalar(json)?,
                 "locale" => context.locale = scalar(json)?,
+                // RudderStack's dialect has the singular.
+                "externalIds" | "externalId" => context.external_ids = pairs(json, "id")?,
                 "direct" => {
                     context.direct = json.kind()? == Kind::True;
                     json.skip()?;
@@ -291,7 +295,8 @@ fn declined(json: &mut Json<'_>) -> Result<bool, Malformed> {
     Ok(all_off && !named)
 }
 
-fn merge_pairs(json: &mut Json<'_>) -> Result<Vec<(String, String)>, Malformed> {
+/// A list of pairs: a type, and a value under this name.
+fn pairs(json: &mut Json<'_>, of: &str) -> Result<Vec<(String, String)>, Malformed> {
     let mut pairs = Vec::new();
     if json.kind()? != Kind::List {
         json.skip()?;
@@ -303,13 +308,13 @@ fn merge_pairs(json: &mut Json<'_>) -> Result<Vec<(String, String)>, Malformed> 
         fields::<Malformed>(json, |name, json| {
             match name {
                 "type" => kind = scalar(json)?,
-                "value" => value = scalar(json)?,
+                _ if name == of => value = scalar(json)?,
                 _ => json.skip()?,
             }
             Ok(())
         })?;
         if let (Some(kind), Some(value)) = (kind, value)
-            && pairs.len() < MERGE_PAIRS_MAX
+            && pairs.len() < PAIRS_MAX
         {
             pairs.push((kind.into_owned(), value.into_owned()));
         }

@@ -86,7 +86,8 @@ fn depart(
     }
     let begun = connections.control().begin_authorization(wanted, (&record.connector, account), now())?;
     let redirect = redirect_uri(&platform, &record.connector);
-    let request = AuthorizeRequest { account, redirect_uri: &redirect, state: &begun.state };
+    let settings = &record.settings;
+    let request = AuthorizeRequest { account, redirect_uri: &redirect, state: &begun.state, settings };
     let url = install.authorize(&platform, &request).map_err(ConnectError::Platform)?;
     Ok(Departure { url, begun })
 }
@@ -108,7 +109,8 @@ pub(super) async fn finish(
         return Err(ConnectError::OtherAccount);
     }
     let redirect = redirect_uri(&platform, connector);
-    let begun = AuthorizeRequest { account: &account, redirect_uri: &redirect, state: &state };
+    let settings = &connections.record(&wanted.workspace, &wanted.id)?.settings;
+    let begun = AuthorizeRequest { account: &account, redirect_uri: &redirect, state: &state, settings };
     let grant = match posted {
         Some(grant) => Ok(grant),
         None => install.exchange(&platform, &code, &begun).await,

@@ -8,6 +8,7 @@ use kit::platform::Platform;
 use kit::token::{Grant, Token, Tokens};
 use model::{SourceId, Time, WorkspaceId};
 use serde::Serialize;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use utoipa::ToSchema;
@@ -69,7 +70,13 @@ pub struct ConnectionTokens {
     watch: Arc<dyn Watch>,
     /// Held over a refresh: whoever comes meanwhile waits and gets the new token.
     one_at_a_time: Arc<tokio::sync::Mutex<()>>,
+    /// The generation whose refresh came to no answer while we looked on. Its token may be good still (a platform that
+    /// is down took nothing): it is shown once more, which spends nothing that is not lost already.
+    unanswered: AtomicU64,
 }
+
+/// No generation.
+const NONE: u64 = u64::MAX;
 
 impl ConnectionTokens {
     /// The tokens of a connection. A refresh whose answer was lost is noticed here where it matters.
@@ -87,6 +94,7 @@ impl ConnectionTokens {
             at: Mutex::new((platform, account.to_owned())),
             watch,
             one_at_a_time: Arc::default(),
+            unanswered: AtomicU64::new(NONE),
         });
         if let Some(stored) = tokens.load()? {
             if let Some(why) = &stored.refused {
@@ -109,7 +117,13 @@ impl ConnectionTokens {
     /// Whether a refresh was begun and nobody knows what came of it, where that matters. Of use only while no refresh
     /// is under way: to whoever holds the turn.
     fn is_lost(&self, stored: &StoredTokens) -> bool {
-        stored.refresh_begun && self.install.capabilities().refresh_reuse == RefreshReuse::Never
+        stored.refresh_begun
+            && self.install.capabilities().refresh_reuse == RefreshReuse::Never
+            && !self.is_unanswered(stored)
+    }
+
+    fn is_unanswered(&self, stored: &StoredTokens) -> bool {
+        self.unanswered.load(Ordering::Acquire) == stored.generation
     }
 
     /// Our app was set anew, or the account is known now.
@@ -234,10 +248,30 @@ impl ConnectionTokens {
         });
         match done.await {
             Ok((Ok(fresh), ..)) => Ok(fresh),
+            Ok((Err(Failure::NeedsAuthorization(_)), stored, _turn)) if self.is_unanswered(&stored) => {
+                // The answer that did not come held the new pair.
+                self.unanswered.store(NONE, Ordering::Release);
+                Err(self.lose(&stored))
+            }
             Ok((Err(Failure::NeedsAuthorization(why)), stored, _turn)) => Err(self.refuse(&stored, &why)),
-            Ok((Err(failure), ..)) => Err(failure),
+            Ok((Err(failure), stored, _turn)) => {
+                let once = self.install.capabilities().refresh_reuse == RefreshReuse::Never;
+                if once && !matches!(failure, Failure::Refused(_)) {
+                    self.unanswered.store(stored.generation, Ordering::Release);
+                }
+                Err(failure)
+            }
             Err(why) => Err(Failure::retry(format!("the refresh ended badly: {why}"), None)),
         }
+    }
+
+    /// For whoever holds the turn: a refresh was begun, and what it gave is lost.
+    fn lose(&self, stored: &StoredTokens) -> Failure {
+        if let Err(failed) = self.keep(&StoredTokens { refresh_begun: true, ..stored.clone() }) {
+            return unkept(failed);
+        }
+        self.watch.refused(LOST);
+        Failure::NeedsAuthorization(LOST.to_owned())
     }
 
     /// For whoever holds the turn: the tokens are as they were read in it.

@@ -31,6 +31,10 @@ const HOUR_MICROS: i64 = 3_600_000_000;
 const KEPT_HOURS: i64 = 8 * 24;
 /// Versions of one connection that are remembered at most. Beyond it the oldest hour goes, and no longer counts.
 const KEPT_MAX: u64 = 200_000;
+/// So many versions of which no delivery told are no chance.
+const SILENT_MIN: u64 = 20;
+/// Hours that are looked at for a platform that has fallen silent: lately, and where little happens.
+const SILENT_HOURS: [i64; 2] = [2, 24];
 /// A delivery that comes so long after a poll found the same was not missed, microseconds.
 const LATE_MICROS: i64 = 120_000_000;
 
@@ -65,6 +69,14 @@ struct Known {
     stored: BTreeMap<i64, u64>,
     /// Versions older than this are not judged any more.
     forgotten_before: Time,
+}
+
+impl Known {
+    fn sum(&self, hours: i64, now: Time) -> Share {
+        let shares = self.hours.range(hour_of(now).saturating_sub(hours - 1)..);
+        let add = |sum: Share, one: &Share| Share { found: sum.found + one.found, missed: sum.missed + one.missed };
+        shares.fold(Share::default(), |sum, (_, one)| add(sum, one))
+    }
 }
 
 /// The figures of all connections.
@@ -190,14 +202,16 @@ impl Completeness {
     pub fn figures(&self, scope: &Scope, now: Time) -> Result<Figures, StoreError> {
         let mut all = self.lock();
         let known = self.known(&mut all, scope)?;
-        let sum = |hours: i64| {
-            let shares = known.hours.range(hour_of(now).saturating_sub(hours - 1)..);
-            shares.fold(Share::default(), |sum, (_, one)| Share {
-                found: sum.found + one.found,
-                missed: sum.missed + one.missed,
-            })
-        };
-        Ok(Figures { day: sum(24), week: sum(7 * 24) })
+        Ok(Figures { day: known.sum(24, now), week: known.sum(7 * 24, now) })
+    }
+
+    /// What polls found lately, if no delivery told of any of it though it was much: the platform sends nothing any
+    /// more. Platforms switch topics off without a word.
+    pub(super) fn silence(&self, scope: &Scope, now: Time) -> Result<Option<Share>, StoreError> {
+        let mut all = self.lock();
+        let known = self.known(&mut all, scope)?;
+        let silent = |share: &Share| share.found >= SILENT_MIN && share.missed >= share.found;
+        Ok(SILENT_HOURS.map(|hours| known.sum(hours, now)).into_iter().find(silent))
     }
 
     /// Forgets a connection.
@@ -319,6 +333,26 @@ mod tests {
         assert_eq!(figures(&all, 80).day, Share { found: 3, missed: 2 }, "also after a restart it counts once");
         all.forget(&scope()).unwrap();
         assert_eq!((figures(&all, 80).week, all.tree.len()), (Share::default(), 0));
+    }
+
+    #[test]
+    fn a_platform_that_tells_of_nothing_is_silent() {
+        let dir = tempfile::tempdir().unwrap();
+        let all = open(dir.path());
+        let silence = |minute| all.silence(&scope(), at(minute)).unwrap();
+        let find = |ids: std::ops::Range<u64>, minute| {
+            let page: Vec<Version> = ids.map(|id| version(&id.to_string(), minute)).collect();
+            all.found(&scope(), &page, at(0), at(minute)).unwrap();
+        };
+        all.delivered(&scope(), &[version("0", 1)], at(1)).unwrap();
+        find(0..19, 1);
+        assert_eq!(silence(1), None, "one was told of");
+        find(100..119, 200);
+        assert_eq!(silence(200), None, "few");
+        find(119..121, 201);
+        assert_eq!(silence(201), Some(Share { found: 21, missed: 21 }));
+        all.delivered(&scope(), &[version("120", 201)], at(202)).unwrap();
+        assert_eq!(silence(202), None, "it speaks again");
     }
 
     #[test]

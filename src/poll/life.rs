@@ -173,6 +173,9 @@ impl Life<'_> {
                 (stream.state, stream.failures, stream.last_error) = (StreamState::Waiting, 0, None);
                 drop(shown);
                 shared.alerts.clear("poll", &subject(slot, name), Some(slot.scope.workspace.as_str()));
+                if reading == Reading::Changes {
+                    worker::listen(shared, slot);
+                }
                 return None;
             }
             Err(failure) => failure,

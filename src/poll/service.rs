@@ -26,7 +26,7 @@ use tokio_util::task::TaskTracker;
 /// Why lists of a workspace wait.
 const HOLD: &str = "a connection's past is being read";
 /// Kinds of alerts about a connection that name its source.
-const ALERTS: [&str; 3] = ["fetch", "registration", "deliveries"];
+const ALERTS: [&str; 4] = ["fetch", "registration", "deliveries", "silent"];
 
 /// What every worker needs.
 pub(super) struct Shared {

@@ -39,6 +39,9 @@ pub trait Connections: Send + Sync {
     /// The connection whose own address ends with `token`. Compared in constant time, or by a hash.
     fn by_token(&self, connector: &str, token: &str) -> Option<Arc<Target>>;
 
+    /// Whether an address that ends with `token` is that of our app, where nobody signs deliveries. Compared by a hash.
+    fn is_app_token(&self, connector: &str, token: &str) -> bool;
+
     /// The secrets of our app, the newest first. They tell a delivery for an account that is unknown here from
     /// one that nobody should believe.
     fn app_secrets(&self, connector: &str) -> Vec<SecretString>;

@@ -64,6 +64,24 @@ pub(super) fn alert_of(shared: &Shared, scope: &Scope, kind: &str, subject: &str
     shared.alerts.raise(kind, subject, Some(workspace.as_str()), &failure.to_string(), to_do);
 }
 
+/// Tells a person when polls find what deliveries should have told of, and these tell of nothing.
+pub(super) fn listen(shared: &Shared, slot: &Slot) {
+    let (scope, now) = (&slot.scope, shared.clock.now());
+    if slot.connector.receive.is_none() {
+        return;
+    }
+    let (subject, workspace) = (scope.source.as_str(), Some(scope.workspace.as_str()));
+    match shared.inbox.completeness().silence(scope, now) {
+        Ok(Some(share)) => {
+            let what = format!("polls found {} changes of which no delivery told", share.found);
+            let to_do = "see whether the platform still sends what it is to send, and to which address; polls go on";
+            shared.alerts.raise("silent", subject, workspace, &what, to_do);
+        }
+        Ok(None) => shared.alerts.clear("silent", subject, workspace),
+        Err(why) => tracing::warn!(%why, source = %scope.source, "how complete deliveries are can't be told"),
+    }
+}
+
 /// From when on polls tell how complete deliveries are.
 pub(super) fn counts_from(shared: &Shared, scope: &Scope) -> Result<Time, StoreError> {
     let backfilled = shared.inbox.cursors.connection(scope)?.and_then(|record| record.backfilled);

@@ -211,6 +211,15 @@ pub fn now() -> Time {
     Time::parse("2026-11-24T12:00:00Z").unwrap()
 }
 
+/// The workspace has a connection `meli`.
+pub struct FakeCustomers;
+
+impl segmentd::intake::Customers for FakeCustomers {
+    fn is_connection(&self, _: &WorkspaceId, source: &str) -> bool {
+        source == "meli"
+    }
+}
+
 /// An intake over a fake core.
 pub struct Bench {
     pub core: Arc<FakeCore>,
@@ -227,6 +236,7 @@ impl Bench {
         let state = IntakeState {
             core: core.clone(),
             keys: Arc::new(FakeKeys::new()),
+            customers: Arc::new(FakeCustomers),
             enrich: Arc::new(Enrich::default()),
             limits,
             room: Arc::new(BodyRoom::new(256 << 20)),

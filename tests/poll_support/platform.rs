@@ -3,14 +3,11 @@
 use crate::fake::gate::Gate;
 use kit::connector::{Connector, Limits};
 use kit::failure::Failure;
-use kit::install::{AuthorizeRequest, Callback, Identified, Install, InstallCapabilities, RefreshReuse, Registered};
-use kit::platform::{Connection, Platform};
+use kit::install::{Identified, Install, InstallCapabilities, RefreshReuse, Registered};
+use kit::platform::Connection;
 use kit::poll::{Page, Place, Poll, Progress, Sink, Stream};
 use kit::receive::{Facts, Pointer, Request, Version};
-use kit::token::Grant;
 use model::{Event, EventKind, Identity, Map, Time};
-use reqwest::Url;
-use secrecy::SecretString;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
@@ -202,21 +199,6 @@ impl Install for Shop {
     }
     fn account(&self, typed: &str) -> Result<String, Failure> {
         Ok(typed.to_owned())
-    }
-    fn authorize(&self, _: &Platform, _: &AuthorizeRequest<'_>) -> Result<Url, Failure> {
-        not_asked()
-    }
-    fn callback(&self, _: &Platform, _: &[(String, String)], _: i64) -> Result<Callback, Failure> {
-        not_asked()
-    }
-    fn arrival(&self, _: &Platform, _: &[(String, String)], _: i64) -> Option<Result<String, Failure>> {
-        None
-    }
-    async fn exchange(&self, _: &Platform, _: &SecretString, _: &AuthorizeRequest<'_>) -> Result<Grant, Failure> {
-        not_asked()
-    }
-    async fn refresh(&self, _: &Platform, _: &str, _: &SecretString) -> Result<Grant, Failure> {
-        not_asked()
     }
     async fn identify(&self, _: &Connection, _: Option<&[String]>) -> Result<Identified, Failure> {
         not_asked()

@@ -2,12 +2,9 @@
 
 use crate::api;
 use kit::failure::Failure;
-use kit::install::{
-    AuthorizeRequest, Callback, Identified, Install, InstallCapabilities, RefreshReuse, Registered, Way,
-};
-use kit::platform::{Connection, Platform};
-use kit::token::Grant;
-use reqwest::{Method, Url};
+use kit::install::{Identified, Install, InstallCapabilities, RefreshReuse, Registered, Way};
+use kit::platform::Connection;
+use reqwest::Method;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -37,10 +34,6 @@ struct Hook {
     secret: Option<String>,
 }
 
-fn no_oauth() -> Failure {
-    Failure::Refused("Corner knows no OAuth: paste an API key".to_owned())
-}
-
 async fn ours(connection: &Connection) -> Result<Vec<Hook>, Failure> {
     let Hooks { hooks } = api::get(connection, "/v1/hooks").await?;
     Ok(hooks.into_iter().filter(|hook| hook.url == connection.hook_url && hook.topic == TOPIC).collect())
@@ -60,26 +53,6 @@ impl Install for ExampleInstall {
     fn account(&self, typed: &str) -> Result<String, Failure> {
         let fine = !typed.is_empty() && typed.len() <= 64 && typed.bytes().all(|byte| byte.is_ascii_alphanumeric());
         if fine { Ok(typed.to_owned()) } else { Err(Failure::Refused("expected the id of an account".to_owned())) }
-    }
-
-    fn authorize(&self, _: &Platform, _: &AuthorizeRequest<'_>) -> Result<Url, Failure> {
-        Err(no_oauth())
-    }
-
-    fn callback(&self, _: &Platform, _: &[(String, String)], _: i64) -> Result<Callback, Failure> {
-        Err(no_oauth())
-    }
-
-    fn arrival(&self, _: &Platform, _: &[(String, String)], _: i64) -> Option<Result<String, Failure>> {
-        None
-    }
-
-    async fn exchange(&self, _: &Platform, _: &SecretString, _: &AuthorizeRequest<'_>) -> Result<Grant, Failure> {
-        Err(no_oauth())
-    }
-
-    async fn refresh(&self, _: &Platform, _: &str, _: &SecretString) -> Result<Grant, Failure> {
-        Err(no_oauth())
     }
 
     async fn identify(&self, connection: &Connection, _: Option<&[String]>) -> Result<Identified, Failure> {

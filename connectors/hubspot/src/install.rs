@@ -8,7 +8,7 @@ use kit::http::HttpClient;
 use kit::install::{
     AuthorizeRequest, Callback, Identified, Install, InstallCapabilities, RefreshReuse, Registered, Way,
 };
-use kit::oauth::{BodyStyle, Server};
+use kit::oauth::{self, BodyStyle, Server};
 use kit::platform::{App, Connection, Platform};
 use kit::token::Grant;
 use reqwest::Url;
@@ -16,8 +16,6 @@ use secrecy::SecretString;
 use serde_json::Map;
 use std::time::Duration;
 
-/// Characters of a code; longer ones are no codes.
-const CODE_CHARS_MAX: usize = 1_024;
 /// The life of a token whose answer does not tell it.
 const LIFE_USUAL: Duration = Duration::from_secs(1_800);
 /// Words of a refusal after which only the merchant can help: the app was taken off the account.
@@ -47,22 +45,7 @@ fn server(platform: &Platform) -> Server {
 }
 
 fn app(platform: &Platform) -> Result<&App, Failure> {
-    let absent = || Failure::Refused("HubSpot's OAuth needs an app: set its client id and secret".to_owned());
-    platform.app.as_ref().ok_or_else(absent)
-}
-
-/// The only value of a parameter.
-fn only<'a>(query: &'a [(String, String)], name: &str) -> Result<Option<&'a str>, Failure> {
-    let mut values = query.iter().filter(|(found, _)| found == name).map(|(_, value)| value.as_str());
-    match (values.next(), values.next()) {
-        (value, None) => Ok(value.filter(|value| !value.is_empty())),
-        _ => Err(Failure::Refused(format!("{name} came twice"))),
-    }
-}
-
-/// A token with a refresh token expires, whether the answer says when or not.
-fn with_life(grant: Grant) -> Grant {
-    Grant { expires_in: grant.expires_in.or(Some(LIFE_USUAL)), ..grant }
+    oauth::app(platform, "HubSpot")
 }
 
 fn identified(info: TokenInfo) -> Result<Identified, Failure> {
@@ -105,20 +88,7 @@ impl Install for HubspotInstall {
     }
 
     fn callback(&self, _platform: &Platform, query: &[(String, String)], _now: i64) -> Result<Callback, Failure> {
-        let state = only(query, "state")?;
-        if let Some(error) = only(query, "error")? {
-            let error: String = error.chars().filter(char::is_ascii_graphic).take(60).collect();
-            return Err(Failure::NeedsAuthorization(format!("HubSpot says {error}")));
-        }
-        let code = only(query, "code")?.filter(|code| code.len() <= CODE_CHARS_MAX);
-        match (code, state) {
-            (Some(code), Some(state)) => Ok(Callback { code: code.into(), state: state.to_owned(), account: None }),
-            _ => Err(Failure::Refused("expected code and state".to_owned())),
-        }
-    }
-
-    fn arrival(&self, _platform: &Platform, _query: &[(String, String)], _now: i64) -> Option<Result<String, Failure>> {
-        None
+        oauth::returned("HubSpot", query)
     }
 
     async fn exchange(
@@ -128,12 +98,18 @@ impl Install for HubspotInstall {
         begun: &AuthorizeRequest<'_>,
     ) -> Result<Grant, Failure> {
         let http = HttpClient::new(platform.allow_private)?;
-        server(platform).exchange(&http, app(platform)?, (code, begun.redirect_uri), &[]).await.map(with_life)
+        server(platform)
+            .exchange(&http, app(platform)?, (code, begun.redirect_uri), &[])
+            .await
+            .map(|grant| grant.lasting(LIFE_USUAL))
     }
 
     async fn refresh(&self, platform: &Platform, _account: &str, refresh: &SecretString) -> Result<Grant, Failure> {
         let http = HttpClient::new(platform.allow_private)?;
-        server(platform).refresh_told(&http, app(platform)?, refresh, &[], DEAD).await.map(with_life)
+        server(platform)
+            .refresh_told(&http, app(platform)?, refresh, &[], DEAD)
+            .await
+            .map(|grant| grant.lasting(LIFE_USUAL))
     }
 
     async fn identify(&self, connection: &Connection, _granted: Option<&[String]>) -> Result<Identified, Failure> {
@@ -162,25 +138,17 @@ mod tests {
 
     #[test]
     fn browsers_are_sent_with_the_scopes() {
-        let request = AuthorizeRequest { account: "", redirect_uri: "https://a.mx/cb", state: "st" };
+        let request = AuthorizeRequest {
+            account: "",
+            redirect_uri: "https://a.mx/cb",
+            state: "st",
+            settings: &kit::install::NO_SETTINGS,
+        };
         let url = HubspotInstall.authorize(&platform(), &request).unwrap();
         assert!(url.as_str().starts_with("https://app.hubspot.com/oauth/authorize?"), "{url}");
         let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
-        assert_eq!(only(&pairs, "scope").unwrap(), Some(SCOPES.join(" ").as_str()));
-        assert_eq!(only(&pairs, "redirect_uri").unwrap(), Some("https://a.mx/cb"));
-    }
-
-    #[test]
-    fn what_the_browser_brings_back_is_checked() {
-        let read = |pairs: &[(&str, &str)]| {
-            let query: Vec<_> = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-            HubspotInstall.callback(&platform(), &query, 0)
-        };
-        assert_eq!(read(&[("code", "c"), ("state", "st")]).unwrap().state, "st");
-        assert!(matches!(read(&[("error", "access_denied"), ("state", "s")]), Err(Failure::NeedsAuthorization(_))));
-        for pairs in [&[("code", "c")][..], &[("state", "s")], &[("code", "c"), ("code", "d"), ("state", "s")]] {
-            assert!(matches!(read(pairs), Err(Failure::Refused(_))), "{pairs:?}");
-        }
+        assert_eq!(oauth::only(&pairs, "scope").unwrap(), Some(SCOPES.join(" ").as_str()));
+        assert_eq!(oauth::only(&pairs, "redirect_uri").unwrap(), Some("https://a.mx/cb"));
     }
 
     #[test]

@@ -19,7 +19,8 @@ async fn a_code_becomes_a_pair_whose_account_and_scopes_are_known() {
     let world = World::start(SimOptions::default()).await;
     let platform = world.platform(world.sim.base());
     let redirect_uri = "https://segments.example.com/oauth/callback/hubspot";
-    let request = kit::install::AuthorizeRequest { account: "", redirect_uri, state: "st" };
+    let request =
+        kit::install::AuthorizeRequest { account: "", redirect_uri, state: "st", settings: &kit::install::NO_SETTINGS };
     let mut url = role().authorize(&platform, &request).unwrap();
     url.query_pairs_mut().append_pair("sim_approve", "1");
     let client = reqwest_client();

@@ -6,6 +6,7 @@ use crate::token::Grant;
 use reqwest::Url;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
+use std::sync::LazyLock;
 
 /// A way to connect.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,6 +42,9 @@ pub struct InstallCapabilities {
     pub refresh_reuse: RefreshReuse,
 }
 
+/// Of a connection for which nothing was set.
+pub static NO_SETTINGS: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
+
 /// What the merchant's browser is sent to the platform with.
 #[derive(Clone, Copy, Debug)]
 pub struct AuthorizeRequest<'a> {
@@ -50,6 +54,8 @@ pub struct AuthorizeRequest<'a> {
     pub redirect_uri: &'a str,
     /// Single use, bound to the browser's session and to the account.
     pub state: &'a str,
+    /// What the merchant set of the connection, in the connector's own words: the country of the account, say.
+    pub settings: &'a Map<String, Value>,
 }
 
 /// What the browser came back with, after it was checked.
@@ -102,7 +108,16 @@ pub struct Registered {
     pub hook_secret: Option<SecretString>,
 }
 
-/// Sets connections up and takes them down. Every step may be done twice.
+/// What is said where an exchange has nothing to exchange.
+const NOTHING_POSTED: &str =
+    "the platform says yes, but its server never reached us with the key; connect it by a key that is made there";
+
+fn keys_alone() -> Failure {
+    Failure::Refused("this platform is connected by a key that is made there".to_owned())
+}
+
+/// Sets connections up and takes them down. Every step may be done twice. The steps of ways that a platform does not
+/// have are not written.
 #[async_trait::async_trait]
 pub trait Install: Send + Sync {
     /// What it asks for.
@@ -113,15 +128,22 @@ pub trait Install: Send + Sync {
 
     /// Where the merchant's browser is sent. Needs `Way::OAuth` or `Way::Grant`; of the latter the platform's server
     /// posts to the `redirect_uri`, too.
-    fn authorize(&self, platform: &Platform, request: &AuthorizeRequest<'_>) -> Result<Url, Failure>;
+    fn authorize(&self, _platform: &Platform, _request: &AuthorizeRequest<'_>) -> Result<Url, Failure> {
+        Err(keys_alone())
+    }
 
     /// Checks what the browser came back with: signature, age, spelling, double parameters. `now` is in
-    /// seconds since the epoch. A merchant who said no is [`Failure::NeedsAuthorization`].
-    fn callback(&self, platform: &Platform, query: &[(String, String)], now: i64) -> Result<Callback, Failure>;
+    /// seconds since the epoch. A merchant who said no is [`Failure::NeedsAuthorization`]. Needs `Way::OAuth` or
+    /// `Way::Grant`; see [`crate::oauth::returned`].
+    fn callback(&self, _platform: &Platform, _query: &[(String, String)], _now: i64) -> Result<Callback, Failure> {
+        Err(keys_alone())
+    }
 
     /// Checks a request by which the platform begins an install (a signed visit of the app's address);
-    /// the account. `None` when the platform has no such thing.
-    fn arrival(&self, platform: &Platform, query: &[(String, String)], now: i64) -> Option<Result<String, Failure>>;
+    /// the account. `None` when the platform has no such thing: most.
+    fn arrival(&self, _platform: &Platform, _query: &[(String, String)], _now: i64) -> Option<Result<String, Failure>> {
+        None
+    }
 
     /// Reads what the platform's server posted to the `redirect_uri`. `None` when the platform has no such thing: all
     /// but those with `Way::Grant`.
@@ -130,16 +152,22 @@ pub trait Install: Send + Sync {
     }
 
     /// Exchanges the code. `begun` is what the browser was sent there with; a proof of who began (PKCE) is made of
-    /// its state: see [`crate::oauth::proof`]. With `Way::Grant` it is called only when nothing was posted: it says so.
+    /// its state: see [`crate::oauth::proof`]. Needs `Way::OAuth`; with `Way::Grant` it is called only when nothing was
+    /// posted, and is told so.
     async fn exchange(
         &self,
-        platform: &Platform,
-        code: &SecretString,
-        begun: &AuthorizeRequest<'_>,
-    ) -> Result<Grant, Failure>;
+        _platform: &Platform,
+        _code: &SecretString,
+        _begun: &AuthorizeRequest<'_>,
+    ) -> Result<Grant, Failure> {
+        Err(Failure::Refused(NOTHING_POSTED.to_owned()))
+    }
 
-    /// A new pair. [`Failure::NeedsAuthorization`] when the platform says that only the merchant can help.
-    async fn refresh(&self, platform: &Platform, account: &str, refresh: &SecretString) -> Result<Grant, Failure>;
+    /// A new pair. [`Failure::NeedsAuthorization`] when the platform says that only the merchant can help, and of
+    /// platforms whose tokens and keys stay as they are: there is nothing to refresh.
+    async fn refresh(&self, _platform: &Platform, _account: &str, _refresh: &SecretString) -> Result<Grant, Failure> {
+        Err(Failure::NeedsAuthorization("there is nothing to refresh it with; connect the account again".to_owned()))
+    }
 
     /// Looks who the token is for and what it may do.
     async fn identify(&self, connection: &Connection, granted: Option<&[String]>) -> Result<Identified, Failure>;

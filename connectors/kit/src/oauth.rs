@@ -3,9 +3,11 @@
 //! Answers without `token_type`, with scopes joined by commas or a lifetime as text, and servers that want JSON
 //! are common: the crate's own answer type refuses them.
 
+mod returned;
+
 use crate::failure::Failure;
 use crate::http::{Answer, HttpClient, Request};
-use crate::platform::App;
+use crate::platform::{App, Platform};
 use crate::signature::hmac_sha256;
 use crate::token::Grant;
 use base64::Engine;
@@ -28,6 +30,8 @@ use std::fmt;
 use std::pin::Pin;
 use std::time::Duration;
 
+pub use returned::{only, returned};
+
 /// How a server wants to be asked for tokens.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum BodyStyle {
@@ -37,6 +41,15 @@ pub enum BodyStyle {
     FormBasic,
     /// The same fields as a JSON object.
     Json,
+}
+
+/// Our app, for the steps of OAuth; `name` is the platform's for people.
+///
+/// # Errors
+/// [`Failure::Refused`] when its operator set none.
+pub fn app<'p>(platform: &'p Platform, name: &str) -> Result<&'p App, Failure> {
+    let absent = || Failure::Refused(format!("{name}'s OAuth needs an app: set its client id and secret"));
+    platform.app.as_ref().ok_or_else(absent)
 }
 
 /// An authorization server.
@@ -250,8 +263,8 @@ impl Server {
         self.refresh_told(http, app, refresh, extra, &[]).await
     }
 
-    /// As [`Server::refresh`], for platforms that refuse in a form of their own: `dead` are the words of the answer's
-    /// `status`, `code` or `error_code` that say that only the merchant can help.
+    /// As [`Server::refresh`], for platforms that refuse in words or a form of their own: `dead` are the words of the
+    /// answer's `error`, `status`, `code` or `error_code` that say that only the merchant can help.
     pub async fn refresh_told(
         &self,
         http: &HttpClient,
@@ -337,7 +350,7 @@ async fn call(
     let (status, body) = match answer.status {
         // The crate takes 200 alone.
         200..=299 => (200, answer.body),
-        _ if refused && !is_error(&answer) => (answer.status, plain_refusal(&answer, dead)),
+        _ if refused && (!is_error(&answer) || says(&answer, dead)) => (answer.status, plain_refusal(&answer, dead)),
         _ if refused => (answer.status, answer.body),
         _ => match answer.success() {
             Err(failure) => return Err(Transport(failure)),
@@ -353,11 +366,16 @@ fn is_error(answer: &Answer) -> bool {
     serde_json::from_str::<Value>(&answer.body).is_ok_and(|value| value.get("error").is_some_and(Value::is_string))
 }
 
+/// Whether an answer says one of these words.
+fn says(answer: &Answer, words: &[&str]) -> bool {
+    let said = serde_json::from_str::<Value>(&answer.body).unwrap_or_default();
+    let is_among = |field| said.get(field).and_then(Value::as_str).is_some_and(|word| words.contains(&word));
+    ["error", "status", "code", "error_code"].into_iter().any(is_among)
+}
+
 /// A refusal in another form, put into the RFC's: 401 and the words of `dead` ask for authorization anew.
 fn plain_refusal(answer: &Answer, dead: &[&str]) -> String {
-    let said = serde_json::from_str::<Value>(&answer.body).unwrap_or_default();
-    let is_dead = |field| said.get(field).and_then(Value::as_str).is_some_and(|word| dead.contains(&word));
-    let dead = answer.status == 401 || ["status", "code", "error_code"].into_iter().any(is_dead);
+    let dead = answer.status == 401 || says(answer, dead);
     let error = if dead { "invalid_grant" } else { "invalid_request" };
     serde_json::json!({ "error": error, "error_description": format!("status {}", answer.status) }).to_string()
 }

@@ -33,6 +33,16 @@ pub enum SignedBy {
     App,
     /// One of the connection, if the platform gave one; else the address alone is the secret.
     Connection,
+    /// Nobody, and one address of the app serves all accounts: it ends with a secret of its own, which the daemon makes
+    /// and checks. Nothing is verified; what a delivery says only points at what is to be read ([`Facts::pointers`]).
+    Nobody,
+}
+
+impl SignedBy {
+    /// Whether deliveries for all accounts come to the app's address, and not each to its connection's.
+    pub fn is_of_app(self) -> bool {
+        self != SignedBy::Connection
+    }
 }
 
 /// The connection that a delivery is for.
@@ -148,7 +158,8 @@ pub trait Receive: Send + Sync {
         self.account(delivery).into_iter().collect()
     }
 
-    /// Verifies over the raw body, in constant time, with each of `secrets`. `now` is in seconds since the epoch.
+    /// Verifies over the raw body, in constant time, with each of `secrets`. `now` is in seconds since the epoch. Not
+    /// called where nobody signs.
     fn verify(&self, delivery: &Delivery<'_>, secrets: &[SecretString], now: i64) -> Result<(), Rejection>;
 
     /// Reads a verified delivery. An unknown topic gives no facts and is no error.

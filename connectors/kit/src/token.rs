@@ -30,6 +30,14 @@ pub struct Grant {
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
 
+impl Grant {
+    /// The same, good for the usual time of the platform where its answer did not say for how long.
+    #[must_use]
+    pub fn lasting(self, usual: Duration) -> Grant {
+        Grant { expires_in: self.expires_in.or(Some(usual)), ..self }
+    }
+}
+
 /// Gives the fresh token of one connection: the vault implements it.
 #[async_trait::async_trait]
 pub trait Tokens: Send + Sync {

@@ -8,7 +8,7 @@ use kit::http::HttpClient;
 use kit::install::{
     AuthorizeRequest, Callback, Identified, Install, InstallCapabilities, RefreshReuse, Registered, Way,
 };
-use kit::oauth::{BodyStyle, Server, proof, revoke};
+use kit::oauth::{self, BodyStyle, Server, proof, revoke};
 use kit::platform::{App, Connection, Platform};
 use kit::token::Grant;
 use reqwest::Url;
@@ -21,8 +21,6 @@ const SCOPES: &[&str] =
     &["accounts:read", "lists:read", "lists:write", "profiles:read", "profiles:write", "data-privacy:write"];
 /// Characters of an account's id; real ones have 6.
 const ACCOUNT_CHARS_MAX: usize = 40;
-/// Characters of a code; longer ones are no codes.
-const CODE_CHARS_MAX: usize = 2_048;
 /// The life of a token whose answer does not tell it.
 const LIFE_USUAL: Duration = Duration::from_secs(3_600);
 
@@ -39,22 +37,7 @@ fn server(platform: &Platform) -> Server {
 }
 
 fn app(platform: &Platform) -> Result<&App, Failure> {
-    let absent = || Failure::Refused("Klaviyo's OAuth needs an app: set its client id and secret".to_owned());
-    platform.app.as_ref().ok_or_else(absent)
-}
-
-/// The only value of a parameter.
-fn only<'a>(query: &'a [(String, String)], name: &str) -> Result<Option<&'a str>, Failure> {
-    let mut values = query.iter().filter(|(found, _)| found == name).map(|(_, value)| value.as_str());
-    match (values.next(), values.next()) {
-        (value, None) => Ok(value.filter(|value| !value.is_empty())),
-        _ => Err(Failure::Refused(format!("{name} came twice"))),
-    }
-}
-
-/// Tokens last an hour, whether the answer says so or not.
-fn with_life(grant: Grant) -> Grant {
-    Grant { expires_in: grant.expires_in.or(Some(LIFE_USUAL)), ..grant }
+    oauth::app(platform, "Klaviyo")
 }
 
 /// What a connection can't do without a scope.
@@ -115,20 +98,7 @@ impl Install for KlaviyoInstall {
     }
 
     fn callback(&self, _platform: &Platform, query: &[(String, String)], _now: i64) -> Result<Callback, Failure> {
-        let state = only(query, "state")?;
-        if let Some(error) = only(query, "error")? {
-            let error: String = error.chars().filter(char::is_ascii_graphic).take(60).collect();
-            return Err(Failure::NeedsAuthorization(format!("Klaviyo says {error}")));
-        }
-        let code = only(query, "code")?.filter(|code| code.len() <= CODE_CHARS_MAX);
-        match (code, state) {
-            (Some(code), Some(state)) => Ok(Callback { code: code.into(), state: state.to_owned(), account: None }),
-            _ => Err(Failure::Refused("expected code and state".to_owned())),
-        }
-    }
-
-    fn arrival(&self, _platform: &Platform, _query: &[(String, String)], _now: i64) -> Option<Result<String, Failure>> {
-        None
+        oauth::returned("Klaviyo", query)
     }
 
     async fn exchange(
@@ -140,12 +110,15 @@ impl Install for KlaviyoInstall {
         let (http, app) = (HttpClient::new(platform.allow_private)?, app(platform)?);
         let verifier = proof(app, begun.state)?.verifier.expose_secret().to_owned();
         let extra = [("code_verifier", verifier)];
-        server(platform).exchange(&http, app, (code, begun.redirect_uri), &extra).await.map(with_life)
+        server(platform)
+            .exchange(&http, app, (code, begun.redirect_uri), &extra)
+            .await
+            .map(|grant| grant.lasting(LIFE_USUAL))
     }
 
     async fn refresh(&self, platform: &Platform, _account: &str, refresh: &SecretString) -> Result<Grant, Failure> {
         let http = HttpClient::new(platform.allow_private)?;
-        server(platform).refresh(&http, app(platform)?, refresh, &[]).await.map(with_life)
+        server(platform).refresh(&http, app(platform)?, refresh, &[]).await.map(|grant| grant.lasting(LIFE_USUAL))
     }
 
     async fn identify(&self, connection: &Connection, granted: Option<&[String]>) -> Result<Identified, Failure> {
@@ -193,18 +166,19 @@ mod tests {
         Platform { app: Some(app), ..Platform::default() }
     }
 
-    fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
-    }
-
     #[test]
     fn browsers_are_sent_with_a_challenge_that_follows_from_the_state() {
-        let request = |state| AuthorizeRequest { account: "", redirect_uri: "https://a.mx/cb", state };
+        let request = |state| AuthorizeRequest {
+            account: "",
+            redirect_uri: "https://a.mx/cb",
+            state,
+            settings: &kit::install::NO_SETTINGS,
+        };
         let challenge = |state: &'static str| {
             let url = KlaviyoInstall.authorize(&platform(), &request(state)).unwrap();
             assert!(url.as_str().starts_with("https://www.klaviyo.com/oauth/authorize?"), "{url}");
             let query: Vec<(String, String)> = url.query_pairs().into_owned().collect();
-            let of = |name| only(&query, name).unwrap().unwrap().to_owned();
+            let of = |name| oauth::only(&query, name).unwrap().unwrap().to_owned();
             assert_eq!(
                 (of("response_type").as_str(), of("client_id").as_str(), of("state").as_str()),
                 ("code", "123", state)
@@ -215,17 +189,5 @@ mod tests {
         assert_eq!(challenge("one").len(), 43);
         assert_ne!(challenge("one"), challenge("two"));
         assert!(matches!(KlaviyoInstall.authorize(&Platform::default(), &request("x")), Err(Failure::Refused(_))));
-    }
-
-    #[test]
-    fn what_the_browser_brings_back_is_checked() {
-        let read = |query: &[(&str, &str)]| KlaviyoInstall.callback(&platform(), &pairs(query), 0);
-        let back = read(&[("code", "c"), ("state", "st")]).unwrap();
-        assert_eq!((back.code.expose_secret(), back.state.as_str(), back.account), ("c", "st", None));
-        let no = read(&[("error", "access_denied"), ("state", "st")]);
-        assert!(matches!(no, Err(Failure::NeedsAuthorization(_))));
-        for query in [&[("code", "c")][..], &[("state", "st")], &[("code", "c"), ("code", "d"), ("state", "st")]] {
-            assert!(matches!(read(query), Err(Failure::Refused(_))), "{query:?}");
-        }
     }
 }

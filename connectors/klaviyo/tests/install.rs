@@ -17,7 +17,7 @@ fn role() -> &'static dyn Install {
 }
 
 fn request(state: &str) -> AuthorizeRequest<'_> {
-    AuthorizeRequest { account: "", redirect_uri: BACK, state }
+    AuthorizeRequest { account: "", redirect_uri: BACK, state, settings: &kit::install::NO_SETTINGS }
 }
 
 /// The merchant agrees; what the browser comes back with.

@@ -9,7 +9,7 @@ use kit::http::{HttpClient, Request};
 use kit::install::{
     AuthorizeRequest, Callback, Identified, Install, InstallCapabilities, RefreshReuse, Registered, Way,
 };
-use kit::oauth::{BodyStyle, Server};
+use kit::oauth::{self, BodyStyle, Server};
 use kit::platform::{App, Connection, Platform};
 use kit::token::Grant;
 use reqwest::Url;
@@ -19,9 +19,6 @@ use std::sync::{Mutex, PoisonError};
 
 /// Characters of an account's id.
 const ACCOUNT_CHARS_MAX: usize = 64;
-/// Characters of a code; longer ones are no codes.
-const CODE_CHARS_MAX: usize = 1_024;
-
 /// The install role.
 pub(crate) struct MailchimpInstall;
 
@@ -36,17 +33,7 @@ fn server(platform: &Platform) -> Server {
 }
 
 fn app(platform: &Platform) -> Result<&App, Failure> {
-    let absent = || Failure::Refused("Mailchimp's OAuth needs an app: set its client id and secret".to_owned());
-    platform.app.as_ref().ok_or_else(absent)
-}
-
-/// The only value of a parameter.
-fn only<'a>(query: &'a [(String, String)], name: &str) -> Result<Option<&'a str>, Failure> {
-    let mut values = query.iter().filter(|(found, _)| found == name).map(|(_, value)| value.as_str());
-    match (values.next(), values.next()) {
-        (value, None) => Ok(value.filter(|value| !value.is_empty())),
-        _ => Err(Failure::Refused(format!("{name} came twice"))),
-    }
+    oauth::app(platform, "Mailchimp")
 }
 
 /// Whose the credential is: asked with the first call, whose place follows from the kind of credential.
@@ -128,20 +115,7 @@ impl Install for MailchimpInstall {
     }
 
     fn callback(&self, _platform: &Platform, query: &[(String, String)], _now: i64) -> Result<Callback, Failure> {
-        let state = only(query, "state")?;
-        if let Some(error) = only(query, "error")? {
-            let error: String = error.chars().filter(char::is_ascii_graphic).take(60).collect();
-            return Err(Failure::NeedsAuthorization(format!("Mailchimp says {error}")));
-        }
-        let code = only(query, "code")?.filter(|code| code.len() <= CODE_CHARS_MAX);
-        match (code, state) {
-            (Some(code), Some(state)) => Ok(Callback { code: code.into(), state: state.to_owned(), account: None }),
-            _ => Err(Failure::Refused("expected code and state".to_owned())),
-        }
-    }
-
-    fn arrival(&self, _platform: &Platform, _query: &[(String, String)], _now: i64) -> Option<Result<String, Failure>> {
-        None
+        oauth::returned("Mailchimp", query)
     }
 
     async fn exchange(
@@ -152,10 +126,6 @@ impl Install for MailchimpInstall {
     ) -> Result<Grant, Failure> {
         let http = HttpClient::new(platform.allow_private)?;
         server(platform).exchange(&http, app(platform)?, (code, begun.redirect_uri), &[]).await
-    }
-
-    async fn refresh(&self, _platform: &Platform, _account: &str, _refresh: &SecretString) -> Result<Grant, Failure> {
-        Err(Failure::NeedsAuthorization("Mailchimp's tokens can't be refreshed; connect the account again".to_owned()))
     }
 
     async fn identify(&self, connection: &Connection, _granted: Option<&[String]>) -> Result<Identified, Failure> {
@@ -183,40 +153,23 @@ mod tests {
         Platform { app: Some(app), ..Platform::default() }
     }
 
-    fn query(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
-    }
-
     #[test]
     fn browsers_are_sent_to_the_login_server_without_scopes() {
-        let request = AuthorizeRequest { account: "", redirect_uri: "https://a.mx/cb", state: "st" };
+        let request = AuthorizeRequest {
+            account: "",
+            redirect_uri: "https://a.mx/cb",
+            state: "st",
+            settings: &kit::install::NO_SETTINGS,
+        };
         let url = MailchimpInstall.authorize(&platform(), &request).unwrap();
         assert!(url.as_str().starts_with("https://login.mailchimp.com/oauth2/authorize?"), "{url}");
         let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
         let [response_type, client, redirect, state] =
-            ["response_type", "client_id", "redirect_uri", "state"].map(|name| only(&pairs, name).unwrap());
+            ["response_type", "client_id", "redirect_uri", "state"].map(|name| oauth::only(&pairs, name).unwrap());
         assert_eq!((response_type, client), (Some("code"), Some("123")));
         assert_eq!((redirect, state), (Some("https://a.mx/cb"), Some("st")));
-        assert_eq!(only(&pairs, "scope"), Ok(None));
+        assert_eq!(oauth::only(&pairs, "scope"), Ok(None));
         assert!(matches!(MailchimpInstall.authorize(&Platform::default(), &request), Err(Failure::Refused(_))));
-    }
-
-    #[test]
-    fn what_the_browser_brings_back_is_checked() {
-        let read = |pairs: &[(&str, &str)]| MailchimpInstall.callback(&platform(), &query(pairs), 0);
-        let back = read(&[("code", "c"), ("state", "st")]).unwrap();
-        assert_eq!((back.code.expose_secret(), back.state.as_str(), back.account), ("c", "st", None));
-        let no = read(&[("error", "access_denied"), ("state", "st")]);
-        assert!(matches!(no, Err(Failure::NeedsAuthorization(_))));
-        for pairs in [
-            &[("code", "c")][..],
-            &[("state", "st")],
-            &[("code", ""), ("state", "st")],
-            &[("code", "c"), ("code", "d"), ("state", "st")],
-            &[("code", "c"), ("state", "st"), ("state", "st")],
-        ] {
-            assert!(matches!(read(pairs), Err(Failure::Refused(_))), "{pairs:?}");
-        }
     }
 
     #[test]

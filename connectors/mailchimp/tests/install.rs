@@ -19,7 +19,7 @@ async fn a_code_becomes_a_token_that_never_expires_and_the_account_is_seen() {
     let world = World::start().await;
     let platform = world.platform();
     let redirect_uri = "https://segments.example.com/oauth/mailchimp";
-    let begun = AuthorizeRequest { account: "", redirect_uri, state: "st" };
+    let begun = AuthorizeRequest { account: "", redirect_uri, state: "st", settings: &kit::install::NO_SETTINGS };
     let grant = role().exchange(&platform, &"the-code".into(), &begun).await.unwrap();
     assert_eq!((grant.access.expose_secret(), grant.expires_in), ("oauth-token-1", None));
     assert!(grant.refresh.is_none() && grant.scopes.is_none());

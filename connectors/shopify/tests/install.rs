@@ -20,7 +20,12 @@ fn install() -> &'static dyn Install {
 
 #[test]
 fn the_browser_is_sent_to_the_shop() {
-    let request = AuthorizeRequest { account: SHOP, redirect_uri: "https://segmentd.example/back", state: "s1" };
+    let request = AuthorizeRequest {
+        account: SHOP,
+        redirect_uri: "https://segmentd.example/back",
+        state: "s1",
+        settings: &kit::install::NO_SETTINGS,
+    };
     let mut platform = platform("http://127.0.0.1:1");
     platform.address = None;
     let url = install().authorize(&platform, &request).unwrap();
@@ -91,7 +96,12 @@ async fn codes_and_refresh_tokens_are_exchanged_as_the_platform_wants() {
 }
 
 fn begun(account: &str) -> AuthorizeRequest<'_> {
-    AuthorizeRequest { account, redirect_uri: "https://segmentd.example/back", state: "st" }
+    AuthorizeRequest {
+        account,
+        redirect_uri: "https://segmentd.example/back",
+        state: "st",
+        settings: &kit::install::NO_SETTINGS,
+    }
 }
 
 fn who(domain: &str, scopes: &[&str]) -> Value {

@@ -9,9 +9,7 @@ use kit::install::{
     AuthorizeRequest, Callback, Identified, Install, InstallCapabilities, Posted, RefreshReuse, Registered, Way,
 };
 use kit::platform::{Connection, Platform};
-use kit::token::Grant;
 use reqwest::Url;
-use secrecy::SecretString;
 
 /// The install role.
 pub(crate) struct WooInstall;
@@ -41,26 +39,8 @@ impl Install for WooInstall {
         grant::returned(query)
     }
 
-    fn arrival(&self, _platform: &Platform, _query: &[(String, String)], _now: i64) -> Option<Result<String, Failure>> {
-        None
-    }
-
     fn posted(&self, _platform: &Platform, body: &[u8]) -> Option<Result<Posted, Failure>> {
         Some(grant::posted(body))
-    }
-
-    async fn exchange(
-        &self,
-        _platform: &Platform,
-        _code: &SecretString,
-        _begun: &AuthorizeRequest<'_>,
-    ) -> Result<Grant, Failure> {
-        let why = "the store says yes, but its server never reached us with the key; connect it by a key made there";
-        Err(Failure::Refused(why.to_owned()))
-    }
-
-    async fn refresh(&self, _platform: &Platform, _account: &str, _refresh: &SecretString) -> Result<Grant, Failure> {
-        Err(Failure::NeedsAuthorization("a store's key can't be refreshed; connect the store again".to_owned()))
     }
 
     async fn identify(&self, connection: &Connection, granted: Option<&[String]>) -> Result<Identified, Failure> {

@@ -91,6 +91,39 @@ async fn a_lost_answer_is_asked_for_again_where_the_old_token_is_still_good() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_platform_that_is_down_costs_no_token_that_is_good_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let parts = Parts::open(dir.path()).await;
+    let down = Plan::Fail(Failure::retry("down", None));
+    plan("once-down", "refresh", &[down.clone(), down]);
+    let tokens = with_old_token(&parts, "once", "once-down").await;
+    for _ in 0..2 {
+        assert!(matches!(tokens.current().await, Err(Failure::Retry { .. })));
+    }
+    assert_eq!(tokens.current().await.unwrap().generation, 2);
+    assert_eq!(tokens.status().unwrap().state, TokenState::Fresh);
+    assert!(parts.alerts.list().is_empty());
+    drop(tokens);
+    parts.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_was_lost_is_told_once_the_token_turns_out_to_be_spent() {
+    let dir = tempfile::tempdir().unwrap();
+    let parts = Parts::open(dir.path()).await;
+    plan("once-lost", "refresh", &[Plan::Lose(Failure::retry("no answer", None))]);
+    let tokens = with_old_token(&parts, "once", "once-lost").await;
+    assert!(matches!(tokens.current().await, Err(Failure::Retry { .. })));
+    assert!(matches!(tokens.current().await, Err(Failure::NeedsAuthorization(_))));
+    assert_eq!(tokens.status().unwrap().state, TokenState::Lost);
+    assert_eq!(parts.alerts.list()[0].kind, "authorization");
+    assert!(matches!(tokens.current().await, Err(Failure::NeedsAuthorization(_))), "and it is not shown again");
+    assert_eq!(refreshes("once-lost"), 1);
+    drop(tokens);
+    parts.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_is_still_good_serves_while_the_platform_does_not_answer() {
     let dir = tempfile::tempdir().unwrap();
     let parts = Parts::open(dir.path()).await;

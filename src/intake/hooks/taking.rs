@@ -51,7 +51,11 @@ impl Taking<'_> {
     /// The connections that a delivery is for, those alone whose secrets fit.
     fn targets(&self, token: Option<&str>) -> Result<Vec<Arc<Target>>, Outcome> {
         let (connections, name) = (&self.state.connections, self.connector.name);
-        let found = match token {
+        let unsigned = self.receive.signed_by() == SignedBy::Nobody;
+        if unsigned && !token.is_some_and(|token| connections.is_app_token(name, token)) {
+            return Err(Outcome::UnknownAddress);
+        }
+        let found = match token.filter(|_| !unsigned) {
             Some(token) => vec![connections.by_token(name, token).ok_or(Outcome::UnknownAddress)?],
             None => {
                 let accounts = self.receive.accounts(&self.delivery).into_iter().take(ACCOUNTS_MAX);
@@ -80,6 +84,10 @@ impl Taking<'_> {
     }
 
     fn verify(&self, secrets: &[SecretString], bare: bool) -> Result<(), Outcome> {
+        if self.receive.signed_by() == SignedBy::Nobody {
+            // The address was the right one.
+            return Ok(());
+        }
         if secrets.is_empty() && !bare {
             return Err(Outcome::BadSignature);
         }

@@ -5,9 +5,7 @@ use kit::api::bearer;
 use kit::connector::{Connector, Limits};
 use kit::failure::Failure;
 use kit::http::{Answer, HttpClient, Request};
-use kit::install::{
-    AuthorizeRequest, Callback, Identified, Install, InstallCapabilities, RefreshReuse, Registered, Way,
-};
+use kit::install::{Identified, Install, InstallCapabilities, RefreshReuse, Registered, Way};
 use kit::oauth::{BodyStyle, Server};
 use kit::platform::{Connection, Platform};
 use kit::poll::{Page, Place, Poll, Sink, Stream};
@@ -16,7 +14,7 @@ use kit::signature::{from_hex, hmac_sha256};
 use kit::sync::{Batch, Destination, Refusal, SyncCapabilities};
 use kit::token::Grant;
 use model::{Event, EventKind, Identity, Map, Time, Value as Property};
-use reqwest::{Method, Url};
+use reqwest::Method;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use std::sync::Mutex;
@@ -293,22 +291,6 @@ impl Install for Toy {
 
     fn account(&self, typed: &str) -> Result<String, Failure> {
         Ok(typed.to_owned())
-    }
-
-    fn authorize(&self, _: &Platform, _: &AuthorizeRequest<'_>) -> Result<Url, Failure> {
-        Err(Failure::Refused("not here".to_owned()))
-    }
-
-    fn callback(&self, _: &Platform, _: &[(String, String)], _: i64) -> Result<Callback, Failure> {
-        Err(Failure::Refused("not here".to_owned()))
-    }
-
-    fn arrival(&self, _: &Platform, _: &[(String, String)], _: i64) -> Option<Result<String, Failure>> {
-        None
-    }
-
-    async fn exchange(&self, _: &Platform, _: &SecretString, _: &AuthorizeRequest<'_>) -> Result<Grant, Failure> {
-        Err(Failure::Refused("not here".to_owned()))
     }
 
     async fn refresh(&self, platform: &Platform, account: &str, refresh: &SecretString) -> Result<Grant, Failure> {

@@ -92,7 +92,12 @@ mod tests {
     const BACK: &str = "https://segments.example/oauth/callback/woocommerce";
 
     fn request(redirect_uri: &str) -> AuthorizeRequest<'_> {
-        AuthorizeRequest { account: "shop.example/tienda", redirect_uri, state: "st" }
+        AuthorizeRequest {
+            account: "shop.example/tienda",
+            redirect_uri,
+            state: "st",
+            settings: &kit::install::NO_SETTINGS,
+        }
     }
 
     #[test]
