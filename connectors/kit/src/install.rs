@@ -138,6 +138,12 @@ pub trait Install: Send + Sync {
         begun: &AuthorizeRequest<'_>,
     ) -> Result<Grant, Failure>;
 
+    /// The account that a grant is for, in its one spelling, when the platform says so beside the token. `None` when it
+    /// does not: then [`Install::identify`] finds out.
+    fn granted_account(&self, _grant: &Grant) -> Option<String> {
+        None
+    }
+
     /// A new pair. [`Failure::NeedsAuthorization`] when the platform says that only the merchant can help.
     async fn refresh(&self, platform: &Platform, account: &str, refresh: &SecretString) -> Result<Grant, Failure>;
 
