@@ -5,6 +5,7 @@
 #![warn(missing_docs)]
 #![recursion_limit = "512"]
 
+pub mod brevo;
 mod browser;
 mod daemon;
 pub mod demo;
@@ -14,4 +15,5 @@ pub mod mailchimp;
 pub mod measure;
 pub mod receiver;
 pub mod shopify;
+pub mod tiendanube;
 pub mod woocommerce;

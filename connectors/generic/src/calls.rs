@@ -72,6 +72,7 @@ fn plain(value: &Value) -> Option<String> {
 pub(crate) fn of_platform(platform: &Platform, name: &str) -> Option<String> {
     match name.strip_prefix("operator.") {
         Some(setting) => platform.settings.get(setting).and_then(plain),
+        None if name == "public_url" => Some(platform.public_url.clone()).filter(|url| !url.is_empty()),
         None if name == "client_id" => platform.app.as_ref().map(|app| app.client_id.clone()),
         None => None,
     }
@@ -227,6 +228,7 @@ impl Api<'_> {
                 "token" => Some(token.expose_secret().trim().to_owned()),
                 other => known(self.connection, other),
             };
+            // One without its value is left out, and the platform says what it lacks.
             if let Ok(value) = value.plain(&fill) {
                 request.headers.retain(|(known, _)| known != name);
                 request.headers.push((name.as_str(), value));

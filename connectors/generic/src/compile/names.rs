@@ -13,25 +13,25 @@ pub(super) struct Names {
 const SETTINGS: &[&str] = &["setting.", "operator.", "detail."];
 
 impl Names {
-    pub(super) const ADDRESS: Names = Names { names: &["account", "client_id"], open: SETTINGS };
-    pub(super) const HEADER: Names = Names { names: &["account", "client_id", "token"], open: SETTINGS };
+    pub(super) const ADDRESS: Names = Names { names: &["account", "client_id", "public_url"], open: SETTINGS };
+    pub(super) const HEADER: Names = Names { names: &["account", "client_id", "public_url", "token"], open: SETTINGS };
     pub(super) const AUTHORIZE: Names = Names {
-        names: &["account", "client_id", "state", "redirect_uri", "scopes", "challenge"],
+        names: &["account", "client_id", "public_url", "state", "redirect_uri", "scopes", "challenge"],
         open: &["operator."],
     };
     pub(super) const HOOK: Names =
-        Names { names: &["account", "client_id", "hook_url", "topic", "id", "hook_secret"], open: SETTINGS };
-    pub(super) const FETCH: Names = Names { names: &["account", "client_id", "id"], open: SETTINGS };
+        Names { names: &["account", "client_id", "public_url", "hook_url", "topic", "id", "hook_secret"], open: SETTINGS };
+    pub(super) const FETCH: Names = Names { names: &["account", "client_id", "public_url", "id"], open: SETTINGS };
     pub(super) const STREAM: Names = Names {
-        names: &["account", "client_id", "since", "until", "page", "offset", "cursor", "size"],
+        names: &["account", "client_id", "public_url", "since", "until", "page", "offset", "cursor", "size"],
         open: SETTINGS,
     };
     pub(super) const MEMBER: Names = Names {
-        names: &["account", "client_id", "identifier", "identifiers", "fields"],
+        names: &["account", "client_id", "public_url", "identifier", "identifiers", "fields"],
         open: &["setting.", "operator.", "detail.", "list."],
     };
     pub(super) const MEMBERS: Names = Names {
-        names: &["account", "client_id", "page", "offset", "cursor", "size"],
+        names: &["account", "client_id", "public_url", "page", "offset", "cursor", "size"],
         open: &["setting.", "operator.", "detail.", "list."],
     };
     pub(super) const SIGNED: Names = Names { names: &["body", "timestamp", "url"], open: &["header."] };
