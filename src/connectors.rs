@@ -110,7 +110,12 @@ mod tests {
         write("c.toml", brevo);
         write("d.txt", "not looked at".to_owned());
         let told = described(&[folder.path().to_owned(), shipped.join("brevo.toml")]).unwrap_err().to_string();
-        for wanted in ["a.toml: there is a connector mailchimp already", "b.toml:", "expected 1 to 10000", "connector brevo already"] {
+        for wanted in [
+            "a.toml: there is a connector mailchimp already",
+            "b.toml:",
+            "expected 1 to 10000",
+            "connector brevo already",
+        ] {
             assert!(told.contains(wanted), "{wanted}: {told}");
         }
         assert!(described(&[folder.path().join("none.toml")]).is_err());

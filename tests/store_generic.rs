@@ -179,7 +179,8 @@ async fn a_described_stores_webhooks_and_polls_become_membership() {
     eventually(async || same(world.store.hooked().len(), 13)).await;
     world.store.delete_customer(&email(7));
     eventually(async || {
-        let (status, person) = world.daemon.send(Method::GET, "/workspaces/main/people/email:c7@example.com", Value::Null).await;
+        let (status, person) =
+            world.daemon.send(Method::GET, "/workspaces/main/people/email:c7@example.com", Value::Null).await;
         let city = person["properties"]["city"].clone();
         if status == 404 || city.is_null() { Ok(()) } else { Err(person.to_string()) }
     })
@@ -226,7 +227,8 @@ async fn a_described_list_converges_through_failures_restarts_and_what_others_do
         world.store.cancel(*order);
     }
     world.daemon.start_again().await;
-    let wanted = |without: &[u32]| emails((0..32).filter(|number| ![1, 2].contains(number) && !without.contains(number)));
+    let wanted =
+        |without: &[u32]| emails((0..32).filter(|number| ![1, 2].contains(number) && !without.contains(number)));
     world.mail_holds(wanted(&[])).await;
 
     // Somebody blocks all mail there: found, and they leave by consent.
@@ -280,7 +282,10 @@ fn descriptions_are_checked_and_tried_without_a_daemon() {
     let (_, said, _) = run(&["connector", "test", &tiendanube, "--payload", &order, "--kind", "order"]);
     let said: Value = serde_json::from_str(&said).unwrap();
     assert_eq!(said["events"][0]["event"], "Order Updated", "{said}");
-    assert_eq!(said["events"][1]["identities"], json!(["platform:tiendanube:101", "email:ana@example.com", "cart:tiendanube:order:1"]));
+    assert_eq!(
+        said["events"][1]["identities"],
+        json!(["platform:tiendanube:101", "email:ana@example.com", "cart:tiendanube:order:1"])
+    );
 
     let changes = ["connector", "test", &brevo, "--add", "a@x.mx", "--remove", "b@x.mx", "--setting", "list=42"];
     let (_, said, complaint) = run(&changes);

@@ -1,7 +1,7 @@
 //! JSON of a platform, read so that no digit is lost: every number becomes the text that it is written as.
 //!
-//! Amounts and ids would go through a double otherwise: `12.50` would lose its scale, and of two ids of 17 digits nobody
-//! could tell one from the other. Platforms write the same thing as a number or as text as they please, too.
+//! Amounts and ids would go through a double otherwise: `12.50` would lose its scale, and of two ids of 17 digits
+//! nobody could tell one from the other. Platforms write the same thing as a number or as text as they please, too.
 
 use jmespath::Variable;
 use serde::de::IgnoredAny;
@@ -59,9 +59,11 @@ mod tests {
 
     #[test]
     fn digits_stay_as_they_are_written() {
-        let read = read(r#"{"id": 12345678901234567890123, "total":10.50, "t": "a \"1\" \\", "l": [1,-2e3,true,null]}"#);
+        let read =
+            read(r#"{"id": 12345678901234567890123, "total":10.50, "t": "a \"1\" \\", "l": [1,-2e3,true,null]}"#);
         let text = serde_json::to_string(&read.unwrap()).unwrap();
-        let expected = r#"{"id":"12345678901234567890123","l":["1","-2e3",true,null],"t":"a \"1\" \\","total":"10.50"}"#;
+        let expected =
+            r#"{"id":"12345678901234567890123","l":["1","-2e3",true,null],"t":"a \"1\" \\","total":"10.50"}"#;
         assert_eq!(text, expected);
         assert_eq!(serde_json::to_string(&super::read("7").unwrap()).unwrap(), r#""7""#);
     }

@@ -48,9 +48,8 @@ struct Reading<'a> {
 impl Reading<'_> {
     async fn page(&self, state: &State) -> Result<Came, Failure> {
         let instant = |time: Time| written(time, self.stream.time_format.as_deref());
-        let fill = Fill::default()
-            .maybe("since", state.since.and_then(instant))
-            .maybe("until", state.until.and_then(instant));
+        let fill =
+            Fill::default().maybe("since", state.since.and_then(instant)).maybe("until", state.until.and_then(instant));
         let asked = (&self.stream.path, self.stream.query.as_slice());
         self.stream.pages.read(self.api, asked, (fill, state.place.as_deref())).await
     }

@@ -19,10 +19,10 @@ pub(crate) struct GenericReceive {
 
 /// What a delivery is, beside its body.
 fn of_delivery(delivery: &Delivery<'_>, beside: Option<&Rcvar>) -> Rcvar {
-    let mut fields: BTreeMap<String, Rcvar> =
-        beside.and_then(|beside| beside.as_object().cloned()).unwrap_or_default();
+    let mut fields: BTreeMap<String, Rcvar> = beside.and_then(|beside| beside.as_object().cloned()).unwrap_or_default();
     let text = |text: &str| Rcvar::new(Variable::String(text.to_owned()));
-    let headers = delivery.headers.iter().filter_map(|(name, value)| Some((name.to_string(), text(value.to_str().ok()?))));
+    let headers =
+        delivery.headers.iter().filter_map(|(name, value)| Some((name.to_string(), text(value.to_str().ok()?))));
     fields.insert("header".to_owned(), Rcvar::new(Variable::Object(headers.collect())));
     let query = form_urlencoded::parse(delivery.query.unwrap_or_default().as_bytes());
     let query = query.map(|(name, value)| (name.into_owned(), text(&value)));

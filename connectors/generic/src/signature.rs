@@ -80,7 +80,9 @@ fn message(signature: &Signature, delivery: &Delivery<'_>, timestamp: Option<&st
                 "timestamp" => timestamp.unwrap_or_default().as_bytes(),
                 other => {
                     let name = other.strip_prefix("header.").unwrap_or(other);
-                    header(delivery, name, None).ok_or_else(|| refused("a header that is signed is missing"))?.as_bytes()
+                    header(delivery, name, None)
+                        .ok_or_else(|| refused("a header that is signed is missing"))?
+                        .as_bytes()
                 }
             },
         };

@@ -7,8 +7,7 @@ use form_urlencoded::byte_serialize;
 const CHARS_MAX: usize = 4_000;
 
 /// A template.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[derive(Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Template {
     parts: Vec<Part>,
 }
@@ -33,10 +32,7 @@ pub(crate) struct Nothing(pub(crate) String);
 
 impl Template {
     /// Reads one. `known` says whether a name means something here, else what would.
-    pub(crate) fn read(
-        text: &str,
-        known: &dyn Fn(&str) -> Result<(), String>,
-    ) -> Result<Template, TemplateError> {
+    pub(crate) fn read(text: &str, known: &dyn Fn(&str) -> Result<(), String>) -> Result<Template, TemplateError> {
         if text.chars().count() > CHARS_MAX {
             return Err(TemplateError { offset: 0, why: format!("at most {CHARS_MAX} characters") });
         }
@@ -58,7 +54,10 @@ impl Template {
                         ends
                     });
                     if !closed {
-                        return Err(TemplateError { offset, why: "a { that is not closed; write {{ for the sign".to_owned() });
+                        return Err(TemplateError {
+                            offset,
+                            why: "a { that is not closed; write {{ for the sign".to_owned(),
+                        });
                     }
                     let (name, otherwise) = match inside.split_once('|') {
                         Some((name, otherwise)) => (name.trim().to_owned(), Some(otherwise.to_owned())),
@@ -70,7 +69,12 @@ impl Template {
                     }
                     parts.push(Part::Hole { name, otherwise });
                 }
-                '}' => return Err(TemplateError { offset, why: "a } that opens nothing; write }} for the sign".to_owned() }),
+                '}' => {
+                    return Err(TemplateError {
+                        offset,
+                        why: "a } that opens nothing; write }} for the sign".to_owned(),
+                    });
+                }
                 c => plain.push(c),
             }
         }
@@ -107,11 +111,7 @@ impl Template {
         self.filled(fill, &encoded)
     }
 
-    fn filled(
-        &self,
-        fill: &dyn Fn(&str) -> Option<String>,
-        spell: &dyn Fn(&str) -> String,
-    ) -> Result<String, Nothing> {
+    fn filled(&self, fill: &dyn Fn(&str) -> Option<String>, spell: &dyn Fn(&str) -> String) -> Result<String, Nothing> {
         let mut whole = String::new();
         for part in &self.parts {
             match part {

@@ -153,9 +153,9 @@ fn shown(facts: &Facts) -> Map<String, Value> {
         let who: Vec<String> = identities.iter().map(|one| one.canonical()).collect();
         json!({ "asks": asks, "who": who, "reference": reference })
     });
-    let versions = facts.versions.iter().map(|version| {
-        json!({ "kind": version.thing.kind, "id": version.thing.id, "updated": version.updated.to_string() })
-    });
+    let versions = facts.versions.iter().map(
+        |version| json!({ "kind": version.thing.kind, "id": version.thing.id, "updated": version.updated.to_string() }),
+    );
     Map::from_iter([
         ("events".to_owned(), events.collect()),
         ("fetch".to_owned(), fetch.collect()),

@@ -82,9 +82,15 @@ fn batch(changes: &[(&str, bool)]) -> Batch {
 
 #[tokio::test]
 async fn every_check_passes() -> Result<(), Findings> {
-    let plenty = SimOptions { contacts_per_second: 1_000_000, others_per_hour: 1_000_000, ..SimOptions::default() };
+    let plenty = SimOptions {
+        contacts_per_second: 1_000_000,
+        others_per_hour: 1_000_000,
+        stopped_at: Some(1_790_000_000),
+        ..SimOptions::default()
+    };
     let played = Played { sim: BrevoSim::start(plenty).await.unwrap(), key: Mutex::default() };
-    let new = [("new@example.com", true), ("known@example.com", true), ("m3@example.com", false), ("no@example.com", false)];
+    let new =
+        [("new@example.com", true), ("known@example.com", true), ("m3@example.com", false), ("no@example.com", false)];
     let some = [
         ("new@example.com", true),
         ("known@example.com", true),
@@ -99,7 +105,11 @@ async fn every_check_passes() -> Result<(), Findings> {
             Task::Identify,
             Task::Push(batch(&new)),
             Task::Held,
-            Task::Holds(vec!["m1@example.com".to_owned(), "known@example.com".to_owned(), "who@example.com".to_owned()]),
+            Task::Holds(vec![
+                "m1@example.com".to_owned(),
+                "known@example.com".to_owned(),
+                "who@example.com".to_owned(),
+            ]),
             Task::Poll("contacts", 1_700_000_000),
         ],
         pages: Vec::new(),

@@ -69,7 +69,11 @@ fn everything_that_is_wrong_is_told_at_once() {
 fn of_a_list_what_does_not_fit_is_told() {
     for (from, to, why) in [
         ("body = { emails = \"{identifiers}\" }", "body = { emails = [] }", "a batch needs {identifiers}"),
-        ("done = \"contacts.success || success\"\nfailed = \"contacts.failure || failure\"", "# neither", "expected failed or done"),
+        (
+            "done = \"contacts.success || success\"\nfailed = \"contacts.failure || failure\"",
+            "# neither",
+            "expected failed or done",
+        ),
         ("/contacts/lists/{list.list}/contacts/add", "/contacts/lists/{list.lits}/contacts/add", "did you mean list?"),
         ("next = { by = \"offset\", size = 500 }", "next = { by = \"offset\" }", "expected size"),
         ("[install.api_key]", "", "nobody can connect"),

@@ -40,8 +40,12 @@ async fn sim() -> TiendanubeSim {
 async fn an_order_is_told_with_every_digit_and_for_whom() {
     let sim = sim().await;
     let token = sim.new_token();
-    let order = NewOrder { email: "Ana@Example.com".to_owned(), phone: "11 2665-3230".to_owned(),
-        total: "12345678901234567.89".to_owned(), ..NewOrder::default() };
+    let order = NewOrder {
+        email: "Ana@Example.com".to_owned(),
+        phone: "11 2665-3230".to_owned(),
+        total: "12345678901234567.89".to_owned(),
+        ..NewOrder::default()
+    };
     let id = sim.placed_before(&order, 60);
     let connection = connection(&TIENDANUBE, sim.base(), "271146", fixed(&token));
     let pointer = Pointer { kind: "order".to_owned(), id: id.to_string() };

@@ -27,7 +27,7 @@ impl NewContact {
 impl BrevoSim {
     fn with<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
         let mut world = self.shared.world();
-        world.now += 1;
+        world.tick();
         act(&mut world)
     }
 
@@ -85,7 +85,11 @@ impl BrevoSim {
             for (email, put) in on.iter().map(|one| (one, true)).chain(off.iter().map(|one| (one, false))) {
                 let (id, _) = world.upsert(email);
                 let Some(contact) = world.contacts.get_mut(&id) else { continue };
-                if put { contact.lists.insert(list) } else { contact.lists.remove(&list) };
+                if put {
+                    contact.lists.insert(list)
+                } else {
+                    contact.lists.remove(&list)
+                };
             }
         });
     }
@@ -118,7 +122,8 @@ impl BrevoSim {
     /// The key is taken back; the new one.
     pub fn new_key(&self) -> String {
         self.with(|world| {
-            world.key = format!("xkeysib-{}-new", world.now);
+            world.next_id += 1;
+            world.key = format!("xkeysib-{}-new", world.next_id);
             world.key.clone()
         })
     }

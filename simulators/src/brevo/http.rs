@@ -126,7 +126,7 @@ fn api(shared: &Shared, call: &Call, rest: &[&str]) -> Reply {
 }
 
 fn answer(world: &mut World, call: &Call, rest: &[&str]) -> Reply {
-    world.now += 1;
+    world.tick();
     match (call.method.as_str(), rest) {
         ("GET", ["account"]) => {
             let plan = json!([{"type": "free", "credits": 300}]);

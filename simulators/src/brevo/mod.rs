@@ -1,4 +1,5 @@
-//! Brevo: contacts and lists of one account, by the documented rules of the API v3. It shares no code with the connector.
+//! Brevo: contacts and lists of one account, by the documented rules of the API v3. It shares no code with the
+//! connector.
 
 mod act;
 mod contacts;
@@ -25,6 +26,8 @@ pub struct SimOptions {
     pub contacts_per_second: u32,
     /// Calls of everything else an hour.
     pub others_per_hour: u32,
+    /// The instant at which its clock stands, seconds since the epoch; the machine's clock without one.
+    pub stopped_at: Option<i64>,
     /// Seed of what is drawn.
     pub seed: u64,
 }
@@ -36,6 +39,7 @@ impl Default for SimOptions {
             key: "xkeysib-0123456789abcdef-AbCdEf".to_owned(),
             contacts_per_second: 10,
             others_per_hour: 100,
+            stopped_at: None,
             seed: 1,
         }
     }

@@ -71,9 +71,15 @@ impl Limit {
     }
 }
 
+/// Seconds since the epoch, by the machine.
+fn clock() -> i64 {
+    jiff::Timestamp::now().as_second()
+}
+
 pub(super) struct World {
     pub(super) key: String,
     pub(super) now: i64,
+    stopped_at: Option<i64>,
     pub(super) contacts: BTreeMap<u64, Contact>,
     pub(super) by_email: BTreeMap<String, u64>,
     pub(super) lists: BTreeMap<u64, String>,
@@ -91,7 +97,8 @@ impl World {
     pub(super) fn new(options: &SimOptions) -> World {
         World {
             key: options.key.clone(),
-            now: 1_790_000_000,
+            now: options.stopped_at.unwrap_or_else(clock),
+            stopped_at: options.stopped_at,
             contacts: BTreeMap::new(),
             by_email: BTreeMap::new(),
             lists: BTreeMap::new(),
@@ -103,6 +110,11 @@ impl World {
             refuses: BTreeSet::new(),
             random: options.seed,
         }
+    }
+
+    /// The time is what it is.
+    pub(super) fn tick(&mut self) {
+        self.now = self.stopped_at.unwrap_or_else(clock);
     }
 
     pub(super) fn happens(&mut self, permille: u32) -> bool {

@@ -1,8 +1,8 @@
 //! What happens in the store.
 
-use super::deliver;
-use super::world::{Counters, Delivered, Faults, World, written};
 use super::TiendanubeSim;
+use super::deliver;
+use super::world::{Counters, Delivered, Faults, World, clock, written};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -79,7 +79,7 @@ impl TiendanubeSim {
     fn does<T>(&self, act: impl FnOnce(&mut World) -> (T, Vec<(&'static str, u64)>)) -> T {
         let (done, told) = {
             let mut world = self.shared.world();
-            world.now += 1;
+            world.now = clock();
             act(&mut world)
         };
         for (event, id) in told {
@@ -115,7 +115,9 @@ impl TiendanubeSim {
                 change(order, &now);
                 order["updated_at"] = now.into();
             }
-            ((), vec![(event, id), ("order/updated", id)])
+            let mut told = vec![("order/updated", id)];
+            told.extend((event != "order/updated").then_some((event, id)));
+            ((), told)
         });
     }
 
@@ -129,7 +131,7 @@ impl TiendanubeSim {
 
     /// The money goes back: no event of its own.
     pub fn refund(&self, order: u64) {
-        self.changed(order, "order/edited", |order, _| order["payment_status"] = "refunded".into());
+        self.changed(order, "order/updated", |order, _| order["payment_status"] = "refunded".into());
     }
 
     /// It is cancelled.
@@ -238,7 +240,6 @@ impl TiendanubeSim {
         world.customers = customers.into_iter().filter_map(|one| Some((one["id"].as_u64()?, one))).collect();
         world.hooks.clear();
     }
-
 }
 
 impl World {

@@ -5,10 +5,27 @@ use super::world::{Hook, World, written};
 use serde_json::{Value, json};
 
 const EVENTS: &[&str] = &[
-    "app/uninstalled", "app/suspended", "app/resumed", "order/created", "order/updated", "order/paid", "order/packed",
-    "order/unpacked", "order/fulfilled", "order/cancelled", "order/edited", "order/pending", "order/voided",
-    "order/custom_fields_updated", "customer/created", "customer/updated", "customer/deleted", "product/created",
-    "product/updated", "product/deleted", "domain/updated",
+    "app/uninstalled",
+    "app/suspended",
+    "app/resumed",
+    "order/created",
+    "order/updated",
+    "order/paid",
+    "order/packed",
+    "order/unpacked",
+    "order/fulfilled",
+    "order/cancelled",
+    "order/edited",
+    "order/pending",
+    "order/voided",
+    "order/custom_fields_updated",
+    "customer/created",
+    "customer/updated",
+    "customer/deleted",
+    "product/created",
+    "product/updated",
+    "product/deleted",
+    "domain/updated",
 ];
 
 fn shown(hook: &Hook) -> Value {

@@ -83,7 +83,10 @@ fn refused(world: &mut World, call: &Call, store: &str) -> Option<Reply> {
     let given = [header("authentication"), header("authorization")];
     let good = given.iter().any(|given| token.as_deref() == Some(*given)) && store == world.store.to_string();
     if !good {
-        return Some(Reply::json(401, json!({"code": 401, "message": "Unauthorized", "description": "Invalid access token"})));
+        return Some(Reply::json(
+            401,
+            json!({"code": 401, "message": "Unauthorized", "description": "Invalid access token"}),
+        ));
     }
     if world.faults.unpaid {
         return Some(Reply::json(402, json!({"code": 402, "message": "Payment Required"})));

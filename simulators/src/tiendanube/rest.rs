@@ -9,8 +9,22 @@ const PER_PAGE_MAX: usize = 200;
 const RESULTS_MAX: usize = 10_000;
 /// Parameters that there are.
 const KNOWN: &[&str] = &[
-    "page", "per_page", "updated_at_min", "updated_at_max", "created_at_min", "created_at_max", "status",
-    "payment_status", "shipping_status", "channels", "customer_ids", "since_id", "fields", "q", "aggregates", "app_id",
+    "page",
+    "per_page",
+    "updated_at_min",
+    "updated_at_max",
+    "created_at_min",
+    "created_at_max",
+    "status",
+    "payment_status",
+    "shipping_status",
+    "channels",
+    "customer_ids",
+    "since_id",
+    "fields",
+    "q",
+    "aggregates",
+    "app_id",
 ];
 
 pub(super) fn store(world: &World) -> Reply {
@@ -84,8 +98,7 @@ pub(super) fn list(world: &mut World, call: &Call, kind: &str) -> Result<Reply, 
         return Err(Reply::json(422, json!({"page": ["the limit of 10000 results is exceeded"]})));
     }
     let rows: Vec<Value> = found.into_iter().skip((page - 1) * per_page).take(per_page).cloned().collect();
-    let rows: Vec<Value> =
-        if kind == "orders" { rows.iter().map(|order| whole(world, order)).collect() } else { rows };
+    let rows: Vec<Value> = if kind == "orders" { rows.iter().map(|order| whole(world, order)).collect() } else { rows };
     if rows.is_empty() {
         let last = total.div_ceil(per_page);
         let why = format!("Last page is {last}");

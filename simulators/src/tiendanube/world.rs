@@ -92,7 +92,7 @@ impl World {
     pub(super) fn new(store: u64, options: &SimOptions) -> World {
         World {
             store,
-            now: 1_790_000_000,
+            now: clock(),
             orders: BTreeMap::new(),
             customers: BTreeMap::new(),
             hooks: BTreeMap::new(),
@@ -139,6 +139,11 @@ impl World {
     pub(super) fn wrong(&mut self, what: impl Into<String>) {
         self.counters.wrong.push(what.into());
     }
+}
+
+/// Seconds since the epoch, by the machine.
+pub(super) fn clock() -> i64 {
+    jiff::Timestamp::now().as_second()
 }
 
 /// A time as the platform writes it: the offset without a colon.

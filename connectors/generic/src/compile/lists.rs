@@ -83,10 +83,8 @@ impl Compiler<'_> {
     fn settings_of(&mut self, raw: &file::List, list: &List) {
         let known: Vec<&str> = list.settings.keys().map(String::as_str).collect();
         let change = |change: &Spanned<file::Change>| change.get_ref().path.span();
-        let mut seen: Vec<(std::ops::Range<usize>, Vec<String>)> = vec![
-            (change(&raw.add), list.add.call.of_list()),
-            (change(&raw.remove), list.remove.call.of_list()),
-        ];
+        let mut seen: Vec<(std::ops::Range<usize>, Vec<String>)> =
+            vec![(change(&raw.add), list.add.call.of_list()), (change(&raw.remove), list.remove.call.of_list())];
         if let (Some(call), Some(read)) = (&raw.create, &list.create) {
             seen.push((call.path.span(), read.of_list()));
         }

@@ -264,7 +264,10 @@ impl Compiler<'_> {
         }
         let authorize = self.template(&raw.authorize, Names::AUTHORIZE);
         if !authorize.has("state") {
-            self.wrong(&raw.authorize.span(), "the address needs {state}: without it anybody could end an authorization");
+            self.wrong(
+                &raw.authorize.span(),
+                "the address needs {state}: without it anybody could end an authorization",
+            );
         }
         OAuth {
             authorize,

@@ -19,8 +19,10 @@ impl Names {
         names: &["account", "client_id", "public_url", "state", "redirect_uri", "scopes", "challenge"],
         open: &["operator."],
     };
-    pub(super) const HOOK: Names =
-        Names { names: &["account", "client_id", "public_url", "hook_url", "topic", "id", "hook_secret"], open: SETTINGS };
+    pub(super) const HOOK: Names = Names {
+        names: &["account", "client_id", "public_url", "hook_url", "topic", "id", "hook_secret"],
+        open: SETTINGS,
+    };
     pub(super) const FETCH: Names = Names { names: &["account", "client_id", "public_url", "id"], open: SETTINGS };
     pub(super) const STREAM: Names = Names {
         names: &["account", "client_id", "public_url", "since", "until", "page", "offset", "cursor", "size"],

@@ -61,7 +61,10 @@ impl Compiler<'_> {
         let body = Template::read("{body}", &|_| Ok(())).unwrap_or_default();
         let signed = raw.signed.as_ref().map_or(body, |text| self.template(text, Names::SIGNED));
         if hmac && !signed.has("body") {
-            self.wrong(&raw.scheme.span(), "what is signed has no {body}: whoever knows one delivery could forge others");
+            self.wrong(
+                &raw.scheme.span(),
+                "what is signed has no {body}: whoever knows one delivery could forge others",
+            );
         }
         if let Some(timestamp) = &raw.timestamp {
             let header = format!("header.{}", timestamp.header.get_ref().to_ascii_lowercase());
@@ -72,7 +75,10 @@ impl Compiler<'_> {
                 self.wrong(&timestamp.good_for_s.span(), format!("expected 1 to {GOOD_FOR_MAX_S} seconds"));
             }
         } else if signed.has("timestamp") {
-            self.wrong(&raw.scheme.span(), "{timestamp} is signed, but [receive.signature.timestamp] does not say where it is");
+            self.wrong(
+                &raw.scheme.span(),
+                "{timestamp} is signed, but [receive.signature.timestamp] does not say where it is",
+            );
         }
         let timestamp = raw.timestamp.as_ref().map(|timestamp| Timestamp {
             header: self.header_name(&timestamp.header),

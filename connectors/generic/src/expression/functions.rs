@@ -3,7 +3,9 @@
 use super::decimals::{decimal, of_minor, shifted, sum};
 use super::output::{NUMBER, text};
 use super::{hashes, times};
-use jmespath::functions::{Function, KeysFn, MapFn, MergeFn, NotNullFn, ReverseFn, SortByFn, SortFn, ToArrayFn, TypeFn, ValuesFn};
+use jmespath::functions::{
+    Function, KeysFn, MapFn, MergeFn, NotNullFn, ReverseFn, SortByFn, SortFn, ToArrayFn, TypeFn, ValuesFn,
+};
 use jmespath::{Context, ErrorReason, JmespathError, Rcvar, Runtime, RuntimeError, Variable};
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;

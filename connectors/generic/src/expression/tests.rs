@@ -75,7 +75,7 @@ fn times_come_in_many_forms() {
 #[test]
 fn what_is_wrong_is_told_with_its_place() {
     for (expression, offset, expected) in [
-        ("custmer.", 8, "Unexpected token"),
+        ("custmer.", 8, "Expected identifier"),
         ("lowr(a)", 0, "there is no function lowr; did you mean lower?"),
         ("a || avg(b)", 5, "there is no function avg"),
         ("a == `1`", 5, "write '1'"),

@@ -46,7 +46,8 @@ impl GenericList {
     }
 
     async fn put_on(&self, adds: &[&Change], refused: &mut Refused) -> Result<(), Failure> {
-        let by_name: BTreeMap<&str, &Change> = adds.iter().map(|change| (change.identifier.as_str(), *change)).collect();
+        let by_name: BTreeMap<&str, &Change> =
+            adds.iter().map(|change| (change.identifier.as_str(), *change)).collect();
         let all: Vec<&str> = by_name.keys().copied().collect();
         let Some(look) = &self.list.look else {
             return self.put_on_all(&all, (&by_name, None), refused).await;

@@ -13,11 +13,7 @@ const NAME_CHARS_MAX: usize = 250;
 const FIELDS_MAX: usize = 50;
 
 /// Reads them; what is not described is refused.
-pub(super) fn read(
-    of: &Description,
-    list: &List,
-    given: &Map<String, Value>,
-) -> Result<Map<String, Value>, Failure> {
+pub(super) fn read(of: &Description, list: &List, given: &Map<String, Value>) -> Result<Map<String, Value>, Failure> {
     let known: Vec<&str> = list.settings.keys().map(String::as_str).collect();
     if let Some(name) = given.keys().find(|name| !known.contains(&name.as_str())) {
         let why = format!("{name}: not a setting of a list on {}{}", of.title, nearest(name, &known));
