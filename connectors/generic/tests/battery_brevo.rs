@@ -1,5 +1,7 @@
 //! The battery that every connector is held to, over the description of Brevo.
 
+#[path = "support/contract.rs"]
+mod contract;
 mod support;
 
 use connector_bench::{Battery, Calls, Clock, Double, Findings, Partial, Task};
@@ -143,5 +145,13 @@ async fn whoever_said_no_there_is_not_put_on_and_is_taken_off() {
     assert_eq!(played.sim.members(LIST), ["ana@example.com".to_owned()].into());
     assert_eq!(played.sim.attribute("ana@example.com", "FNAME"), Some(json!("Ana")));
     assert_eq!(list.fields(), ["first_name"]);
-    assert_eq!(played.sim.counters().wrong, Vec::<String>::new());
+    list.push(&batch(&[("ana@example.com", false)])).await.unwrap();
+    list.held(None).await.unwrap();
+    let counters = played.sim.counters();
+    assert_eq!(counters.wrong, Vec::<String>::new());
+    let Some(document) = contract::load() else { return };
+    assert!(counters.seen.len() >= 6, "{:?}", counters.seen);
+    for seen in &counters.seen {
+        contract::check(&document, seen).unwrap();
+    }
 }

@@ -1,6 +1,6 @@
 //! The HTTP server: the key, the limits, and what answers.
 
-use super::world::World;
+use super::world::{SEEN_MAX, Seen, World};
 use super::{Shared, contacts, lists};
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -109,6 +109,11 @@ fn api(shared: &Shared, call: &Call, rest: &[&str]) -> Reply {
     }
     let place = format!("{} {}", call.method, rest.first().copied().unwrap_or_default());
     *world.counters.calls.entry(place).or_default() += 1;
+    if world.counters.seen.len() < SEEN_MAX {
+        let path = rest.iter().map(|segment| (*segment).to_owned()).collect();
+        let (method, query, body) = (call.method.clone(), call.query.clone(), call.body.clone());
+        world.counters.seen.push(Seen { method, path, query, body });
+    }
     if !call.has_type {
         world.wrong("a body without its type");
     }

@@ -8,7 +8,7 @@ mod lists;
 mod world;
 
 pub use act::NewContact;
-pub use world::{Counters, Faults};
+pub use world::{Counters, Faults, Seen};
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -20,9 +20,27 @@ pub struct Faults {
     pub unknown_address: bool,
 }
 
+/// Calls that are remembered.
+pub(super) const SEEN_MAX: usize = 10_000;
+
+/// A call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seen {
+    /// Its method.
+    pub method: String,
+    /// Its path behind `/v3`, in segments, decoded.
+    pub path: Vec<String>,
+    /// Its query.
+    pub query: BTreeMap<String, String>,
+    /// Its body; null for none.
+    pub body: Value,
+}
+
 /// What was counted.
 #[derive(Clone, Debug, Default)]
 pub struct Counters {
+    /// The first calls that had the right key.
+    pub seen: Vec<Seen>,
     /// Calls that were answered, by method and place.
     pub calls: BTreeMap<String, u64>,
     /// Calls beyond the limits.
