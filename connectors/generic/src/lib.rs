@@ -1,8 +1,8 @@
 //! The generic connector: a platform that one file describes, loaded without compiling.
 //!
-//! The file says how deliveries are signed and where they go, what the platform's JSON means, how it is read page by page
-//! and how a list there is kept. What comes of it has the same roles as a connector that is written in code: retries, the
-//! pace, tokens and everything durable are the kit's and the daemon's, never the file's. The form is in
+//! The file says how deliveries are signed and where they go, what the platform's JSON means, how it is read page by
+//! page and how a list there is kept. What comes of it has the same roles as a connector that is written in code:
+//! retries, the pace, tokens and everything durable are the kit's and the daemon's, never the file's. The form is in
 //! docs/generic-connector.md.
 
 #![warn(missing_docs)]

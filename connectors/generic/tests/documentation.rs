@@ -9,7 +9,8 @@ use serde_json::Value;
 /// The blocks of a language, in their order.
 fn blocks(language: &str) -> Vec<String> {
     let page = include_str!("../../../docs/generic-connector.md");
-    let parts = page.split(&format!("```{language}\n")).skip(1);
+    let begins = format!("```{language}\n");
+    let parts = page.split(begins.as_str()).skip(1);
     parts.map(|part| part.split("```").next().unwrap().to_owned()).collect()
 }
 

@@ -54,7 +54,7 @@ async fn an_order_is_told_with_every_digit_and_for_whom() {
     let updated = named(&facts, "Order Updated");
     let shown = format!("{:?}", updated[0]);
     assert!(shown.contains("12345678901234567.89"), "{shown}");
-    assert!(shown.contains("ana@example.com") && shown.contains("+5491126653230"), "{shown}");
+    assert!(shown.contains("ana@example.com") && shown.contains("+541126653230"), "{shown}");
     assert!(shown.contains("\"quantity\": Number(1)") && shown.contains("169164456"), "{shown}");
     assert_eq!((named(&facts, "Order Completed").len(), named(&facts, "Order Refunded").len()), (1, 0));
     assert_eq!(facts.versions[0].thing, pointer);
@@ -78,15 +78,15 @@ async fn a_store_with_more_orders_than_a_query_shows_is_read_in_windows() {
             "created_at": at(second), "updated_at": at(second), "paid_at": at(second),
             "contact_email": format!("c{id}@x.ar"), "products": []})
     };
-    sim.put_orders((1..=14_000).map(order));
+    sim.put_orders((1..=10_400).map(order));
     let connection = connection(&TIENDANUBE, sim.base(), "271146", fixed(&token));
     let mut kept = Kept(Vec::new());
     let place = Place { cursor: None, since: time("2026-11-24T10:00:00Z") };
     TIENDANUBE.poll.unwrap().backfill(&connection, "orders", &place, &mut kept).await.unwrap();
     let told = kept.0.iter().flat_map(|page| named(&page.facts, "Order Completed"));
     let told: BTreeSet<&str> = told.map(|event| event.message_id.as_str()).collect();
-    assert_eq!(told.len(), 14_000);
-    assert_eq!(kept.0[0].progress.unwrap().total, Some(14_000));
+    assert_eq!(told.len(), 10_400);
+    assert_eq!(kept.0[0].progress.unwrap().total, Some(10_400));
     assert_eq!(sim.counters().wrong, Vec::<String>::new());
     // The end is kept: nothing is read twice.
     let calls = sim.counters().calls;

@@ -109,6 +109,7 @@ impl BrevoSim {
         self.with(|world| {
             world.contacts.clear();
             world.by_email.clear();
+            world.next_id = 1;
             world.refuses.clear();
             world.counters = Counters::default();
         });
@@ -122,8 +123,8 @@ impl BrevoSim {
     /// The key is taken back; the new one.
     pub fn new_key(&self) -> String {
         self.with(|world| {
-            world.next_id += 1;
-            world.key = format!("xkeysib-{}-new", world.next_id);
+            world.keys_made += 1;
+            world.key = format!("xkeysib-{}-new", world.keys_made);
             world.key.clone()
         })
     }

@@ -169,11 +169,13 @@ impl TiendanubeSim {
         });
     }
 
-    /// The merchant takes the app out: it is told, and the token is dead.
+    /// The merchant takes the app out: it is told, the token is dead, and its webhooks are gone.
     pub fn uninstall(&self) {
         let id = self.shared.options.client_id.parse().unwrap_or_default();
         deliver::tell(&self.shared, "app/uninstalled", id);
-        self.shared.world().token = None;
+        let mut world = self.shared.world();
+        world.token = None;
+        world.hooks.clear();
     }
 
     /// What goes wrong from now on.

@@ -55,7 +55,8 @@ fn few(elements: usize, offset: usize) -> Result<(), ExprError> {
 fn visit(ast: &Ast, flattened: &mut usize) -> Result<(), ExprError> {
     match ast {
         Ast::Function { offset, name, args } => {
-            arguments(name, args.len(), *offset)?;
+            // The parser tells where the bracket is.
+            arguments(name, args.len(), offset.saturating_sub(name.chars().count()))?;
             args.iter().try_for_each(|arg| visit(arg, flattened))
         }
         Ast::Literal { offset, value } => literal(*offset, value),

@@ -8,8 +8,8 @@ use model::Time;
 /// Seconds and milliseconds since the epoch are told apart by their size: 11 digits of seconds are the year 5138.
 const SECONDS_BELOW: i64 = 100_000_000_000;
 
-/// Reads a time: RFC 3339, with an offset without its colon or none at all (then it is UTC), a space for the `T`; seconds
-/// or milliseconds since the epoch.
+/// Reads a time: RFC 3339, with an offset without its colon or none at all (then it is UTC), a space for the `T`;
+/// seconds or milliseconds since the epoch.
 pub(crate) fn time(text: &str) -> Option<Time> {
     let text = text.trim();
     if let Ok(number) = text.parse::<i64>() {

@@ -13,8 +13,12 @@ use kit::platform::Connection;
 use kit::sync::{Batch, Destination, HeldPage, Refusal, SnapshotPart, SyncCapabilities};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+/// How long it is remembered how people stand, and of how many.
+const SEEN_FOR: Duration = Duration::from_secs(60);
+const SEEN_MAX: usize = 10_000;
 /// Pages of one reading of a whole list.
 const PAGES_MAX: usize = 100_000;
 
@@ -42,7 +46,7 @@ pub(crate) fn connect(
     let connection = setup.connection.clone().ok_or_else(absent)?;
     let settings = settings::read(of, list, &setup.settings)?;
     let fields = settings::fields(list, &settings);
-    Ok(Arc::new(GenericList { of, list, connection, settings, fields }))
+    Ok(Arc::new(GenericList { of, list, connection, settings, fields, seen: Mutex::default() }))
 }
 
 /// A list of a platform.
@@ -53,6 +57,8 @@ pub(crate) struct GenericList {
     settings: Map<String, Value>,
     /// Name there to property here.
     fields: BTreeMap<String, String>,
+    /// How people stood a moment ago: a batch that is made again after a failure goes on where it was.
+    seen: Mutex<BTreeMap<String, (Stands, Instant)>>,
 }
 
 /// How somebody stands at the platform.
@@ -100,11 +106,37 @@ impl GenericList {
         Ok(if held { Stands::Held } else { Stands::Out })
     }
 
-    /// Looks how several stand, some at the same time.
-    async fn look_at(&self, look: &Look, all: &[&str]) -> Result<Vec<(String, Stands)>, Failure> {
+    /// Never held over a call.
+    fn memory(&self) -> MutexGuard<'_, BTreeMap<String, (Stands, Instant)>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remember(&self, identifier: &str, stands: Stands) {
+        let mut memory = self.memory();
+        if memory.len() >= SEEN_MAX {
+            memory.clear();
+        }
+        memory.insert(identifier.to_owned(), (stands, Instant::now()));
+    }
+
+    fn forget(&self, identifier: &str) {
+        self.memory().remove(identifier);
+    }
+
+    fn recalled(&self, identifier: &str) -> Option<Stands> {
+        let memory = self.memory();
+        memory.get(identifier).filter(|(_, at)| at.elapsed() < SEEN_FOR).map(|(stands, _)| stands.clone())
+    }
+
+    /// Looks how several stand, some at the same time; those who were looked at a moment ago not again.
+    async fn look_at(&self, look: &Look, all: &[&str], recalls: bool) -> Result<Vec<(String, Stands)>, Failure> {
         let all: Vec<String> = all.iter().map(|one| (*one).to_owned()).collect();
         let one = |identifier: String| async move {
-            let stands = self.look(look, &identifier).await?;
+            let stands = match self.recalled(&identifier).filter(|_| recalls) {
+                Some(stands) => stands,
+                None => self.look(look, &identifier).await?,
+            };
+            self.remember(&identifier, stands.clone());
             Ok((identifier, stands))
         };
         let at_once = self.of.calls.calls_at_once.max(1);
@@ -156,7 +188,7 @@ impl Destination for GenericList {
     async fn holds(&self, identifiers: &[String]) -> Result<Vec<String>, Failure> {
         if let Some(look) = &self.list.look {
             let all: Vec<&str> = identifiers.iter().map(String::as_str).collect();
-            let stands = self.look_at(look, &all).await?;
+            let stands = self.look_at(look, &all, false).await?;
             let held = |stands: &Stands| matches!(stands, Stands::Held | Stands::Barred { held: true, .. });
             return Ok(stands.into_iter().filter(|(_, one)| held(one)).map(|(one, _)| one).collect());
         }

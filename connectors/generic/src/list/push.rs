@@ -34,6 +34,7 @@ impl GenericList {
     /// Takes people off. Whoever is not there is as asked.
     async fn take_off(&self, removes: &[&str], refused: &mut Refused) -> Result<(), Failure> {
         let change = &self.list.remove;
+        removes.iter().for_each(|one| self.forget(one));
         for part in removes.chunks(change.batch.max(1)) {
             let left = self.change(change, part).await?;
             for (identifier, reason) in left {
@@ -53,7 +54,7 @@ impl GenericList {
             return self.put_on_all(&all, (&by_name, None), refused).await;
         };
         let (mut out, mut barred) = (Vec::new(), Vec::new());
-        for (identifier, stands) in self.look_at(look, &all).await? {
+        for (identifier, stands) in self.look_at(look, &all, true).await? {
             match stands {
                 Stands::Held => {}
                 Stands::Out => out.push(identifier),
@@ -79,6 +80,8 @@ impl GenericList {
         let change = &self.list.add;
         for part in all.chunks(change.batch.max(1)) {
             let left = self.change(change, part).await?;
+            part.iter().for_each(|one| self.remember(one, Stands::Held));
+            left.iter().for_each(|(one, _)| self.forget(one));
             for (identifier, reason) in left {
                 let stands = match look {
                     Some(look) => self.look(look, &identifier).await?,
@@ -109,7 +112,10 @@ impl GenericList {
         let fields = by_name.get(identifier).map(|change| self.sent(change)).unwrap_or_default();
         let fill = self.fill().with("identifier", identifier).whole("fields", Value::Object(fields));
         match self.api().make(call, &fill).await {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                self.remember(identifier, Stands::Held);
+                Ok(())
+            }
             Err(Denied { failure: Failure::Refused(why), .. }) => {
                 refused.insert(identifier.to_owned(), why);
                 Ok(())
