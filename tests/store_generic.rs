@@ -304,5 +304,5 @@ async fn a_wrong_description_keeps_the_daemon_from_starting_and_says_where() {
     assert_eq!(daemon.ended(Duration::from_secs(30)).await, Some(1));
     let log = daemon.log();
     assert!(log.contains("connections.described") && log.contains("brevo.toml:"), "{log}");
-    assert!(log.contains("did you mean identifiers?"), "{log}");
+    assert!(log.contains("did you mean identifier"), "{log}");
 }
