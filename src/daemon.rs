@@ -50,6 +50,9 @@ pub enum DaemonError {
     /// Settings.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// Descriptions of platforms.
+    #[error("connections.described: {0}")]
+    Described(#[from] crate::connectors::DescribedError),
     /// Store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -186,7 +189,7 @@ fn build(config: &Config, stop: &CancellationToken) -> Result<Parts, DaemonError
     }
     control.bootstrap(&data.dir.join(ADMIN_KEY_FILE))?;
     let settings = ConnectionSettings {
-        connectors: crate::connectors::CONNECTORS,
+        connectors: crate::connectors::begin(&config.connections.described)?,
         public_url: config.listen.public_url.clone(),
         addresses: config.connections.addresses.clone(),
         connector_settings: config.connections.settings.clone(),

@@ -3,7 +3,7 @@
 use clap::Parser;
 use segmentd::cli::offline::{self, told};
 use segmentd::cli::target::Target;
-use segmentd::cli::{Cli, StoreTask, Task, apply, client, connections, definitions, import, show};
+use segmentd::cli::{Cli, StoreTask, Task, apply, client, connections, definitions, descriptions, import, show};
 use segmentd::config::{self, Config};
 use segmentd::store::compact;
 use segmentd::{daemon, ops};
@@ -63,6 +63,7 @@ async fn run(cli: Cli) -> Result<ExitCode, String> {
         Some(Task::Bench(bench)) => segmentd::bench::run(bench).await,
         Some(Task::Backup { out, target }) => told(client::backup(&target, &out).await),
         Some(Task::Segments { task, target }) => told(client::segments(&target, task.as_ref()).await),
+        Some(Task::Connector(task)) => descriptions::run(&task).and_then(|text| told(show::line(&text))),
         Some(Task::Definition(task)) => told(definitions::check(&task)),
         Some(Task::Apply { args, target }) => told(apply::apply(&target, &args).await),
         Some(Task::ExportSegments { dir, target }) => told(apply::export(&target, &dir).await),

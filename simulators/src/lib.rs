@@ -5,6 +5,7 @@
 #![warn(missing_docs)]
 #![recursion_limit = "512"]
 
+pub mod brevo;
 mod browser;
 mod daemon;
 pub mod demo;
@@ -15,4 +16,5 @@ pub mod measure;
 pub mod mercadolibre;
 pub mod receiver;
 pub mod shopify;
+pub mod tiendanube;
 pub mod woocommerce;

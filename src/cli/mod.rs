@@ -4,6 +4,7 @@ pub mod apply;
 pub mod client;
 pub mod connections;
 pub mod definitions;
+pub mod descriptions;
 pub mod difference;
 pub mod import;
 pub mod offline;
@@ -149,6 +150,9 @@ pub enum Task {
         #[command(flatten)]
         target: Target,
     },
+    /// Descriptions of platforms (docs/generic-connector.md): check, test.
+    #[command(subcommand)]
+    Connector(descriptions::DescriptionTask),
     /// Exports that answer a customer's request to see what is known: list, show, delete.
     Export {
         /// What to do; without it they are listed.

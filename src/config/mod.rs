@@ -146,6 +146,8 @@ pub struct ConnectionsConfig {
     pub poll_schedule: String,
     /// A cron expression, seconds first, UTC.
     pub register_schedule: String,
+    /// Files, or folders of files, that describe further platforms.
+    pub described: Vec<PathBuf>,
     /// By connector.
     pub addresses: BTreeMap<String, String>,
     /// By connector, in its own words.
@@ -289,8 +291,12 @@ impl Config {
         for (key, schedule) in schedules {
             crate::schedule::check(schedule).map_err(|why| wrong(key, why))?;
         }
+        let described = crate::connectors::described(&self.connections.described);
+        let described = described.map_err(|why| wrong("described", why.to_string()))?;
+        let is_described = |name: &str| described.iter().any(|one| one.name() == name);
+        let compiled = |name: &str| crate::connectors::CONNECTORS.iter().find(|one| one.name == name);
         for (connector, address) in &self.connections.addresses {
-            let known = crate::connectors::find(connector).is_some_and(|one| one.install.is_some());
+            let known = is_described(connector) || compiled(connector).is_some_and(|one| one.install.is_some());
             if !known || !address.contains("://") || address.ends_with('/') {
                 let why =
                     "expected connectors with addresses such as http://127.0.0.1:4010, without a slash at the end";
@@ -299,7 +305,7 @@ impl Config {
         }
         let named = self.connections.settings.keys().map(|connector| ("settings", connector));
         for (key, connector) in named.chain(self.connections.senders.keys().map(|connector| ("senders", connector))) {
-            if crate::connectors::find(connector).is_none() {
+            if !is_described(connector) && compiled(connector).is_none() {
                 return Err(wrong(key, format!("there is no connector {connector:?}")));
             }
         }

@@ -115,7 +115,13 @@ pub(super) async fn finish(
         Some(grant) => Ok(grant),
         None => install.exchange(&platform, &code, &begun).await,
     };
-    connections.granted(&wanted, &account, &grant.map_err(ConnectError::Platform)?).await?;
+    let grant = grant.map_err(ConnectError::Platform)?;
+    let account = match install.granted_account(&grant) {
+        Some(granted) if !account.is_empty() && granted != account => return Err(ConnectError::OtherAccount),
+        Some(granted) => granted,
+        None => account,
+    };
+    connections.granted(&wanted, &account, &grant).await?;
     Ok(wanted.id)
 }
 

@@ -3,7 +3,7 @@
 use super::commands::{CommandError, Parked};
 use super::service::SyncService;
 use super::settings::SyncSettings;
-use crate::connectors::{CONNECTORS, find};
+use crate::connectors::{all, find};
 use kit::connector::DestinationSetup;
 use kit::sync::Destination;
 use model::{ListId, WorkspaceId};
@@ -24,7 +24,7 @@ impl DestinationConfig {
     /// Makes the destination, or says what is wrong with the config. Sends nothing.
     pub fn connect(&self) -> Result<Arc<dyn Destination>, CommandError> {
         let Some(role) = find(&self.connector).and_then(|connector| connector.sync) else {
-            let known: Vec<&str> = CONNECTORS.iter().filter(|one| one.sync.is_some()).map(|one| one.name).collect();
+            let known: Vec<&str> = all().iter().filter(|one| one.sync.is_some()).map(|one| one.name).collect();
             let why = format!("no connector {:?} keeps lists; there is {}", self.connector, known.join(", "));
             return Err(CommandError::BadSetting(why));
         };

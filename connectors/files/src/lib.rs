@@ -23,6 +23,6 @@ pub const CONNECTOR: Connector = Connector {
         identifies: Identifies::AsSet,
         consent: None,
         capabilities: sync::CAPABILITIES,
-        connect: sync::connect,
+        connect: &sync::connect,
     }),
 };

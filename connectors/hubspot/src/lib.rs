@@ -29,6 +29,6 @@ pub const CONNECTOR: Connector = Connector {
         // A list of a CRM is for anything, and HubSpot itself mails nobody who opted out.
         consent: None,
         capabilities: sync::CAPABILITIES,
-        connect: sync::connect,
+        connect: &sync::connect,
     }),
 };

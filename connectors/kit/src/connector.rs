@@ -10,6 +10,7 @@ use crate::receive::Receive;
 use crate::sync::{Destination, SyncCapabilities};
 use model::Channel;
 use secrecy::SecretString;
+use std::fmt;
 use std::sync::Arc;
 
 /// What is registered of a connector: one line in the daemon.
@@ -56,8 +57,11 @@ pub enum Identifies {
     Customer,
 }
 
+/// Makes a destination of what an operator gave; says what is wrong with it. Sends nothing.
+pub type Connect = dyn Fn(&DestinationSetup) -> Result<Arc<dyn Destination>, Failure> + Send + Sync;
+
 /// The role of keeping external lists.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct SyncRole {
     /// By what its lists know their members.
     pub identifies: Identifies,
@@ -65,8 +69,19 @@ pub struct SyncRole {
     pub consent: Option<Channel>,
     /// What its destinations can do.
     pub capabilities: SyncCapabilities,
-    /// Makes a destination; says what is wrong with the setup. Sends nothing.
-    pub connect: fn(&DestinationSetup) -> Result<Arc<dyn Destination>, Failure>,
+    /// Makes one: a function, or what knows more than a function can (a description that was loaded).
+    pub connect: &'static Connect,
+}
+
+impl fmt::Debug for SyncRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let SyncRole { identifies, consent, capabilities, connect: _ } = self;
+        f.debug_struct("SyncRole")
+            .field("identifies", identifies)
+            .field("consent", consent)
+            .field("capabilities", capabilities)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What an operator gives to reach a destination. Its `Debug` shows no secret.

@@ -163,6 +163,12 @@ pub trait Install: Send + Sync {
         Err(Failure::Refused(NOTHING_POSTED.to_owned()))
     }
 
+    /// The account that a grant is for, in its one spelling, when the platform says so beside the token. `None` when it
+    /// does not: then [`Install::identify`] finds out.
+    fn granted_account(&self, _grant: &Grant) -> Option<String> {
+        None
+    }
+
     /// A new pair. [`Failure::NeedsAuthorization`] when the platform says that only the merchant can help, and of
     /// platforms whose tokens and keys stay as they are: there is nothing to refresh.
     async fn refresh(&self, _platform: &Platform, _account: &str, _refresh: &SecretString) -> Result<Grant, Failure> {

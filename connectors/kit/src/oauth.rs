@@ -348,6 +348,8 @@ async fn call(
     let answer = http.send(sent).await.map_err(Transport)?;
     let refused = matches!(answer.status, 400 | 401 | 403);
     let (status, body) = match answer.status {
+        // Some refuse with 200.
+        200..=299 if is_error(&answer) => (400, answer.body),
         // The crate takes 200 alone.
         200..=299 => (200, answer.body),
         _ if refused && (!is_error(&answer) || says(&answer, dead)) => (answer.status, plain_refusal(&answer, dead)),

@@ -31,6 +31,6 @@ pub const CONNECTOR: Connector = Connector {
         identifies: Identifies::Email,
         consent: Some(Channel::Email),
         capabilities: sync::CAPABILITIES,
-        connect: sync::connect,
+        connect: &sync::connect,
     }),
 };

@@ -36,7 +36,7 @@ pub const CONNECTOR: Connector = Connector {
         // A tag mails nobody; whoever mails by it asks for consent there.
         consent: None,
         capabilities: sync::CAPABILITIES,
-        connect: sync::connect,
+        connect: &sync::connect,
     }),
 };
 

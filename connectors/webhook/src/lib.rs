@@ -26,6 +26,6 @@ pub const CONNECTOR: Connector = Connector {
         identifies: Identifies::AsSet,
         consent: None,
         capabilities: sync::CAPABILITIES,
-        connect: sync::connect,
+        connect: &sync::connect,
     }),
 };
