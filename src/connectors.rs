@@ -8,6 +8,7 @@ pub const CONNECTORS: &[Connector] = &[
     connector_hubspot::CONNECTOR,
     connector_klaviyo::CONNECTOR,
     connector_mailchimp::CONNECTOR,
+    connector_mailman::CONNECTOR,
     connector_shopify::CONNECTOR,
     connector_webhook::CONNECTOR,
     connector_woocommerce::CONNECTOR,
