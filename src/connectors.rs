@@ -10,6 +10,7 @@ pub const CONNECTORS: &[Connector] = &[
     connector_mailchimp::CONNECTOR,
     connector_mailman::CONNECTOR,
     connector_shopify::CONNECTOR,
+    connector_vendure::CONNECTOR,
     connector_webhook::CONNECTOR,
     connector_woocommerce::CONNECTOR,
 ];

@@ -1,4 +1,5 @@
-//! A list against a core: what is added, what is refused and why, what is read back, and what a list that is gone means.
+//! A list against a core: what is added, what is refused and why, what is read back, and what a list that is gone
+//! means.
 
 mod support;
 
