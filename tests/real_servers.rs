@@ -253,6 +253,9 @@ async fn polls_fill_gaps(world: &mut World) {
     world.leaves("lost0");
     world.killed(sections("* * * * * *", "")).await;
     world.holds("what no message told is found by polls").await;
+    // As it starts, the daemon looks what is registered, and mends it.
+    assert!(world.store.hook().await.is_some());
+    world.store.lose_hook().await;
     let later = world.buys("lost2").await;
     world.holds("and what comes after").await;
     world.store.refunds(&later).await;
@@ -269,8 +272,10 @@ async fn polls_fill_gaps(world: &mut World) {
 
     world.killed(sections("", "* * * * * *")).await;
     eventually(async || world.store.hook().await.map(drop).ok_or_else(|| "no address".to_owned())).await;
+    world.store.lose_hook().await;
+    eventually(async || world.store.hook().await.map(drop).ok_or_else(|| "no address".to_owned())).await;
     world.buys("mended").await;
-    world.holds("the plugin's address is set again, and messages come").await;
+    world.holds("the plugin's address is set again as often as it is lost, and messages come").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
