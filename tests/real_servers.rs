@@ -1,4 +1,4 @@
-//! From orders in a real store to a real mailing list: Vendure and GNU Mailman as they are, the real binary between them.
+//! From orders in a real store to a real mailing list: Vendure and GNU Mailman as they are, the real binary between.
 //!
 //! Orders are placed through the store's shop API, as its customers place them; who is a member is read from Mailman's
 //! own REST API. Runs by `make test-real`.

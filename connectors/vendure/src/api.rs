@@ -131,7 +131,7 @@ fn judge<T: DeserializeOwned>(answer: Answer) -> Result<T, Denied> {
             404 => return Err(Failure::retry("status 404 where the admin API should be", None).into()),
             _ => answer.success()?,
         };
-        return Err(answer.json::<Value>().err().unwrap_or_else(|| not_graphql()).into());
+        return Err(answer.json::<Value>().err().unwrap_or_else(not_graphql).into());
     };
     match (body.errors.first(), body.data) {
         (Some(told), _) if told.extensions.code == "GRAPHQL_VALIDATION_FAILED" => Err(Denied::Unknown(told.text())),
