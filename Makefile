@@ -1,6 +1,6 @@
 # Everything that is needed besides Rust, Node.js and Python is set up by the targets themselves.
 
-.PHONY: demo test sdks soak bench compare
+.PHONY: demo test test-real sdks soak bench compare
 
 demo: target/shop/node_modules/complete
 	cargo build --release --bin segmentd
@@ -9,6 +9,13 @@ demo: target/shop/node_modules/complete
 
 test: sdks
 	cargo test --workspace
+
+# Against servers that are no doubles: a Vendure store (npm) and a Mailman core (PyPI), processes of their own on loopback.
+test-real: target/real/store/node_modules/complete target/real/core/venv/complete
+	SEGMENTD_REAL=1 cargo test -p segmentd --test real_servers -- --nocapture
+
+target/real/store/node_modules/complete: tests/real/package.json
+target/real/core/venv/complete: tests/real/requirements.txt
 
 # The SDKs and the browser that the tests run.
 sdks: target/sdk/node_modules/complete target/sdk/venv/complete
@@ -24,9 +31,12 @@ target/%/node_modules/complete:
 	touch $@
 
 target/sdk/venv/complete: tests/sdk/requirements.txt
-	rm -rf target/sdk/venv
-	python3 -m venv target/sdk/venv || { echo "on Debian: apt-get install python3-venv" >&2; exit 1; }
-	target/sdk/venv/bin/pip install --quiet --disable-pip-version-check -r $<
+
+target/%/venv/complete:
+	rm -rf target/$*/venv
+	mkdir -p target/$*
+	python3 -m venv target/$*/venv || { echo "on Debian: apt-get install python3-venv" >&2; exit 1; }
+	target/$*/venv/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
 # As many random worlds as SEGMENTD_WORLDS says: engine against oracle; and as many kills of the daemon

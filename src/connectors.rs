@@ -12,7 +12,9 @@ pub const CONNECTORS: &[Connector] = &[
     connector_klaviyo::CONNECTOR,
     connector_mailchimp::CONNECTOR,
     connector_mercadolibre::CONNECTOR,
+    connector_mailman::CONNECTOR,
     connector_shopify::CONNECTOR,
+    connector_vendure::CONNECTOR,
     connector_webhook::CONNECTOR,
     connector_woocommerce::CONNECTOR,
 ];

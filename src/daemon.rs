@@ -181,7 +181,7 @@ fn build(config: &Config, stop: &CancellationToken) -> Result<Parts, DaemonError
     let sink = Arc::clone(&sync) as Arc<dyn crate::shard::api::EffectSink>;
     let shards = Arc::new(Shards::open(db.clone(), shard_options(config), Arc::clone(&clock), sink, told)?);
     let core = Arc::clone(&shards) as Arc<dyn Core>;
-    sync.ask_people(Arc::new(CorePeople(Arc::downgrade(&core))));
+    sync.ask_people(Arc::new(CorePeople(Arc::downgrade(&core), Arc::clone(&clock))));
     let control = Arc::new(Control::open(db.clone(), Vault::open(&config.master_key_file())?)?);
     match control.reseal()? {
         0 => {}

@@ -5,7 +5,7 @@ mod sync_support;
 use kit::failure::Failure;
 use model::{ListId, ListMode, WorkspaceId};
 use segmentd::shard::api::QueryError;
-use segmentd::sync::{ListCommand, ListState, People, SyncSettings};
+use segmentd::sync::{Departure, ListCommand, ListState, People, SyncSettings};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -335,6 +335,10 @@ impl People for Names {
             return Err(QueryError::Unavailable("not yet".to_owned()));
         }
         Ok(names.iter().map(|name| (name.clone(), format!("{name} of {person}"))).collect())
+    }
+
+    async fn left(&self, _: &WorkspaceId, left: Vec<Departure>) -> Result<(), QueryError> {
+        unreachable!("nobody leaves here: {left:?}")
     }
 }
 

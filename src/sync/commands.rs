@@ -179,11 +179,14 @@ impl SyncService {
                 ListCommand::ConfirmBrake => {
                     list.brake.release();
                     list.record.removals_held = None;
+                    if list.reads.leaving.confirm() {
+                        list.ask_comparison(Compare::Due);
+                    }
                 }
                 ListCommand::Start => list.record.started = true,
                 ListCommand::Snapshot => list.want_snapshot()?,
                 ListCommand::Resend => {
-                    list.send_all_again()?;
+                    list.put_back_or_keep()?;
                     list.want_snapshot()?;
                 }
                 ListCommand::Retry => list.reads.next_try = None,

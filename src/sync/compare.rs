@@ -4,6 +4,8 @@
 //! since the pages of a list that moves may leave somebody out. What we sent ourselves so lately that the read may
 //! have missed it is left to the next comparison.
 
+use super::drift::Seen;
+use super::leaving::Gone;
 use super::record::{Compare, Confirmed, Member};
 use super::service::{Slot, SyncService};
 use super::settings::ListState;
@@ -40,6 +42,8 @@ enum Stage {
     Books,
     /// Those who were missing are asked for again.
     Asking(Vec<String>),
+    /// Those who left by themselves are told of.
+    Leaving,
 }
 
 /// A comparison that is under way.
@@ -52,6 +56,8 @@ struct Comparison {
     /// Marks of everybody who is there.
     held: Vec<u64>,
     strangers: u64,
+    /// Who left by themselves.
+    gone: Gone,
     stage: Stage,
 }
 
@@ -212,11 +218,12 @@ impl Comparison {
             limit: begun.checked_sub(list.lag()),
             held: Vec::new(),
             strangers: 0,
+            gone: Gone::default(),
             stage: Stage::Pages(None),
         })
     }
 
-    async fn advance(&mut self, service: &SyncService, slot: &Arc<Slot>, pace: &Pace) -> Result<Moved, Stopped> {
+    async fn advance(&mut self, service: &Arc<SyncService>, slot: &Arc<Slot>, pace: &Pace) -> Result<Moved, Stopped> {
         match &self.stage {
             Stage::Pages(after) => {
                 let after = after.clone();
@@ -246,10 +253,15 @@ impl Comparison {
                 if let Stage::Asking(missing) = &mut self.stage {
                     missing.drain(..asked.len());
                     if missing.is_empty() {
-                        self.locked(slot)?.compared(self.begun, self.strangers)?;
-                        return Ok(Moved::Ended);
+                        self.stage = Stage::Leaving;
                     }
                 }
+            }
+            Stage::Leaving => {
+                drop(self.locked(slot)?);
+                service.heed_leaving(slot, &mut self.gone).await?;
+                self.locked(slot)?.compared(self.begun, self.strangers)?;
+                return Ok(Moved::Ended);
             }
         }
         Ok(Moved::On)
@@ -268,17 +280,19 @@ impl Comparison {
             let mut list = self.locked(slot)?;
             for identifier in part {
                 self.held.push(list.reads.recent.mark(identifier));
-                self.strangers += u64::from(list.observe(identifier, true, self.limit)?);
+                self.strangers += u64::from(list.observe(identifier, true, self.limit)? == Seen::Stranger);
             }
         }
         Ok(())
     }
 
     /// These were asked for again.
-    fn heed(&self, slot: &Slot, asked: &[String], there: &[String]) -> Result<(), Stopped> {
+    fn heed(&mut self, slot: &Slot, asked: &[String], there: &[String]) -> Result<(), Stopped> {
         let mut list = self.locked(slot)?;
         for identifier in asked {
-            list.observe(identifier, there.contains(identifier), self.limit)?;
+            if list.observe(identifier, there.contains(identifier), self.limit)? == Seen::Left {
+                self.gone.found(identifier, list.member(identifier)?.sequence);
+            }
         }
         Ok(())
     }
@@ -288,32 +302,36 @@ impl Comparison {
         let (held, slot, limit) = (std::mem::take(&mut self.held), Arc::clone(slot), self.limit);
         let looked = service.workers.spawn_blocking(move || missing(&held, &slot, limit));
         let found = looked.await.map_err(|why| StoreError::Unreadable { what: "list", why: why.to_string() })?;
-        Ok(found?)
+        let (missing, unasked) = found?;
+        self.gone.unasked = unasked;
+        Ok(missing)
     }
 }
 
-/// Members that were on no page and may be there by what we believe, at most [`ASK_MAX`]. Looks at some, and lets
-/// others have the list in between.
-fn missing(held: &[u64], slot: &Slot, limit: Option<Instant>) -> Result<Vec<String>, StoreError> {
-    let (mut missing, mut after) = (Vec::new(), None::<String>);
+/// Members that were on no page and may be there by what we believe, at most [`ASK_MAX`], and how many more seem to
+/// have left by themselves. Looks at some, and lets others have the list in between.
+fn missing(held: &[u64], slot: &Slot, limit: Option<Instant>) -> Result<(Vec<String>, u64), StoreError> {
+    let (mut missing, mut unasked, mut after) = (Vec::new(), 0, None::<String>);
     loop {
         // A lock that is let go and taken again at once is nobody else's in between.
         std::thread::sleep(LET_OTHERS);
         let mut list = slot.lock();
         let some = list.entries_after(after.as_deref()).take(LOOK_AT_ONCE);
         let some: Vec<(String, Member)> = some.collect::<Result<_, _>>()?;
-        let Some((last, _)) = some.last() else { return Ok(missing) };
+        let Some((last, _)) = some.last() else { return Ok((missing, unasked)) };
         after = Some(last.clone());
         for (identifier, member) in some {
             if held.binary_search(&list.reads.recent.mark(&identifier)).is_ok() {
                 continue;
             }
             match member.confirmed {
-                Confirmed::Out => {
+                Confirmed::Out | Confirmed::Left => {
                     list.observe(&identifier, false, limit)?;
                 }
                 _ if list.is_unsettled(&identifier, limit) => {}
                 _ if missing.len() < ASK_MAX => missing.push(identifier),
+                // The next comparison asks for them.
+                Confirmed::In if list.has_left(&member) => unasked += 1,
                 _ => list.doubt(&identifier, limit)?,
             }
         }

@@ -1,5 +1,6 @@
 //! What a read of the destination's members means for what we believe of them.
 
+use super::leaving::Leaving;
 use super::list::{List, Over};
 use super::recent::Recent;
 use super::record::{Compare, Confirmed, DRIFT, Member};
@@ -26,6 +27,8 @@ pub(super) struct Reads {
     pub(super) finding: bool,
     /// Marks of members that were found to differ and do so still.
     differing: BTreeSet<u64>,
+    /// Those who left by themselves.
+    pub(super) leaving: Leaving,
     /// Members there that are none of ours, at the last comparison.
     pub(super) strangers: u64,
     /// Failed reads in a row.
@@ -47,6 +50,7 @@ impl Reads {
             repaired: 0,
             finding: false,
             differing: BTreeSet::new(),
+            leaving: Leaving::default(),
             strangers: 0,
             failures: 0,
             error: None,
@@ -78,6 +82,17 @@ impl Reads {
     }
 }
 
+/// Who was seen, or not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Seen {
+    /// One of ours, or nobody whom we know.
+    Known,
+    /// One who is there and none of ours.
+    Stranger,
+    /// One who was a member and left: nothing is changed for them yet.
+    Left,
+}
+
 /// What becomes of a member when the destination was seen to hold it or not.
 enum Verdict {
     /// It is as we believed, or it was not known and is now.
@@ -86,6 +101,8 @@ enum Verdict {
     Differs(Member),
     /// It is there and none of ours.
     Stranger,
+    /// It is not there, and we did not remove it.
+    Left,
 }
 
 impl List {
@@ -147,19 +164,20 @@ impl List {
         under_way || self.reads.recent.is_since(identifier, limit)
     }
 
-    /// The destination was seen to hold an identifier, or not to. True for one that is none of ours.
+    /// The destination was seen to hold an identifier, or not to.
     pub(super) fn observe(
         &mut self,
         identifier: &str,
         there: bool,
         limit: Option<Instant>,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Seen, StoreError> {
         if self.is_unsettled(identifier, limit) {
-            return Ok(false);
+            return Ok(Seen::Known);
         }
         let before = self.member(identifier)?;
         let (after, differs) = match self.verdict(&before, there) {
-            Verdict::Stranger => return Ok(true),
+            Verdict::Stranger => return Ok(Seen::Stranger),
+            Verdict::Left => return Ok(Seen::Left),
             Verdict::As(after) => (after, false),
             Verdict::Differs(after) => (after, true),
         };
@@ -173,13 +191,16 @@ impl List {
         } else if before.is_over() && before != Member::default() {
             self.over.0.push(Over { identifier: identifier.to_owned(), seen: true });
         }
-        Ok(false)
+        Ok(Seen::Known)
     }
 
     fn verdict(&self, before: &Member, there: bool) -> Verdict {
         let now = |confirmed| Member { confirmed, ..before.clone() };
         match (there, before.confirmed) {
-            (true, Confirmed::In) | (false, Confirmed::Out) => Verdict::As(before.clone()),
+            (true, Confirmed::In) | (false, Confirmed::Out | Confirmed::Left) => Verdict::As(before.clone()),
+            // Whoever comes back by themselves is on the list by their own will.
+            (true, Confirmed::Left) if before.desired => Verdict::As(as_sent(before)),
+            (true, Confirmed::Left) => Verdict::Stranger,
             (true, Confirmed::Unknown) if !before.desired => Verdict::As(now(Confirmed::In)),
             // Whom the segment holds and the list has already counts as ours from now on.
             (true, Confirmed::Unknown) => Verdict::As(as_sent(before)),
@@ -197,6 +218,7 @@ impl List {
                     (false, _) => Verdict::Stranger,
                 }
             }
+            (false, Confirmed::In) if self.has_left(before) => Verdict::Left,
             (false, Confirmed::In) => Verdict::Differs(Member { refusal: None, ..now(Confirmed::Out) }),
             // A call was begun for it: should it turn up after all, it is ours.
             (false, Confirmed::Unknown) => {

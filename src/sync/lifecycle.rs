@@ -115,7 +115,8 @@ impl List {
     fn set_confirmed(&mut self, confirmed: Confirmed) -> Result<(), StoreError> {
         for entry in self.entries() {
             let (identifier, member) = entry?;
-            if member.desired || member.may_be_held() {
+            // Who left by themselves stays out.
+            if member.confirmed != Confirmed::Left && (member.desired || member.may_be_held()) {
                 self.amend(&identifier, |member| {
                     member.confirmed = confirmed;
                     member.refusal = None;
@@ -161,7 +162,8 @@ impl List {
         };
         let asked = self.record.stopped.clone().or_else(|| self.record.held.clone());
         let reading = || self.reads_first().then(|| READING.to_owned());
-        asked.or_else(waits).or_else(reading).or_else(removals_held).or_else(braked)
+        let leaving = || self.reads.leaving.reason();
+        asked.or_else(waits).or_else(reading).or_else(removals_held).or_else(braked).or_else(leaving)
     }
 
     /// What is shown of it.
@@ -193,6 +195,7 @@ impl List {
             drift_found: self.reads.found,
             drift_repaired: self.reads.repaired,
             strangers: self.reads.strangers,
+            left: self.reads.leaving.found,
             mode: self.record.definition.mode,
             identifier: self.record.definition.identifier.clone(),
             consent: self.record.definition.consent,

@@ -226,6 +226,10 @@ impl List {
         if desired.sequence <= self.record.sequence || !after.take(desired) {
             return Ok(());
         }
+        // Whoever left is not desired as long as the consent is withdrawn: desired again, they consented anew.
+        if before.confirmed == Confirmed::Left && (self.consent_decides() || after.is_erased()) {
+            after.confirmed = Confirmed::Out;
+        }
         let known = self.in_flight.as_mut().filter(|sent| sent.identifiers.contains(&desired.identifier));
         if let Some(in_flight) = known {
             in_flight.stale = true;
@@ -271,7 +275,7 @@ impl List {
             ListState::DryRun
         } else if self.reads_first() {
             ListState::Reading
-        } else if self.removals_wait {
+        } else if self.removals_wait || self.reads.leaving.waits() {
             ListState::Braked
         } else {
             ListState::Active
@@ -291,7 +295,7 @@ impl List {
         let mut members = Vec::new();
         for entry in self.entries() {
             let (identifier, member) = entry?;
-            let sequence = if member.desired && member.refusal.is_none() {
+            let sequence = if member.desired && member.refusal.is_none() && member.confirmed != Confirmed::Left {
                 member.sequence
             } else if keeps && !member.desired && !member.is_erased() && member.may_be_held() {
                 member.confirmed_sequence

@@ -13,6 +13,9 @@ mod connection_tests;
 pub mod destination;
 mod drift;
 mod intake;
+mod leaving;
+#[cfg(test)]
+mod leaving_tests;
 mod lifecycle;
 mod list;
 mod passing;
@@ -30,7 +33,7 @@ mod worker;
 
 pub use commands::{CommandError, ListCommand};
 pub use destination::DestinationConfig;
-pub use people::{CorePeople, People};
+pub use people::{CorePeople, Departure, People};
 pub use service::SyncService;
 pub use settings::{ListState, ListStatus, SyncDefaults, SyncSettings};
 pub use waits::Whose;

@@ -1,10 +1,13 @@
 //! Properties of people that a list carries along, looked up when they are sent.
 
 use super::service::SyncService;
-use crate::shard::api::{Core, PersonKey, QueryError};
+use crate::shard::api::{Core, PersonKey, QueryError, SubmitError};
+use crate::shard::clock::Clock;
 use futures_util::stream::{StreamExt, TryStreamExt};
 use kit::sync::{Batch, Change};
-use model::WorkspaceId;
+use model::{
+    Channel, Command, ConsentChange, ConsentState, Event, EventKind, Identity, ListId, Map, SourceId, WorkspaceId,
+};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
@@ -14,7 +17,48 @@ const LOOKUPS_AT_ONCE: usize = 16;
 /// Longer values are cut, bytes.
 const VALUE_BYTES_MAX: usize = 255;
 
-/// Who knows people's properties.
+/// A member who left a destination by themselves.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Departure {
+    /// The connection's source, in whose name it is told.
+    pub source: SourceId,
+    /// The list.
+    pub list: ListId,
+    /// The channel on which they withdrew their consent.
+    pub channel: Channel,
+    /// Their address on it.
+    pub address: String,
+    /// Which of their memberships it ended: a later one has a greater number.
+    pub membership: u64,
+}
+
+impl Departure {
+    fn event(self, now: model::Time) -> Event {
+        let identity = match self.channel {
+            Channel::Email => Identity::email(&self.address),
+            Channel::Sms => Identity::phone(&self.address),
+        };
+        Event {
+            source: self.source,
+            message_id: format!("left:{}:{}:{}", self.list, self.address, self.membership),
+            kind: EventKind::Profile,
+            time: now,
+            received: now,
+            identities: vec![identity],
+            properties: Map::new(),
+            traits: Map::new(),
+            consent: vec![ConsentChange {
+                time: now,
+                state: ConsentState::Unsubscribed,
+                channel: self.channel,
+                address: self.address,
+                evidence: format!("left the external list of {}", self.list),
+            }],
+        }
+    }
+}
+
+/// Who knows people's properties, and is told what lists find out about them.
 #[async_trait::async_trait]
 pub trait People: Send + Sync + 'static {
     /// The shown properties of these names as text; those that the person lacks are absent, and nobody has any
@@ -25,10 +69,20 @@ pub trait People: Send + Sync + 'static {
         person: &str,
         names: &[String],
     ) -> Result<BTreeMap<String, String>, QueryError>;
+
+    /// Members left by themselves. Durable on return, and what it means for lists was handed to them; told again, it
+    /// means nothing more.
+    async fn left(&self, workspace: &WorkspaceId, left: Vec<Departure>) -> Result<(), QueryError>;
 }
 
 /// The shards as those who know. Weak: the shards own what owns this.
-pub struct CorePeople(pub Weak<dyn Core>);
+pub struct CorePeople(pub Weak<dyn Core>, pub Arc<dyn Clock>);
+
+impl CorePeople {
+    fn core(&self) -> Result<Arc<dyn Core>, QueryError> {
+        self.0.upgrade().ok_or_else(|| QueryError::Unavailable("the daemon is stopping".to_owned()))
+    }
+}
 
 #[async_trait::async_trait]
 impl People for CorePeople {
@@ -38,8 +92,7 @@ impl People for CorePeople {
         person: &str,
         names: &[String],
     ) -> Result<BTreeMap<String, String>, QueryError> {
-        let gone = || QueryError::Unavailable("the daemon is stopping".to_owned());
-        let core = self.0.upgrade().ok_or_else(gone)?;
+        let core = self.core()?;
         let shown = match core.person(workspace, &PersonKey::Id(person.to_owned())).await {
             Ok(found) => found.answer.properties,
             Err(QueryError::NotFound { .. }) => return Ok(BTreeMap::new()),
@@ -47,6 +100,14 @@ impl People for CorePeople {
         };
         let named = names.iter().filter_map(|name| Some((name.clone(), text(shown.get(name)?)?)));
         Ok(named.collect())
+    }
+
+    async fn left(&self, workspace: &WorkspaceId, left: Vec<Departure>) -> Result<(), QueryError> {
+        let (core, now) = (self.core()?, self.1.now());
+        let commands = left.into_iter().map(|left| Command::Event(Box::new(left.event(now)))).collect();
+        let unavailable = |why: SubmitError| QueryError::Unavailable(why.to_string());
+        let accepted = core.submit(workspace, commands).await.map_err(unavailable)?;
+        core.applied(workspace, accepted.position).await
     }
 }
 

@@ -35,6 +35,8 @@ pub(super) enum Confirmed {
     In,
     /// A call was begun and its end is not known: whatever is desired is sent again.
     Unknown,
+    /// Left the destination by themselves: not added again.
+    Left,
 }
 
 /// One identifier on one list.
@@ -66,7 +68,7 @@ impl Member {
             return None;
         }
         match (self.desired, self.confirmed) {
-            (true, Confirmed::In) | (false, Confirmed::Out) => None,
+            (true, Confirmed::In) | (false, Confirmed::Out) | (_, Confirmed::Left) => None,
             (true, _) => Some(Task::Add),
             (false, _) if self.is_erased() => Some(Task::Erase),
             (false, _) => removes.then_some(Task::Remove),
@@ -80,7 +82,7 @@ impl Member {
 
     /// Whether the destination may hold it.
     pub(super) fn may_be_held(&self) -> bool {
-        self.confirmed != Confirmed::Out
+        matches!(self.confirmed, Confirmed::In | Confirmed::Unknown)
     }
 
     /// Whether we made it a member at some time: a list that only mirrors removes nobody else.
@@ -90,7 +92,12 @@ impl Member {
 
     /// Neither desired nor held: nothing needs to be known of it once no replay can bring it back.
     pub(super) fn is_over(&self) -> bool {
-        !self.desired && !self.may_be_held()
+        !self.desired && self.confirmed == Confirmed::Out
+    }
+
+    /// The member left the destination by itself, and is none of ours any more.
+    pub(super) fn leave(&mut self, confirmed: Confirmed) {
+        (self.confirmed, self.confirmed_sequence, self.refusal) = (confirmed, 0, None);
     }
 
     /// Takes a change in. Returns false for one that is not newer than what is known.

@@ -63,7 +63,7 @@ impl SyncService {
             for identifier in extra {
                 list.amend(&identifier, |member| (member.desired, member.sequence) = (false, newest))?;
             }
-            list.send_all_again()?;
+            list.put_back_or_keep()?;
             // Only what differs is sent where it can be read.
             list.ask_comparison(Compare::First);
             if list.is_held_as_restored() {

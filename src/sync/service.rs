@@ -286,7 +286,7 @@ impl SyncService {
         self.gone.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), sequence);
         self.edit().remove(&key);
         slot.cancel.cancel();
-        for kind in ["brake", "destination", "restored", "reading"] {
+        for kind in ["brake", "destination", "restored", "reading", "leaving"] {
             self.alerts.clear(kind, key.1.as_str(), Some(key.0.as_str()));
         }
         Ok(())

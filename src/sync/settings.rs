@@ -127,6 +127,8 @@ pub struct ListStatus {
     pub drift_repaired: u64,
     /// Members there that are not ours and are left alone, at the last comparison.
     pub strangers: u64,
+    /// Members who left the destination by themselves and are not added again, since the start.
+    pub left: u64,
     /// How it is kept.
     #[schema(value_type = String)]
     pub mode: ListMode,

@@ -1,6 +1,7 @@
 //! The role of a destination: an external list that is brought to what a segment holds.
 
 use crate::failure::Failure;
+use model::Channel;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -144,6 +145,13 @@ pub trait Destination: Send + Sync {
     /// worth another try. `None`: only a newer change or a person helps.
     fn passes_after(&self, refusal: &Refusal) -> Option<Duration> {
         let _ = refusal;
+        None
+    }
+
+    /// The channel on which members withdraw their consent by leaving the list there themselves: of whoever is found
+    /// missing, without our having removed them, it is told in the connection's name that they unsubscribed, and they
+    /// are not added again until they consent anew. `None`: they are put back. Needs `read_back`.
+    fn leaving_withdraws(&self) -> Option<Channel> {
         None
     }
 
