@@ -166,7 +166,7 @@ pub(crate) enum Does {
     /// The delivery holds a thing.
     Read { kind: String, at: Option<Expr> },
     /// Something is asked of us.
-    Ask { asks: Asks, who: Who, reference: Option<Expr> },
+    Ask { asks: Asks, who: Box<Who>, reference: Option<Expr> },
     /// It says nothing that we want to know.
     Nothing,
 }

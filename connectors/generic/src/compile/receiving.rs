@@ -123,7 +123,7 @@ impl Compiler<'_> {
                 self.wrong(&asks.span(), "expected who: of whom it is");
             }
             let (who, reference) = (self.who(raw.who.as_ref()), self.maybe(raw.reference.as_ref()));
-            Does::Ask { asks: *asks.get_ref(), who, reference }
+            Does::Ask { asks: *asks.get_ref(), who: Box::new(who), reference }
         } else {
             Does::Nothing
         };
