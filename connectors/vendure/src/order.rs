@@ -38,13 +38,13 @@ impl Order {
         own.chain(payments).chain(refunds).chain(self.history.items.iter().filter_map(|entry| entry.created_at)).max()
     }
 
-    /// When it came to a state.
+    /// When it came to a state last.
     fn came_to(&self, kind: &str, state: &str, refund: Option<&str>) -> Option<Time> {
         let its = self.history.items.iter().filter(|entry| {
             let named = refund.is_none() || entry.data.refund_id.as_deref() == refund;
             entry.kind.as_deref() == Some(kind) && entry.data.to.as_deref() == Some(state) && named
         });
-        its.filter_map(|entry| entry.created_at).min()
+        its.filter_map(|entry| entry.created_at).max()
     }
 
     /// Everything that it says; `None` for what is no order.
@@ -69,7 +69,7 @@ impl Order {
         facts.events.extend(self.refunds().filter_map(|refund| self.refund(context, id, refund, &identities)));
         if self.state() == CANCELLED {
             let at = self.came_to("ORDER_STATE_TRANSITION", CANCELLED, None).unwrap_or(modified);
-            let named = (format!("order:{id}:cancelled"), at);
+            let named = (format!("order:{id}:cancelled:{at}"), at);
             facts.events.push(context.activity(ORDER_CANCELLED, named, &identities, order_only(id)));
         }
         Some(facts)
@@ -135,6 +135,10 @@ impl Order {
             ("shipping", self.shipping.filter(|_| whole)),
         ] {
             context.put_amount(&mut properties, name, amount);
+        }
+        // A store's own order process may take a cancelled order up again.
+        if whole {
+            properties.insert("cancelled".to_owned(), Value::Bool(false));
         }
         let codes: Vec<Value> = self.coupon_codes.iter().map(|code| Value::text(code)).collect();
         if !codes.is_empty() {

@@ -74,6 +74,7 @@ async fn money_that_is_given_back_counts_once_it_is_and_a_cancelled_order_keeps_
     assert_eq!((over.len(), over[0].time), (1, time("2026-03-03T10:00:00Z")));
     let properties = &named(&facts.events, "Order Updated")[0].properties;
     assert_eq!((&properties["total"], &properties["received"]), (&number("377.40"), &number("377.40")));
+    assert!(!properties.contains_key("cancelled"), "it says that it is cancelled by itself");
     let Property::List(products) = &properties["products"] else { panic!() };
     let Property::Map(line) = &products[0] else { panic!() };
     assert_eq!(line["quantity"], number("2"), "what was bought");
