@@ -103,7 +103,7 @@ mod tests {
     fn a_folder_of_descriptions_is_read_and_what_is_wrong_with_each_is_told() {
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("connectors/generic/platforms");
         let names: Vec<String> =
-            described(&[shipped.clone()]).unwrap().iter().map(|one| one.name().to_owned()).collect();
+            described(std::slice::from_ref(&shipped)).unwrap().iter().map(|one| one.name().to_owned()).collect();
         assert_eq!(names, ["brevo", "tiendanube"]);
         let folder = tempfile::tempdir().unwrap();
         let brevo = std::fs::read_to_string(shipped.join("brevo.toml")).unwrap();

@@ -145,5 +145,5 @@ fn deliveries_are_verified_and_routed() {
     let mut headers = http::HeaderMap::new();
     headers.insert("x-linkedstore-hmac-sha256", signature("another", b"{}").parse().unwrap());
     let forged = Delivery { headers: &headers, url: "", query: None, body: b"{}" };
-    assert!(matches!(role.verify(&forged, &[secret.clone()], 0), Err(Rejection::Signature(_))));
+    assert!(matches!(role.verify(&forged, std::slice::from_ref(&secret), 0), Err(Rejection::Signature(_))));
 }

@@ -41,7 +41,7 @@ impl Names {
     /// Whether a name means something here; else what would.
     pub(super) fn knows(self, name: &str) -> Result<(), String> {
         let behind = |open: &&str| name.strip_prefix(open).is_some_and(|rest| !rest.is_empty());
-        if self.names.contains(&name) || self.open.iter().any(|open| behind(open)) {
+        if self.names.contains(&name) || self.open.iter().any(behind) {
             return Ok(());
         }
         let open: Vec<String> = self.open.iter().map(|open| format!("{open}NAME")).collect();
