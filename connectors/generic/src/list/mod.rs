@@ -3,12 +3,14 @@
 mod push;
 mod settings;
 
-use crate::calls::{Api, Fill, json, unfit};
-use crate::description::{Description, List, Look};
+use crate::calls::{Api, Denied, Fill, json, unfit};
+use crate::description::{Call, Description, List, Look};
 use crate::expression::{text, variable, with_beside};
 use futures_util::stream::{StreamExt, TryStreamExt, iter};
+use kit::backoff::Patience;
 use kit::connector::DestinationSetup;
 use kit::failure::Failure;
+use kit::http::Answer;
 use kit::platform::Connection;
 use kit::sync::{Batch, Destination, HeldPage, Refusal, SnapshotPart, SyncCapabilities};
 use serde_json::{Map, Value, json};
@@ -87,8 +89,29 @@ impl GenericList {
         Fill::default().of_list(&self.settings)
     }
 
-    /// Looks how somebody stands.
+    /// Looks how somebody stands. A look that fails is made again alone: its batch has many.
     async fn look(&self, look: &Look, identifier: &str) -> Result<Stands, Failure> {
+        let mut tried = 1;
+        loop {
+            match self.look_once(look, identifier).await {
+                Err(failure) if Patience::USUAL.again(tried, &failure).await => tried += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Makes a call of a batch; one that fails is made again alone, as it would be with its batch.
+    async fn make(&self, call: &Call, fill: &Fill) -> Result<Answer, Denied> {
+        let mut tried = 1;
+        loop {
+            match self.api().make(call, fill).await {
+                Err(denied) if Patience::USUAL.again(tried, &denied.failure).await => tried += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn look_once(&self, look: &Look, identifier: &str) -> Result<Stands, Failure> {
         let fill = self.fill().with("identifier", identifier);
         let answer = match self.api().get(&look.path, &fill).await {
             Ok(answer) => json(&answer)?,

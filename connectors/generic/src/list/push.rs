@@ -111,7 +111,7 @@ impl GenericList {
         };
         let fields = by_name.get(identifier).map(|change| self.sent(change)).unwrap_or_default();
         let fill = self.fill().with("identifier", identifier).whole("fields", Value::Object(fields));
-        match self.api().make(call, &fill).await {
+        match self.make(call, &fill).await {
             Ok(_) => {
                 self.remember(identifier, Stands::Held);
                 Ok(())
@@ -145,7 +145,7 @@ impl GenericList {
     async fn changed(&self, change: &Described, part: &[&str], call: &Call, fill: Fill) -> Result<Left, Failure> {
         let everybody =
             |reason: Option<String>| part.iter().map(|one| ((*one).to_owned(), reason.clone())).collect::<Left>();
-        let answer = match self.api().make(call, &fill).await {
+        let answer = match self.make(call, &fill).await {
             Ok(answer) => answer,
             Err(denied) if denied.is(&change.missing) => return Ok(everybody(None)),
             Err(Denied { failure, answer: Some(answer) }) => {
@@ -197,7 +197,7 @@ impl GenericList {
         };
         for change in removes.iter().filter(|change| change.cause == "erasure") {
             let fill = self.fill().with("identifier", change.identifier.as_str());
-            match self.api().make(call, &fill).await {
+            match self.make(call, &fill).await {
                 Err(denied) if !denied.is(&[404, 410]) => return Err(denied.into()),
                 _ => {}
             }
